@@ -2,10 +2,47 @@ package stock
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/portico-retail/portico/retail"
 )
+
+// Directory finds locations; location.Directory implements it.
+type Directory interface {
+	// Resolve turns global ids and codes into locations, in the order asked and without repeats; an unknown one is an error.
+	Resolve(refs []string) ([]*retail.Location, error)
+	// Near lists the locations within a radius that keep accepts, nearest first; keep may be nil.
+	Near(p retail.GeoPoint, withinKm float64, limit int, keep func(*retail.Location) bool) []retail.Candidate
+	// All lists every location by code; the slice must not be changed.
+	All() []*retail.Location
+}
+
+// Deps are what the service needs.
+type Deps struct {
+	Directory  Directory
+	Projection interface {
+		Read(ctx context.Context, reads []PartitionRead, skus []string) error
+	}
+	Layout interface{ Layout() Layout }
+	// Live asks a system of record directly; a source without an entry is never asked.
+	Live map[retail.Source]Live
+	// Health is how a source's feed does.
+	Health func(retail.Source) retail.Status
+	// Queue is the number of open pick tasks at a location code.
+	Queue func(code string) int
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Service answers questions about stock.
+type Service struct {
+	deps   Deps
+	policy Policy
+}
+
+// NewService returns a service; the policy must be valid.
+func NewService(policy Policy, deps Deps) *Service { return &Service{deps: deps, policy: policy} }
 
 // CheckQuery asks for SKUs × locations.
 type CheckQuery struct {
@@ -15,26 +52,227 @@ type CheckQuery struct {
 	WithinKm     float64
 	First        int
 	MaxAge       *time.Duration
+	// Detail discloses exact quantities and their breakdown.
+	Detail bool
 }
 
-// PickupQuery asks which places can give a whole basket.
-type PickupQuery struct {
-	Items          []BasketItem
-	LocationRefs   []string
-	Near           *retail.GeoPoint
-	WithinKm       float64
-	IncludePartial bool
-	First          int
-	MaxAge         *time.Duration
+// Limits of one question.
+const (
+	MaxSKUs      = 100
+	MaxLocations = 100
+	MaxRadiusKm  = 500
+	MaxAgeLimit  = 24 * time.Hour
+)
+
+// Check answers a stock check. It fails on bad input only; silent sources show in the answer.
+func (s *Service) Check(ctx context.Context, q CheckQuery) (*Check, error) {
+	skus, err := cleanSKUs(q.SKUs)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBounds(q.First, MaxLocations, q.Near, q.WithinKm, q.MaxAge); err != nil {
+		return nil, err
+	}
+	locs, err := s.candidates(ctx, q.LocationRefs, q.Near, q.WithinKm, q.First, nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(skus)*len(locs) > MaxPairs {
+		return nil, retail.Errorf(retail.CodeLimitExceeded,
+			"%d SKUs at %d locations are more than %d pairs", len(skus), len(locs), MaxPairs)
+	}
+	now := s.deps.Now()
+	g := s.read(ctx, skus, locs, q.MaxAge, now)
+	return s.answer(g, now, q.Detail), nil
 }
 
-// Service answers questions about stock.
-type Service struct{}
+// answer builds the check in a handful of allocations, however many pairs there are.
+func (s *Service) answer(g *grid, now time.Time, detail bool) *Check {
+	n := len(g.cells)
+	check := &Check{Items: make([]Availability, n), Locations: make([]*retail.Location, len(g.locs))}
+	quantities := make([]Quantity, n)
+	var breakdowns []Breakdown
+	if detail {
+		breakdowns = make([]Breakdown, n)
+	}
+	views := s.view(g, now)
+	for i := range views {
+		check.Locations[i] = g.locs[i].Location
+	}
+	check.Freshness = oldestFreshness(views)
+	at := 0
+	for k, sku := range g.skus {
+		for i := range views {
+			v := &views[i]
+			b := g.cell(k, i).Promise()
+			ranged := g.cell(k, i).Ranged()
+			if !ranged {
+				b.AvailableToPromise = 0
+			}
+			item := &check.Items[at]
+			*item = Availability{
+				Location: v.location, SKU: sku, DistanceKm: v.distanceKm, Freshness: v.freshness,
+				Level: s.policy.level(ranged, v.known, b.AvailableToPromise),
+			}
+			mask := v.reasons
+			if v.known {
+				mask |= pairReasons(ranged, &b)
+				item.Available = boolOf(b.AvailableToPromise > 0)
+				quantities[at] = s.policy.disclose(b.AvailableToPromise, detail)
+				item.Quantity = &quantities[at]
+				if b.AvailableToPromise > 0 {
+					item.ReadyBy = v.readyBy
+				}
+			}
+			item.Reasons = mask.list()
+			if detail && g.cell(k, i).heard() {
+				breakdowns[at] = b
+				item.Breakdown = &breakdowns[at]
+			}
+			at++
+		}
+	}
+	return check
+}
 
-// Check answers a stock check.
-func (s *Service) Check(ctx context.Context, q CheckQuery) (*Check, error) { return nil, nil }
+// pairReasons says why a known pair has nothing to promise.
+func pairReasons(ranged bool, b *Breakdown) reasonSet {
+	switch {
+	case !ranged:
+		return reasonBit(NotRanged)
+	case b.AvailableToPromise == 0 && b.beforeSafety() > 0:
+		return reasonBit(BelowSafetyStock)
+	}
+	return 0
+}
 
-// PickupOptions finds the places that can give a basket.
-func (s *Service) PickupOptions(ctx context.Context, q PickupQuery) ([]*PickupOption, error) {
-	return nil, nil
+// view is what all pairs of one location share.
+type view struct {
+	location   *retail.Location
+	distanceKm *float64
+	freshness  retail.Freshness
+	known      bool
+	readyBy    *time.Time
+	reasons    reasonSet
+}
+
+func (s *Service) view(g *grid, now time.Time) []view {
+	views := make([]view, len(g.locs))
+	for i, c := range g.locs {
+		m := &g.marks[i]
+		v := &views[i]
+		v.location, v.distanceKm = c.Location, c.DistanceKm
+		v.freshness = s.freshness(m, c.Location, now)
+		_, at := m.oldest(c.Location)
+		v.known = at > 0 && now.UnixMilli()-at <= s.policy.UnknownAfter.Milliseconds()
+		v.reasons = s.sourceReasons(m, c.Location, now)
+		ready, reason := s.policy.ReadyBy(c.Location, now, s.deps.Queue(c.Location.Code))
+		if reason != "" {
+			v.reasons |= reasonBit(reason)
+		} else {
+			v.readyBy = &ready
+		}
+	}
+	return views
+}
+
+// sourceReasons says which care the location's sources ask for: DOWN when one cannot be reached, STALE when one is late.
+func (s *Service) sourceReasons(m *marks, loc *retail.Location, now time.Time) reasonSet {
+	var set reasonSet
+	for i, source := range sources {
+		if !m.expects(loc, i) {
+			continue
+		}
+		late := now.UnixMilli()-m.at[i] > s.policy.StaleAfter.Milliseconds()
+		switch {
+		case !m.live[i] && s.deps.Health(source) == retail.StatusDown:
+			set |= reasonBit(SourceDown)
+		case late:
+			set |= reasonBit(SourceStale)
+		}
+	}
+	return set
+}
+
+func oldestFreshness(views []view) retail.Freshness {
+	if len(views) == 0 {
+		return retail.Freshness{Source: retail.SourceERP, Basis: retail.BasisProjected}
+	}
+	old := views[0].freshness
+	for _, v := range views[1:] {
+		old = older(old, v.freshness)
+	}
+	return old
+}
+
+// older returns the freshness that is further behind; one that was never heard is furthest.
+func older(a, b retail.Freshness) retail.Freshness {
+	switch {
+	case a.AsOf == nil:
+		return a
+	case b.AsOf == nil || b.AsOf.Before(*a.AsOf):
+		return b
+	}
+	return a
+}
+
+// InStock tells which SKUs can be promised at one of the locations at least. A level that nobody knows counts as no.
+func (s *Service) InStock(ctx context.Context, skus []string, locationRefs []string) (map[string]bool, error) {
+	locs, err := s.candidates(ctx, locationRefs, nil, 0, MaxLocations, nil)
+	if err != nil {
+		return nil, err
+	}
+	now := s.deps.Now()
+	g := s.read(ctx, skus, locs, nil, now)
+	have := make(map[string]bool, len(skus))
+	views := s.view(g, now)
+	for k, sku := range skus {
+		for i := range views {
+			c := g.cell(k, i)
+			b := c.Promise()
+			if views[i].known && c.Ranged() && b.AvailableToPromise > 0 {
+				have[sku] = true
+				break
+			}
+		}
+	}
+	return have, nil
+}
+
+// candidates lists the locations of a question, nearest first when a point is given. Without names or a point it is the
+// preferred store of the context, else the first locations by code.
+func (s *Service) candidates(
+	ctx context.Context, refs []string, near *retail.GeoPoint, withinKm float64, first int, keep func(*retail.Location) bool,
+) ([]retail.Candidate, error) {
+	if len(refs) > MaxLocations {
+		return nil, retail.Errorf(retail.CodeLimitExceeded, "at most %d locations may be named", MaxLocations)
+	}
+	if len(refs) == 0 && near != nil {
+		return s.deps.Directory.Near(*near, withinKm, first, keep), nil
+	}
+	if preferred := retail.ContextOf(ctx).LocationCode; len(refs) == 0 && preferred != "" {
+		refs = []string{preferred}
+	}
+	locs := s.deps.Directory.All()
+	if len(refs) > 0 {
+		var err error
+		if locs, err = s.deps.Directory.Resolve(refs); err != nil {
+			return nil, err
+		}
+	} else {
+		locs = slices.DeleteFunc(slices.Clone(locs), func(l *retail.Location) bool { return keep != nil && !keep(l) })
+		locs = locs[:min(first, len(locs))]
+	}
+	out := make([]retail.Candidate, len(locs))
+	for i, l := range locs {
+		out[i].Location = l
+		if near != nil {
+			km := near.DistanceKm(l.Position)
+			out[i].DistanceKm = &km
+		}
+	}
+	if near != nil {
+		slices.SortStableFunc(out, func(a, b retail.Candidate) int { return compareFloats(*a.DistanceKm, *b.DistanceKm) })
+	}
+	return out, nil
 }

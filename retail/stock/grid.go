@@ -1,0 +1,155 @@
+package stock
+
+import (
+	"context"
+	"time"
+
+	"github.com/portico-retail/portico/retail"
+)
+
+// grid is the state of some SKUs at some locations, as one question sees it. Cells lie SKU by SKU.
+type grid struct {
+	skus  []string
+	locs  []retail.Candidate
+	cells []Cell
+	marks []marks // per location
+}
+
+// marks are one location's watermarks in milliseconds since 1970 by SourceIndex, 0 = never heard, and which of them were
+// asked live for this grid.
+type marks struct {
+	at   [len(sources)]int64
+	live [len(sources)]bool
+}
+
+func (g *grid) cell(sku, loc int) *Cell { return &g.cells[sku*len(g.locs)+loc] }
+
+// expects reports whether the source has a say at the location: every place is in the ERP and the shop, tills stand in
+// stores, and a place that ever had till data has tills.
+func (m *marks) expects(loc *retail.Location, source int) bool {
+	return sources[source] != retail.SourcePOS || loc.Kind == retail.Store || m.at[source] > 0
+}
+
+// oldest is the source furthest behind at a location and its watermark; zero when it was never heard.
+func (m *marks) oldest(loc *retail.Location) (source int, at int64) {
+	source = -1
+	for i := range m.at {
+		if m.expects(loc, i) && (source < 0 || m.at[i] < at) {
+			source, at = i, m.at[i]
+		}
+	}
+	return source, at
+}
+
+// load reads the grid from the projection, in one pipeline.
+func (s *Service) load(ctx context.Context, skus []string, locs []retail.Candidate) (*grid, error) {
+	g := &grid{skus: skus, locs: locs, cells: make([]Cell, len(skus)*len(locs)), marks: make([]marks, len(locs))}
+	layout := s.deps.Layout.Layout()
+	reads := make([]PartitionRead, 0, 4)
+	places := make([]placed, len(locs))
+	for i, c := range locs {
+		place, ok := layout[c.Location.Code]
+		if !ok {
+			places[i].read = -1
+			continue
+		}
+		read := findRead(reads, place.Partition)
+		if read < 0 {
+			read = len(reads)
+			reads = append(reads, PartitionRead{Partition: place.Partition})
+		}
+		places[i] = placed{read: read, slot: place.Slot}
+	}
+	if len(reads) == 0 {
+		return g, nil
+	}
+	if err := s.deps.Projection.Read(ctx, reads, skus); err != nil {
+		return g, err
+	}
+	for i, p := range places {
+		if p.read < 0 {
+			continue
+		}
+		read := &reads[p.read]
+		for source := range sources {
+			if t := WatermarkAt(read.Watermarks, p.slot, source); !t.IsZero() {
+				g.marks[i].at[source] = t.UnixMilli()
+			}
+		}
+		for k := range skus {
+			CellAt(read.Rows[k], p.slot, g.cell(k, i))
+		}
+	}
+	return g, nil
+}
+
+// placed is where a location of the grid lies among the reads; read is -1 when it has no place yet.
+type placed struct {
+	read int
+	slot uint8
+}
+
+func findRead(reads []PartitionRead, partition uint16) int {
+	for i := range reads {
+		if reads[i].Partition == partition {
+			return i
+		}
+	}
+	return -1
+}
+
+// merge folds a live answer into the grid. Registers keep the highest version, marks the latest date.
+func (g *grid) merge(b Batch) {
+	skuAt := make(map[string]int, len(g.skus))
+	for i, sku := range g.skus {
+		skuAt[sku] = i
+	}
+	locAt := make(map[string]int, len(g.locs))
+	for i, c := range g.locs {
+		locAt[c.Location.Code] = i
+	}
+	for i := range b.Facts {
+		f := &b.Facts[i]
+		sku, okSKU := skuAt[f.SKU]
+		loc, okLoc := locAt[f.Location]
+		if okSKU && okLoc {
+			g.cell(sku, loc).Put(f)
+		}
+	}
+	for _, m := range b.Marks {
+		loc, ok := locAt[m.Location]
+		source := SourceIndex(m.Source)
+		if !ok || source < 0 || m.AsOf.IsZero() {
+			continue
+		}
+		g.marks[loc].at[source] = max(g.marks[loc].at[source], m.AsOf.UnixMilli())
+		g.marks[loc].live[source] = true
+	}
+}
+
+// freshness dates a location's cells.
+func (s *Service) freshness(m *marks, loc *retail.Location, now time.Time) retail.Freshness {
+	source, at := m.oldest(loc)
+	basis := retail.BasisProjected
+	switch {
+	case at == 0, now.UnixMilli()-at > s.policy.StaleAfter.Milliseconds(), s.anyDown(m, loc):
+		basis = retail.BasisStale
+	case m.live[source]:
+		basis = retail.BasisLive
+	}
+	var asOf time.Time
+	if at > 0 {
+		asOf = time.UnixMilli(at).UTC()
+	}
+	return retail.FreshnessAt(asOf, now, sources[source], basis)
+}
+
+// anyDown reports whether a source that the location expects is down and was not just asked with success.
+func (s *Service) anyDown(m *marks, loc *retail.Location) bool {
+	for i, source := range sources {
+		if !m.live[i] && m.expects(loc, i) && s.deps.Health(source) == retail.StatusDown {
+			return true
+		}
+	}
+	return false
+}

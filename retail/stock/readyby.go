@@ -1,0 +1,52 @@
+package stock
+
+import (
+	"time"
+
+	"github.com/portico-retail/portico/retail"
+)
+
+// readyHorizon is how many days ahead opening hours are searched.
+const readyHorizon = 7
+
+// ReadyBy computes when an order placed at now could be collected, or why it cannot.
+//
+// The work is pickingMinutes for the order itself and once more for every full round of the queue before it, a round
+// being as many tasks as the place works on at a time. Work is done in opening hours only, today's hours count only
+// before the cut-off, and what is not done at closing goes on the next open day. The result is therefore never earlier
+// than now + pickingMinutes and never falls when the queue grows.
+func (p Policy) ReadyBy(loc *retail.Location, now time.Time, queue int) (time.Time, Reason) {
+	s := loc.Pickup
+	switch {
+	case s == nil:
+		return time.Time{}, PickupDisabled
+	case s.Capacity != nil && queue >= *s.Capacity:
+		return time.Time{}, CapacityFull
+	}
+	left := time.Duration(s.PickingMinutes) * time.Minute * time.Duration(1+max(0, queue)/p.Pickers)
+	local := now.In(loc.Zone)
+	today := local.Format(time.DateOnly)
+	missed := s.Cutoff != nil && local.Format("15:04") >= string(*s.Cutoff)
+	for _, w := range loc.Windows(now, readyHorizon) {
+		if !w.Closes.After(now) || (missed && w.Opens.In(loc.Zone).Format(time.DateOnly) == today) {
+			continue
+		}
+		start := w.Opens
+		if start.Before(now) {
+			start = now
+		}
+		if room := w.Closes.Sub(start); left > room {
+			left -= room
+			continue
+		}
+		return ceilMinute(start.Add(left)), ""
+	}
+	return time.Time{}, ClosedBeforeReady
+}
+
+func ceilMinute(t time.Time) time.Time {
+	if down := t.Truncate(time.Minute); down.Before(t) {
+		return down.Add(time.Minute)
+	}
+	return t
+}
