@@ -44,7 +44,7 @@ func ParseCursor(cursor string) (position int, version uint64, err error) {
 	}
 	position, perr := strconv.Atoi(parts[1])
 	version, verr := strconv.ParseUint(parts[2], 36, 64)
-	if perr != nil || verr != nil || position < 0 {
+	if perr != nil || verr != nil || position < 0 || Cursor(position, version) != cursor {
 		return 0, 0, bad
 	}
 	return position, version, nil
