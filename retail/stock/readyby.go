@@ -25,10 +25,9 @@ func (p Policy) ReadyBy(loc *retail.Location, now time.Time, queue int) (time.Ti
 	}
 	left := time.Duration(s.PickingMinutes) * time.Minute * time.Duration(1+max(0, queue)/p.Pickers)
 	local := now.In(loc.Zone)
-	today := local.Format(time.DateOnly)
 	missed := s.Cutoff != nil && local.Format("15:04") >= string(*s.Cutoff)
 	for _, w := range loc.Windows(now, readyHorizon) {
-		if !w.Closes.After(now) || (missed && w.Opens.In(loc.Zone).Format(time.DateOnly) == today) {
+		if missed && w.Day == retail.DateOf(local) {
 			continue
 		}
 		start := w.Opens
