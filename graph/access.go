@@ -1,0 +1,168 @@
+package graph
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/retail"
+)
+
+// guard is a selected field that needs a scope.
+type guard struct {
+	path       ast.Path // response keys, without indexes
+	scope      auth.Scope
+	nonNull    bool
+	conditions []ast.DirectiveList // of the field and everything around it that can leave it out
+	position   *ast.Position
+}
+
+// plan finds the guarded fields of an operation and refuses root fields that declare no access: what nobody thought
+// about is closed, not open.
+func (c *compiler) plan(doc *ast.QueryDocument, op *ast.OperationDefinition) ([]guard, *refusal) {
+	p := planner{schema: c.schema, doc: doc, open: map[string]bool{}}
+	p.set(op.SelectionSet, nil, nil, true)
+	switch {
+	case p.undeclared:
+		return nil, refuse(http.StatusForbidden, newError(retail.CodeForbidden, "a field of this operation is not open to anybody"))
+	case p.introspects && !c.introspection:
+		return nil, refuse(statusInvalid, newError(CodeValidationFailed, "introspection is off"))
+	}
+	return p.guards, nil
+}
+
+type planner struct {
+	schema      *ast.Schema
+	doc         *ast.QueryDocument
+	open        map[string]bool // fragments known to hold no guarded field; they are not walked again
+	guards      []guard
+	undeclared  bool
+	introspects bool
+}
+
+// set walks a selection set with its fragments expanded and reports whether it held guarded fields.
+func (p *planner) set(set ast.SelectionSet, path ast.Path, around []ast.DirectiveList, root bool) bool {
+	before := len(p.guards)
+	for _, s := range set {
+		switch s := s.(type) {
+		case *ast.Field:
+			p.field(s, path, within(around, s.Directives), root)
+		case *ast.InlineFragment:
+			p.set(s.SelectionSet, path, within(around, s.Directives), root)
+		case *ast.FragmentSpread:
+			if p.open[s.Name] && !root {
+				continue
+			}
+			def := p.doc.Fragments.ForName(s.Name)
+			if !p.set(def.SelectionSet, path, within(around, s.Directives), root) {
+				p.open[s.Name] = true
+			}
+		}
+	}
+	return len(p.guards) > before
+}
+
+// within returns around with the directives of one more node.
+func within(around []ast.DirectiveList, directives ast.DirectiveList) []ast.DirectiveList {
+	if directives.ForName("skip") == nil && directives.ForName("include") == nil {
+		return around
+	}
+	return append(slices.Clip(around), directives)
+}
+
+func (p *planner) field(f *ast.Field, path ast.Path, around []ast.DirectiveList, root bool) {
+	if f.Name == "__schema" || f.Name == "__type" {
+		p.introspects = true
+		return
+	}
+	path = append(slices.Clip(path), ast.PathName(f.Alias))
+	for _, def := range p.definitions(f) {
+		if root && f.Name != "__typename" && !Declared(def) {
+			p.undeclared = true
+		}
+		if scope, guarded := scopeOf(def); guarded {
+			p.guards = append(p.guards, guard{
+				path: path, scope: scope, nonNull: def.Type.NonNull, conditions: around, position: f.Position,
+			})
+		}
+	}
+	p.set(f.SelectionSet, path, around, false)
+}
+
+// definitions are what a field may turn out to be: its own definition and, on an interface, those of the objects.
+func (p *planner) definitions(f *ast.Field) []*ast.FieldDefinition {
+	defs := []*ast.FieldDefinition{f.Definition}
+	if f.ObjectDefinition == nil || f.ObjectDefinition.Kind != ast.Interface {
+		return defs
+	}
+	for _, t := range p.schema.PossibleTypes[f.ObjectDefinition.Name] {
+		if def := t.Fields.ForName(f.Name); def != nil {
+			defs = append(defs, def)
+		}
+	}
+	return defs
+}
+
+// Declared reports whether a field definition says who may read it.
+func Declared(def *ast.FieldDefinition) bool {
+	return def.Directives.ForName("public") != nil || def.Directives.ForName("hasScope") != nil
+}
+
+// scopeOf returns the scope that a field needs. A scope that nobody can hold guards a directive it cannot read.
+func scopeOf(def *ast.FieldDefinition) (scope auth.Scope, guarded bool) {
+	d := def.Directives.ForName("hasScope")
+	if d == nil {
+		return "", false
+	}
+	if arg := d.Arguments.ForName("scope"); arg != nil && scope.UnmarshalGQL(arg.Value.Raw) == nil {
+		return scope, true
+	}
+	return "\x00", true
+}
+
+// authorize decides once per operation: fields that read null for want of a scope are reported with one error each; an
+// operation that selects a non-null one is refused whole.
+func (op *operation) authorize(p auth.Principal, variables map[string]any) (gqlerror.List, *refusal) {
+	var missing gqlerror.List
+	for _, g := range op.guards {
+		if p.Has(g.scope) || !g.selected(variables) || reported(missing, g.path) {
+			continue
+		}
+		e := newError(retail.CodeForbidden, "this needs the scope "+string(g.scope))
+		e.Path = g.path
+		e.Locations = []gqlerror.Location{{Line: g.position.Line, Column: g.position.Column}}
+		if g.nonNull {
+			e.Path = nil
+			return nil, refuse(http.StatusForbidden, e)
+		}
+		missing = append(missing, e)
+	}
+	return missing, nil
+}
+
+func reported(errs gqlerror.List, path ast.Path) bool {
+	return slices.ContainsFunc(errs, func(e *gqlerror.Error) bool { return slices.Equal(e.Path, path) })
+}
+
+// selected reports whether no @skip or @include leaves the field out.
+func (g *guard) selected(variables map[string]any) bool {
+	for _, directives := range g.conditions {
+		if says(directives, "skip", true, variables) || says(directives, "include", false, variables) {
+			return false
+		}
+	}
+	return true
+}
+
+// says reports whether the named directive is there and its condition has this value.
+func says(directives ast.DirectiveList, name string, value bool, variables map[string]any) bool {
+	d := directives.ForName(name)
+	if d == nil {
+		return false
+	}
+	v, err := d.Arguments.ForName("if").Value.Value(variables)
+	return err == nil && v == value
+}

@@ -1,0 +1,68 @@
+package graph
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/portico-retail/portico/auth"
+)
+
+// entry is one line of the access log. The handler fills in the operation; the query text and its variables, which may
+// hold personal data, never get here.
+type entry struct {
+	operation string
+	kind      string
+	role      auth.Role
+}
+
+type entryKey struct{}
+
+// noteOperation puts the executed operation into the access log.
+func noteOperation(ctx context.Context, op *ast.OperationDefinition) {
+	if e, ok := ctx.Value(entryKey{}).(*entry); ok {
+		e.operation, e.kind, e.role = clip(op.Name), string(op.Operation), auth.PrincipalOf(ctx).Role
+	}
+}
+
+// withAccessLog logs every request when it is answered.
+func withAccessLog(log *slog.Logger, now func() time.Time, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started, e := now(), new(entry)
+		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		defer func() {
+			log.LogAttrs(r.Context(), slog.LevelInfo, "request",
+				slog.String("request", RequestID(r.Context())),
+				slog.String("method", r.Method), slog.String("path", clip(r.URL.Path)),
+				slog.Int("status", seen.status), slog.Int64("bytes", seen.bytes),
+				slog.Duration("took", now().Sub(started)),
+				slog.String("kind", e.kind), slog.String("operation", e.operation),
+				slog.String("role", string(e.role)))
+		}()
+		next.ServeHTTP(seen, r.WithContext(context.WithValue(r.Context(), entryKey{}, e)))
+	})
+}
+
+// statusWriter remembers what was answered.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,247 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/core"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+
+	"github.com/portico-retail/portico/retail"
+)
+
+const statusInvalid = http.StatusBadRequest
+
+// document is a parsed, bounded and validated document. It is immutable and shared by requests.
+type document struct {
+	ast        *ast.QueryDocument
+	operations []*operation
+}
+
+// operation is one operation of a document and what is known about it before any request.
+type operation struct {
+	def    *ast.OperationDefinition
+	guards []guard
+}
+
+// pick returns the operation to execute: the named one, or the only one.
+func (d *document) pick(name string) (*operation, *refusal) {
+	if name == "" && len(d.operations) == 1 {
+		return d.operations[0], nil
+	}
+	for _, op := range d.operations {
+		if name != "" && op.def.Name == name {
+			return op, nil
+		}
+	}
+	message := "the document has no operation of this name"
+	if name == "" {
+		message = "the document has several operations: say which one with operationName"
+	}
+	return nil, refuse(statusInvalid, newError(CodeValidationFailed, message))
+}
+
+// compiler turns query texts into documents.
+type compiler struct {
+	schema        *ast.Schema
+	limits        *Limits
+	rules         *rules.Rules
+	introspection bool
+}
+
+func newCompiler(schema *ast.Schema, limits *Limits, introspection bool) *compiler {
+	return &compiler{
+		schema: WithoutDefer(schema), limits: limits, introspection: introspection,
+		rules: quietRules(),
+	}
+}
+
+// WithoutDefer returns the schema without the @defer directive, which the parser's prelude declares and this transport,
+// one response per request, does not serve. Everything else is shared with schema.
+func WithoutDefer(schema *ast.Schema) *ast.Schema {
+	served := *schema
+	served.Directives = maps.Clone(schema.Directives)
+	delete(served.Directives, "defer")
+	return &served
+}
+
+// quietRules are the validation rules without suggestions, which would tell strangers the schema, and with the range of
+// Int, which the specification limits to 32 bits.
+func quietRules() *rules.Rules {
+	all := rules.NewDefaultRules()
+	for name, quiet := range map[string]core.Rule{
+		rules.FieldsOnCorrectTypeRule.Name: rules.FieldsOnCorrectTypeRuleWithoutSuggestions,
+		rules.KnownArgumentNamesRule.Name:  rules.KnownArgumentNamesRuleWithoutSuggestions,
+		rules.KnownTypeNamesRule.Name:      rules.KnownTypeNamesRuleWithoutSuggestions,
+		rules.ScalarLeafsRule.Name:         rules.ScalarLeafsRuleWithoutSuggestions,
+		rules.ValuesOfCorrectTypeRule.Name: rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
+	} {
+		all.ReplaceRule(name, quiet.RuleFunc)
+	}
+	all.AddRule("IntRange", func(on *core.Events, addError core.AddErrFunc) {
+		on.OnValue(func(_ *core.Walker, v *ast.Value) {
+			if v.Kind != ast.IntValue || v.Definition == nil || v.Definition.Name != "Int" {
+				return
+			}
+			if _, err := strconv.ParseInt(v.Raw, 10, 32); err != nil {
+				addError(core.Message("Int must have 32 bits."), core.At(v.Position))
+			}
+		})
+	})
+	return all
+}
+
+// compile parses, bounds, validates and plans a document.
+func (c *compiler) compile(query string) (*document, *refusal) {
+	parsed, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, c.limits.Tokens)
+	if err != nil {
+		return nil, c.parseRefusal(err)
+	}
+	if len(parsed.Operations) == 0 {
+		return nil, refuse(statusInvalid, newError(CodeParseFailed, "the document has no operation"))
+	}
+	if no := checkBudget(parsed, c.limits); no != nil {
+		return nil, no
+	}
+	if errs := validator.ValidateWithRules(c.schema, parsed, c.rules); len(errs) > 0 {
+		return nil, c.invalid(errs)
+	}
+	doc := &document{ast: parsed}
+	for _, def := range parsed.Operations {
+		guards, no := c.plan(parsed, def)
+		if no != nil {
+			return nil, no
+		}
+		doc.operations = append(doc.operations, &operation{def: def, guards: guards})
+	}
+	return doc, nil
+}
+
+// parseRefusal tells where the document ends to be GraphQL, without repeating it.
+func (c *compiler) parseRefusal(err error) *refusal {
+	var parse *gqlerror.Error
+	if !errors.As(err, &parse) {
+		return refuse(statusInvalid, newError(CodeParseFailed, "the document is no GraphQL"))
+	}
+	switch {
+	case strings.HasPrefix(parse.Message, "exceeded token limit"):
+		return overLimit("tokens", c.limits.Tokens)
+	case strings.HasPrefix(parse.Message, "exceeded maximum nesting depth"):
+		return overLimit("depth", c.limits.Depth)
+	}
+	message := parse.Message
+	for _, before := range [...]string{"found ", "Unexpected "} {
+		if i := strings.Index(message, before); i >= 0 {
+			token, _, _ := strings.Cut(message[i:], ` "`)
+			message = message[:i] + token
+			break
+		}
+	}
+	out := newError(CodeParseFailed, clip(message))
+	out.Locations = parse.Locations
+	return refuse(statusInvalid, out)
+}
+
+// invalid reports the first few validation errors. Literal values are cut off, they may be personal; so are, when the
+// schema is not public, names that the client did not write.
+func (c *compiler) invalid(errs gqlerror.List) *refusal {
+	no := refuse(statusInvalid)
+	for _, e := range errs[:min(len(errs), c.limits.RequestErrors)] {
+		message := e.Message
+		if i := strings.Index(message, " Did you mean"); i >= 0 {
+			message = message[:i]
+		}
+		switch {
+		case strings.HasPrefix(message, `Value "`):
+			message = "Value" + message[max(strings.LastIndex(message, `" does not exist in`)+1, len("Value")):]
+		case strings.HasPrefix(e.Rule, "ValuesOfCorrectType"):
+			message, _, _ = strings.Cut(message, " value: ")
+			message, _, _ = strings.Cut(message, ", found ")
+		}
+		if !c.introspection && (e.Rule == rules.ProvidedRequiredArgumentsRule.Name || strings.Contains(message, "of required type")) {
+			message = "Something required is missing here."
+		}
+		out := newError(CodeValidationFailed, clip(message))
+		out.Locations = e.Locations
+		no.errs = append(no.errs, out)
+	}
+	return no
+}
+
+// clip bounds a message that repeats names of the document.
+func clip(message string) string {
+	const most = 240
+	if len(message) <= most {
+		return message
+	}
+	return strings.ToValidUTF8(message[:most], "") + "…"
+}
+
+// Error lets the cache carry a refusal.
+func (r *refusal) Error() string {
+	if len(r.errs) == 0 {
+		return http.StatusText(r.status)
+	}
+	return r.errs[0].Message
+}
+
+// documents is the cache of compiled documents, bounded by bytes. Refused documents are not kept: a stranger must not
+// be able to push out those of real clients.
+type documents struct {
+	*compiler
+	cache   *otter.Cache[string, *document]
+	largest int // bytes of the largest query text that is kept
+}
+
+// documentWeight estimates the bytes that a cached document holds: the parsed tree is measured at about this many times
+// its text.
+const documentWeight = 24
+
+func newDocuments(c *compiler, bytes uint64) (*documents, error) {
+	cache, err := otter.New(&otter.Options[string, *document]{
+		MaximumWeight: bytes,
+		Weigher:       func(query string, _ *document) uint32 { return uint32(documentWeight*len(query) + 1024) },
+		Executor:      func(run func()) { run() },
+		Logger:        &otter.NoopLogger{},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &documents{compiler: c, cache: cache, largest: 32 << 10}, nil
+}
+
+// get returns the document of a query text and whether it was cached. Requests that ask for the same new document at
+// once share one compilation.
+func (d *documents) get(ctx context.Context, query string) (doc *document, cached bool, no *refusal) {
+	if doc, ok := d.cache.GetIfPresent(query); ok {
+		return doc, true, nil
+	}
+	if len(query) > d.largest {
+		doc, no = d.compile(query)
+		return doc, false, no
+	}
+	doc, err := d.cache.Get(ctx, query, otter.LoaderFunc[string, *document](
+		func(_ context.Context, query string) (*document, error) {
+			doc, no := d.compile(query)
+			if no != nil {
+				return nil, no
+			}
+			return doc, nil
+		}))
+	switch {
+	case err == nil:
+		return doc, false, nil
+	case errors.As(err, &no):
+		return nil, false, no
+	}
+	return nil, false, refuse(http.StatusInternalServerError, newError(retail.CodeInternal, "the document could not be read"))
+}

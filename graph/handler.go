@@ -1,0 +1,156 @@
+// Package graph serves the schema over HTTP: one strict transport, limits that are checked before anything is
+// validated or executed, one decision about access per operation, one place that gives errors their public form, and
+// the server around it. What fields mean is decided in the resolvers and the services behind them.
+package graph
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/retail"
+)
+
+// HandlerOptions configures a Handler.
+type HandlerOptions struct {
+	Limits        Limits // zero means DefaultLimits
+	Introspection bool   // whether __schema and __type are served
+	CacheBytes    uint64 // compiled documents kept, estimated; zero means 16 MiB
+
+	// Attach returns ctx with whatever lives as long as one response, such as loaders; may be nil.
+	Attach func(context.Context) context.Context
+	Now    func() time.Time // nil means time.Now
+}
+
+// Handler answers GraphQL requests. It implements http.Handler.
+type Handler struct {
+	schema        graphql.ExecutableSchema
+	limits        Limits
+	introspection bool
+	documents     *documents
+	errors        presenter
+	metrics       *metrics
+	attach        func(context.Context) context.Context
+	now           func() time.Time
+}
+
+// NewHandler returns a handler of schema. It registers its metrics with reg.
+func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheus.Registerer, o HandlerOptions) (*Handler, error) {
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits()
+	}
+	if err := o.Limits.Validate(); err != nil {
+		return nil, err
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 16 << 20
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	m, err := newMetrics(reg)
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{
+		schema: schema, limits: o.Limits, introspection: o.Introspection, metrics: m, attach: o.Attach, now: o.Now,
+		errors: presenter{log: log, most: o.Limits.ResponseErrors},
+	}
+	h.documents, err = newDocuments(newCompiler(schema.Schema(), &h.limits, o.Introspection), o.CacheBytes)
+	return h, err
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := h.now()
+	h.metrics.inFlight.Inc()
+	out := outcomeRefused
+	defer func() {
+		h.metrics.inFlight.Dec()
+		h.metrics.observe(out, h.now().Sub(started))
+	}()
+	media, acceptable := negotiate(r.Header)
+	if !acceptable {
+		writeRefusal(w, mediaJSON, badRequest(http.StatusNotAcceptable,
+			"responses are "+mediaGraphQL+" or "+mediaJSON))
+		return
+	}
+	res, no := h.answer(w, r)
+	if no != nil {
+		h.metrics.refuse(no)
+		writeRefusal(w, media, no)
+		return
+	}
+	out = outcomeOf(r.Context(), res)
+	if writeResult(w, media, res, h.now()) != nil {
+		out = outcomeCancelled
+	}
+}
+
+// answer takes a request through every check and executes it.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (res *result, no *refusal) {
+	defer func() {
+		if v := recover(); v != nil { // execution has its own; this is for the checks before it
+			e := h.errors.present(r.Context(), h.errors.recovered(r.Context(), v))
+			res, no = nil, refuse(http.StatusInternalServerError, e)
+		}
+	}()
+	req, no := readRequest(w, r, &h.limits)
+	if no != nil {
+		return nil, no
+	}
+	doc, cached, no := h.documents.get(r.Context(), req.query)
+	h.metrics.document(cached)
+	if no != nil {
+		return nil, no
+	}
+	op, no := doc.pick(req.operation)
+	if no != nil {
+		return nil, no
+	}
+	if r.Method == http.MethodGet && op.def.Operation != ast.Query {
+		no := badRequest(http.StatusMethodNotAllowed, "a GET may only query")
+		no.allow = "POST"
+		return nil, no
+	}
+	return h.perform(r, doc, op, req)
+}
+
+// perform executes one operation of a sound document.
+func (h *Handler) perform(r *http.Request, doc *document, op *operation, req *request) (*result, *refusal) {
+	variables, no := coerceVariables(h.documents.schema, op.def, req.variables)
+	if no != nil {
+		return nil, no
+	}
+	shopping, no := shoppingContext(op.def, variables, r.Header)
+	if no != nil {
+		return nil, no
+	}
+	hidden, no := op.authorize(auth.PrincipalOf(r.Context()), variables)
+	if no != nil {
+		return nil, no
+	}
+	noteOperation(r.Context(), op.def)
+	res := h.execute(retail.WithContext(r.Context(), shopping), doc, op, variables)
+	res.errs = append(hidden, res.errs...)
+	res.errs = res.errs[:min(len(res.errs), h.limits.ResponseErrors)]
+	return &res, nil
+}
+
+// RefuseToken answers a request whose token was not accepted.
+func RefuseToken(w http.ResponseWriter, r *http.Request, err error) {
+	media, _ := negotiate(r.Header)
+	if media == "" {
+		media = mediaJSON
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer realm="portico", error="invalid_token"`)
+	no := &refusal{status: http.StatusUnauthorized, errs: gqlerror.List{newError(retail.CodeUnauthenticated, "the token is not accepted")}}
+	writeRefusal(w, media, no)
+}

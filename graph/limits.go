@@ -1,0 +1,69 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Limits bounds what one request may cost. Every limit is published: a refusal carries its name in `extensions.limit`.
+type Limits struct {
+	BodyBytes     int // request body
+	ResponseBytes int // response data, after execution
+	Tokens        int // lexical tokens of the document
+	Depth         int // nested fields
+	// IntrospectionDepth is Depth below `__schema` and `__type`: the standard introspection query nests 15 fields.
+	IntrospectionDepth int
+	Aliases            int // fields with an alias, in the whole document
+	RootFields         int // fields of one operation's root, fragments expanded
+	Fields             int // fields written in the document
+	Fragments          int // fragment definitions and inline fragments
+	Directives         int // directives written in the document
+	Expanded           int // fields of one operation when every fragment is expanded
+	ValueDepth         int // nested lists and objects, in literals and in variables
+	RequestErrors      int // errors of one refusal
+	ResponseErrors     int // errors of one executed operation
+	Timeout            time.Duration
+}
+
+// DefaultLimits are the published limits.
+func DefaultLimits() Limits {
+	return Limits{
+		BodyBytes: 128 << 10, ResponseBytes: 2 << 20, Tokens: 2000, Depth: 12, IntrospectionDepth: 16,
+		Aliases: 30, RootFields: 20, Fields: 400, Fragments: 40, Directives: 50, Expanded: 2000, ValueDepth: 16,
+		RequestErrors: 5, ResponseErrors: 50, Timeout: 5 * time.Second,
+	}
+}
+
+// Validate reports limits that are absent or beyond what the parser can bear.
+func (l Limits) Validate() error {
+	var errs []error
+	for _, v := range []struct {
+		name string
+		n    int
+		max  int
+	}{
+		{"BodyBytes", l.BodyBytes, 16 << 20},
+		{"ResponseBytes", l.ResponseBytes, 1 << 30},
+		{"Tokens", l.Tokens, 20_000},
+		{"Depth", l.Depth, 200},
+		{"IntrospectionDepth", l.IntrospectionDepth, 200},
+		{"Aliases", l.Aliases, 20_000},
+		{"RootFields", l.RootFields, 20_000},
+		{"Fields", l.Fields, 20_000},
+		{"Fragments", l.Fragments, 20_000},
+		{"Directives", l.Directives, 20_000},
+		{"Expanded", l.Expanded, 1_000_000},
+		{"ValueDepth", l.ValueDepth, 200},
+		{"RequestErrors", l.RequestErrors, 100},
+		{"ResponseErrors", l.ResponseErrors, 1000},
+	} {
+		if v.n < 1 || v.n > v.max {
+			errs = append(errs, fmt.Errorf("graph: limit %s is %d, not within 1 and %d", v.name, v.n, v.max))
+		}
+	}
+	if l.Timeout <= 0 {
+		errs = append(errs, fmt.Errorf("graph: limit Timeout is %v, not above 0", l.Timeout))
+	}
+	return errors.Join(errs...)
+}

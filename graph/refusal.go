@@ -1,0 +1,51 @@
+package graph
+
+import (
+	"net/http"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/portico-retail/portico/retail"
+)
+
+// Codes of requests that never reach a service; the others are retail.Code.
+const (
+	CodeParseFailed      retail.Code = "GRAPHQL_PARSE_FAILED"      // the document is no GraphQL
+	CodeValidationFailed retail.Code = "GRAPHQL_VALIDATION_FAILED" // the document does not fit the schema
+	CodeBadRequest       retail.Code = "BAD_REQUEST"               // the HTTP request is no GraphQL request
+	CodeOverloaded       retail.Code = "OVERLOADED"                // the gateway sheds load; retryable
+)
+
+// refusal is the answer to a request that is not executed: errors and no data.
+type refusal struct {
+	status int // HTTP status
+	// understood marks a well-formed GraphQL request: a client that accepts only application/json reads 200.
+	understood bool
+	allow      string // Allow header of a 405
+	errs       gqlerror.List
+}
+
+// badRequest refuses something that is no GraphQL request.
+func badRequest(status int, message string) *refusal {
+	return &refusal{status: status, errs: gqlerror.List{newError(CodeBadRequest, message)}}
+}
+
+// refuse refuses a GraphQL request that was understood.
+func refuse(status int, errs ...*gqlerror.Error) *refusal {
+	return &refusal{status: status, understood: true, errs: errs}
+}
+
+// overLimit refuses a request that exceeds the named limit.
+func overLimit(limit string, maximum int) *refusal {
+	return refuse(http.StatusBadRequest, limitError(limit, maximum))
+}
+
+func newError(code retail.Code, message string) *gqlerror.Error {
+	return &gqlerror.Error{Message: message, Extensions: map[string]any{"code": string(code)}}
+}
+
+func limitError(limit string, maximum int) *gqlerror.Error {
+	e := newError(retail.CodeLimitExceeded, "a limit is exceeded: "+limit)
+	e.Extensions["limit"], e.Extensions["maximum"] = limit, maximum
+	return e
+}

@@ -1,0 +1,203 @@
+package graph
+
+import (
+	"bytes"
+	"errors"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// request is what a client asks for.
+type request struct {
+	query     string
+	operation string
+	variables map[string]any
+}
+
+// preflightHeaders are headers that a browser sends across sites only after asking (CORS preflight); a GET carries one,
+// so that no foreign page can make a visitor's browser ask.
+var preflightHeaders = [...]string{"GraphQL-Require-Preflight", "X-Apollo-Operation-Name", "Apollo-Require-Preflight"}
+
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// readRequest reads the GraphQL request in r.
+func readRequest(w http.ResponseWriter, r *http.Request, limits *Limits) (*request, *refusal) {
+	switch r.Method {
+	case http.MethodPost:
+		return readPost(w, r, limits)
+	case http.MethodGet:
+		return readGet(r, limits)
+	}
+	no := badRequest(http.StatusMethodNotAllowed, "send GraphQL with POST, queries also with GET")
+	no.allow = "GET, POST"
+	return nil, no
+}
+
+func readPost(w http.ResponseWriter, r *http.Request, limits *Limits) (*request, *refusal) {
+	if !jsonContent(r.Header.Get("Content-Type")) {
+		return nil, badRequest(http.StatusUnsupportedMediaType, "the content type must be application/json in UTF-8")
+	}
+	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return nil, badRequest(http.StatusUnsupportedMediaType, "content encodings are not accepted")
+	}
+	tooLarge := func() *refusal {
+		no := overLimit("bodyBytes", limits.BodyBytes)
+		no.status, no.understood = http.StatusRequestEntityTooLarge, false
+		return no
+	}
+	if r.ContentLength > int64(limits.BodyBytes) {
+		return nil, tooLarge()
+	}
+	body, _ := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(body)
+	body.Reset()
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, int64(limits.BodyBytes))); err != nil {
+		if over := (*http.MaxBytesError)(nil); errors.As(err, &over) {
+			return nil, tooLarge()
+		}
+		return nil, badRequest(http.StatusBadRequest, "the body could not be read")
+	}
+	return decodeRequest(body.Bytes(), limits)
+}
+
+// jsonContent reports whether a Content-Type is JSON in UTF-8.
+func jsonContent(value string) bool {
+	switch value {
+	case "application/json", "application/json; charset=utf-8":
+		return true
+	}
+	media, params, err := mime.ParseMediaType(value)
+	if err != nil || media != "application/json" {
+		return false
+	}
+	charset, given := params["charset"]
+	return !given || strings.EqualFold(charset, "utf-8")
+}
+
+// decodeRequest decodes the JSON body of a POST.
+func decodeRequest(body []byte, limits *Limits) (*request, *refusal) {
+	if !utf8.Valid(body) {
+		return nil, badRequest(http.StatusBadRequest, "the body is not UTF-8")
+	}
+	r := &jsonReader{data: body, maxDepth: limits.ValueDepth + 2} // the request and its variables are objects too
+	req := &request{}
+	seen := make(map[string]bool, 4)
+	err := r.object(func(key string) error {
+		if seen[key] {
+			return errJSONKey
+		}
+		seen[key] = true
+		return req.read(r, key)
+	})
+	switch {
+	case err == nil && !r.end():
+		err = errJSON
+	case errors.Is(err, errJSONDepth):
+		no := overLimit("valueDepth", limits.ValueDepth)
+		no.understood = false
+		return nil, no
+	}
+	if err != nil {
+		return nil, badRequest(http.StatusBadRequest, "the body is not one GraphQL request: "+err.Error())
+	}
+	return req, req.check()
+}
+
+var errUnknownKey = errors.New("the JSON has a key other than query, operationName, variables and extensions")
+
+// read reads the value of one of the request's keys.
+func (q *request) read(r *jsonReader, key string) (err error) {
+	switch key {
+	case "query", "operationName":
+		if r.null() {
+			return nil
+		}
+		if r.peek() != '"' {
+			return errJSONType
+		}
+		if key == "query" {
+			q.query, err = r.text()
+		} else {
+			q.operation, err = r.text()
+		}
+		return err
+	case "variables", "extensions":
+		if r.null() {
+			return nil
+		}
+		if r.peek() != '{' {
+			return errJSONType
+		}
+		m, err := r.mapping()
+		if key == "variables" {
+			q.variables = m
+		}
+		return err
+	}
+	return errUnknownKey
+}
+
+func (q *request) check() *refusal {
+	if q.query == "" {
+		return badRequest(http.StatusBadRequest, "the request has no query")
+	}
+	return nil
+}
+
+// readGet reads a query from the URL.
+func readGet(r *http.Request, limits *Limits) (*request, *refusal) {
+	asked := false
+	for _, name := range preflightHeaders {
+		asked = asked || r.Header.Get(name) != ""
+	}
+	if !asked {
+		return nil, badRequest(http.StatusForbidden, "a GET needs the header GraphQL-Require-Preflight, against forged requests of other sites")
+	}
+	if len(r.URL.RawQuery) > limits.BodyBytes {
+		no := overLimit("bodyBytes", limits.BodyBytes)
+		no.status, no.understood = http.StatusRequestURITooLong, false
+		return nil, no
+	}
+	params, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, badRequest(http.StatusBadRequest, "the URL's parameters are malformed")
+	}
+	req := &request{}
+	for key, values := range params {
+		if len(values) != 1 || !utf8.ValidString(values[0]) {
+			return nil, badRequest(http.StatusBadRequest, "the URL repeats a parameter or is not UTF-8")
+		}
+		if no := req.readParam(key, values[0], limits); no != nil {
+			return nil, no
+		}
+	}
+	return req, req.check()
+}
+
+func (q *request) readParam(key, value string, limits *Limits) *refusal {
+	switch key {
+	case "query":
+		q.query = value
+	case "operationName":
+		q.operation = value
+	case "variables", "extensions":
+		r := &jsonReader{data: []byte(value), maxDepth: limits.ValueDepth + 1}
+		err := q.read(r, key)
+		if err == nil && !r.end() {
+			err = errJSON
+		}
+		if errors.Is(err, errJSONDepth) {
+			return overLimit("valueDepth", limits.ValueDepth)
+		}
+		if err != nil {
+			return badRequest(http.StatusBadRequest, "a parameter is no JSON object: "+err.Error())
+		}
+	default:
+		return badRequest(http.StatusBadRequest, "the URL has a parameter other than query, operationName, variables and extensions")
+	}
+	return nil
+}
