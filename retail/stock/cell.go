@@ -10,21 +10,25 @@ import (
 type Cell struct {
 	OnHand    int32  // ERP: book quantity, may be negative
 	Cut       int32  // ERP: POS counter contained in OnHand
-	Sold      int32  // POS: cumulative net units sold, may be negative
-	Allocated int32  // shop: open allocations
-	Held      int32  // holds
 	Safety    uint16 // ERP: units never promised
 	Flags     uint16 // ERP: FlagRanged
 	OnHandVer uint32 // version of the ERP register; 0 = never heard
+	Sold      int32  // POS: cumulative net units sold, may be negative
 	SoldVer   uint32 // version of the POS register
+	Allocated int32  // shop: open allocations
 	AllocVer  uint32 // version of the shop register
+	Held      int32  // holds
 }
 
 // FlagRanged says that the place carries the SKU.
 const FlagRanged uint16 = 1
 
-// CellSize is the packed size of a Cell in bytes, little endian, fields in the order of the struct.
+// CellSize is the packed size of a Cell in bytes, little endian, fields in the order of the struct. A source's register is
+// therefore one run of bytes that ends with its version, so that a writer replaces it without knowing its fields.
 const CellSize = 36
+
+// registers say where in a packed cell each source's register lies, by SourceIndex.
+var registers = [...]struct{ offset, size int }{{0, 16}, {16, 8}, {24, 8}}
 
 // RowHeader is the size of the bitmap that starts a row.
 const RowHeader = 4
@@ -46,10 +50,11 @@ func CellAt(row string, slot uint8, c *Cell) bool {
 	if len(row) < at+CellSize {
 		return false
 	}
-	c.OnHand, c.Cut, c.Sold = int32(u32(row, at)), int32(u32(row, at+4)), int32(u32(row, at+8))
-	c.Allocated, c.Held = int32(u32(row, at+12)), int32(u32(row, at+16))
-	c.Safety, c.Flags = u16(row, at+20), u16(row, at+22)
-	c.OnHandVer, c.SoldVer, c.AllocVer = u32(row, at+24), u32(row, at+28), u32(row, at+32)
+	c.OnHand, c.Cut = int32(u32(row, at)), int32(u32(row, at+4))
+	c.Safety, c.Flags, c.OnHandVer = u16(row, at+8), u16(row, at+10), u32(row, at+12)
+	c.Sold, c.SoldVer = int32(u32(row, at+16)), u32(row, at+20)
+	c.Allocated, c.AllocVer = int32(u32(row, at+24)), u32(row, at+28)
+	c.Held = int32(u32(row, at+32))
 	return true
 }
 
@@ -62,13 +67,30 @@ func u16(s string, i int) uint16 { return uint16(s[i]) | uint16(s[i+1])<<8 }
 // Append packs c at the end of b.
 func (c Cell) Append(b []byte) []byte {
 	le := binary.LittleEndian
-	for _, v := range [...]int32{c.OnHand, c.Cut, c.Sold, c.Allocated, c.Held} {
-		b = le.AppendUint32(b, uint32(v))
-	}
+	b = le.AppendUint32(b, uint32(c.OnHand))
+	b = le.AppendUint32(b, uint32(c.Cut))
 	b = le.AppendUint16(b, c.Safety)
 	b = le.AppendUint16(b, c.Flags)
-	for _, v := range [...]uint32{c.OnHandVer, c.SoldVer, c.AllocVer} {
-		b = le.AppendUint32(b, v)
+	b = le.AppendUint32(b, c.OnHandVer)
+	b = le.AppendUint32(b, uint32(c.Sold))
+	b = le.AppendUint32(b, c.SoldVer)
+	b = le.AppendUint32(b, uint32(c.Allocated))
+	b = le.AppendUint32(b, c.AllocVer)
+	return le.AppendUint32(b, uint32(c.Held))
+}
+
+// AppendRegister packs what f writes at the end of b: one byte for the offset of its source's register in a cell, one for
+// the register's size, then the register. A fact of an unknown source packs to nothing.
+func (f *Fact) AppendRegister(b []byte) []byte {
+	source := SourceIndex(f.Source)
+	if source < 0 {
+		return b
 	}
-	return b
+	var c Cell
+	c.Put(f)
+	var packed [CellSize]byte
+	c.Append(packed[:0])
+	r := registers[source]
+	b = append(b, byte(r.offset), byte(r.size))
+	return append(b, packed[r.offset:r.offset+r.size]...)
 }
