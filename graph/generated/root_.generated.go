@@ -874,9 +874,9 @@ type PickupOptionLine {
   sku: String!
   "Units asked, summed over the basket."
   requested: Int!
-  "Units that can be promised; null when nobody knows."
+  "Units that can be promised; null when nobody knows. Without the scope STOCK_READ at least this many when a shortfall is not told."
   fulfillable: Int
-  "Units missing; null when nobody knows."
+  "Units missing; null when nobody knows or, without the scope STOCK_READ, when it would tell a large stock exactly."
   shortfall: Int
   "In words."
   level: StockLevel!

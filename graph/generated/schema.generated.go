@@ -1664,20 +1664,13 @@ func (ec *executionContext) marshalNPrecision2githubᚗcomᚋporticoᚑretailᚋ
 }
 
 func (ec *executionContext) unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx context.Context, v any) (auth.Scope, error) {
-	tmp, err := scalar.UnmarshalString(v)
-	res := auth.Scope(tmp)
+	var res auth.Scope
+	err := res.UnmarshalGQL(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx context.Context, sel ast.SelectionSet, v auth.Scope) graphql.Marshaler {
-	_ = sel
-	res := scalar.MarshalString(string(v))
-	if res == graphql.Null {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-	}
-	return res
+	return v
 }
 
 func (ec *executionContext) unmarshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx context.Context, v any) (retail.Source, error) {

@@ -8,15 +8,15 @@ import (
 // Policy is what a retailer decides about stock answers.
 type Policy struct {
 	// LowStock is the highest quantity that reads LOW_STOCK.
-	LowStock int `koanf:"low_stock"`
+	LowStock int
 	// QuantityCap is the highest quantity that the public reads exactly.
-	QuantityCap int `koanf:"quantity_cap"`
+	QuantityCap int
 	// StaleAfter is the age from which an answer is marked stale.
-	StaleAfter time.Duration `koanf:"stale_after"`
+	StaleAfter time.Duration
 	// UnknownAfter is the age from which a level reads UNKNOWN.
-	UnknownAfter time.Duration `koanf:"unknown_after"`
+	UnknownAfter time.Duration
 	// Pickers is how many pick tasks a place works on at the same time.
-	Pickers int `koanf:"pickers"`
+	Pickers int
 }
 
 // DefaultPolicy is a cautious retailer's.
