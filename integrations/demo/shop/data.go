@@ -4,7 +4,7 @@ import "time"
 
 // Data is what a shop starts with. The values become the server's; the caller must not change them afterwards.
 type Data struct {
-	APIKey     string
+	APIKey     string // of every client; must not be empty
 	Products   []Product
 	Categories []Category
 }

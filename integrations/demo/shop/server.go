@@ -1,0 +1,193 @@
+// The shop's HTTP door. Emulated: the whole of "Shop: REST, JSON" in docs/wires.md with its faults.
+// Not emulated: carts, payment, accounts, languages by header, rate limits, cancellation (only a shipment closes an
+// order), a check that an ordered SKU or place exists, and restarts (everything is lost; positions start again).
+// The admin and health endpoints need no key and know no faults.
+
+package shop
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/portico-retail/portico/integrations/demo/faults"
+)
+
+// maxBody bounds a request, in bytes.
+const maxBody = 8 << 20
+
+// Server is the shop. It is safe for concurrent use.
+type Server struct {
+	keySum [sha256.Size]byte
+	now    func() time.Time
+	board  *faults.Board
+
+	mu          sync.Mutex
+	catalog     *catalog
+	orders      map[string]*order // every order ever placed, by number
+	allocations allocations
+	frozen      *frozenShop // nil while the data is live
+}
+
+// frozenShop is what readers see while the shop is stale, beside the frozen allocations.
+type frozenShop struct {
+	asOf    time.Time
+	catalog *catalog
+}
+
+// New returns a shop with this catalog and no orders.
+func New(data Data, now func() time.Time, board *faults.Board) *Server {
+	s := &Server{
+		keySum: sha256.Sum256([]byte(data.APIKey)), now: now, board: board,
+		catalog:     newCatalog(data, now()),
+		orders:      map[string]*order{},
+		allocations: allocations{latest: map[pair]change{}},
+	}
+	board.OnChange(func(state faults.State) { s.freeze(state.Stale) })
+	return s
+}
+
+// freeze stops or resumes what readers see; orders and shipments are booked meanwhile.
+func (s *Server) freeze(stale bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case stale && s.frozen == nil:
+		s.frozen = &frozenShop{asOf: s.now(), catalog: s.catalog}
+	case !stale:
+		s.frozen = nil
+	}
+	s.allocations.freeze(stale)
+}
+
+// read returns what readers see now.
+func (s *Server) read() (*catalog, time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.frozen != nil {
+		return s.frozen.catalog, s.frozen.asOf
+	}
+	return s.catalog, s.now()
+}
+
+// Handler serves /api/v1/, GET and PUT /admin/faults, and GET /healthz.
+func (s *Server) Handler() http.Handler {
+	api := http.NewServeMux()
+	for pattern, handle := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"GET /api/v1/products":            s.listProducts,
+		"GET /api/v1/categories":          s.listCategories,
+		"GET /api/v1/prices":              s.listPrices,
+		"GET /api/v1/allocations":         s.feedAllocations,
+		"POST /api/v1/allocations/lookup": s.lookupAllocations,
+		"POST /api/v1/orders":             s.postOrders,
+		"POST /api/v1/shipments":          s.postShipments,
+		"/":                               notFound,
+	} {
+		api.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := handle(w, r); err != nil {
+				writeError(w, err)
+			}
+		})
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", s.board.Middleware(busy)(s.authenticate(api)))
+	mux.Handle("/admin/faults", faults.Admin(s.board))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	return mux
+}
+
+// authenticate compares sums, so that the time taken tells neither the key nor its length.
+func (s *Server) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sum := sha256.Sum256([]byte(r.Header.Get("X-Api-Key")))
+		if subtle.ConstantTimeCompare(sum[:], s.keySum[:]) != 1 {
+			writeError(w, &apiError{http.StatusUnauthorized, "UNAUTHORIZED", "X-Api-Key is missing or wrong"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func notFound(http.ResponseWriter, *http.Request) error {
+	return &apiError{http.StatusNotFound, "NOT_FOUND", "there is no such resource"}
+}
+
+func busy(w http.ResponseWriter, _ *http.Request) {
+	writeError(w, &apiError{http.StatusServiceUnavailable, "BUSY", "try again later"})
+}
+
+// apiError is a refusal.
+type apiError struct {
+	status  int
+	code    string
+	message string
+}
+
+func (e *apiError) Error() string { return e.code + ": " + e.message }
+
+func badRequest(format string, args ...any) error {
+	return &apiError{http.StatusBadRequest, "BAD_REQUEST", fmt.Sprintf(format, args...)}
+}
+
+func writeError(w http.ResponseWriter, err error) {
+	e := &apiError{http.StatusInternalServerError, "INTERNAL", err.Error()}
+	_ = errors.As(err, &e)
+	type body struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+	out, err := json.Marshal(map[string]body{"error": {e.code, e.message}})
+	if err != nil { // strings always marshal
+		panic(err)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(e.status)
+	_, _ = w.Write(out)
+}
+
+// readJSON decodes a request body strictly.
+func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(into)
+	if err == nil {
+		if _, err = dec.Token(); errors.Is(err, io.EOF) {
+			return nil
+		}
+		err = errors.New("something follows the body")
+	}
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return &apiError{http.StatusRequestEntityTooLarge, "TOO_LARGE", "the request is too large"}
+	}
+	return badRequest("unreadable JSON: %v", err)
+}
+
+func writeJSON(w http.ResponseWriter, body any) error {
+	out, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("shop: write: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_, _ = w.Write(out)
+	return nil
+}
+
+// unchanged sets the ETag and, when the client has that version already, answers 304.
+func unchanged(w http.ResponseWriter, r *http.Request, etag string) bool {
+	w.Header().Set("ETag", etag)
+	for candidate := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(etag, "W/") {
+			w.WriteHeader(http.StatusNotModified)
+			return true
+		}
+	}
+	return false
+}
