@@ -214,7 +214,7 @@ func (d *decoder) transaction(el xml.StartElement) (t upload, err error) {
 			return err
 		}
 		quantity, err := strconv.Atoi(v[1])
-		if err != nil || quantity == 0 || max(quantity, -quantity) > maxQuantity {
+		if err != nil || quantity == 0 || quantity < -maxQuantity || quantity > maxQuantity {
 			return badRequest("a quantity must be a number other than 0, at most %d", maxQuantity)
 		}
 		if t.kind == "RETURN" && quantity > 0 {
