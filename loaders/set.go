@@ -1,0 +1,46 @@
+package loaders
+
+import (
+	"context"
+
+	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/stock"
+)
+
+// Services are what the loaders ask.
+type Services struct {
+	Products Products
+	Prices   Prices
+	Stock    Stock
+}
+
+// Set is the loaders of one response.
+type Set struct {
+	// Product loads a product by its code; an unknown one is CodeNotFound.
+	Product *Loader[string, *retail.Product]
+	// Price loads what a SKU costs in a channel; nil when nobody knows.
+	Price *Loader[PriceKey, *retail.Price]
+	// Availability loads where a SKU can be had.
+	Availability *Loader[AvailabilityKey, []*stock.Availability]
+}
+
+type setKey struct{}
+
+// Attach returns ctx carrying fresh loaders. Call it once a response, with the context that ends when the response does:
+// loaders remember what they loaded.
+func Attach(ctx context.Context, s Services) context.Context {
+	return context.WithValue(ctx, setKey{}, &Set{
+		Product:      newProductLoader(ctx, s.Products),
+		Price:        newPriceLoader(ctx, s.Prices),
+		Availability: newAvailabilityLoader(ctx, s.Stock),
+	})
+}
+
+// Of returns the loaders carried by ctx. It panics without them, which is a mistake in the wiring.
+func Of(ctx context.Context) *Set {
+	set, ok := ctx.Value(setKey{}).(*Set)
+	if !ok {
+		panic("loaders: Of called on a context without Attach")
+	}
+	return set
+}
