@@ -2,32 +2,38 @@ package resolvers
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/portico-retail/portico/graph/generated"
+	"github.com/portico-retail/portico/loaders"
 	"github.com/portico-retail/portico/retail"
 	"github.com/portico-retail/portico/retail/catalog"
 	"github.com/portico-retail/portico/retail/stock"
 )
 
 func (r *productVariantResolver) Price(ctx context.Context, obj *retail.Variant, channel *retail.Channel) (*retail.Price, error) {
-	panic(fmt.Errorf("not implemented: Price - price"))
+	return loaders.Of(ctx).Price.Load(ctx, loaders.PriceKey{
+		SKU: obj.SKU, Channel: valueOr(channel, retail.ContextOf(ctx).Channel),
+	})
 }
 
 func (r *productVariantResolver) StoreAvailability(ctx context.Context, obj *retail.Variant, locationIds []string, near *retail.GeoPoint, withinKm *float64, first *int, maxAgeSeconds *int) ([]*stock.Availability, error) {
-	panic(fmt.Errorf("not implemented: StoreAvailability - storeAvailability"))
+	q := r.checkQuery(ctx, locationIds, near, valueOr(withinKm, 10), valueOr(first, 5), maxAgeSeconds)
+	return loaders.Of(ctx).Availability.Load(ctx, loaders.AvailabilityKey{SKU: obj.SKU, Where: loaders.WhereOf(q)})
 }
 
 func (r *queryResolver) Product(ctx context.Context, id *string, sku *string, gtin *string, scan *string) (*retail.Product, error) {
-	panic(fmt.Errorf("not implemented: Product - product"))
+	return orNull(r.Catalog.Product(ctx, catalog.Lookup{ID: id, SKU: sku, GTIN: gtin, Scan: scan}))
 }
 
 func (r *queryResolver) Products(ctx context.Context, search *string, filter *catalog.Filter, sort *catalog.Sort, first *int, after *string) (*catalog.Connection, error) {
-	panic(fmt.Errorf("not implemented: Products - products"))
+	return r.Catalog.Products(ctx, catalog.Query{
+		Search: valueOr(search, ""), Filter: valueOr(filter, catalog.Filter{}), Sort: valueOr(sort, catalog.SortRelevance),
+		First: valueOr(first, 20), After: valueOr(after, ""),
+	})
 }
 
 func (r *queryResolver) Categories(ctx context.Context) ([]*retail.Category, error) {
-	panic(fmt.Errorf("not implemented: Categories - categories"))
+	return r.Catalog.Categories(ctx)
 }
 
 func (r *Resolver) ProductVariant() generated.ProductVariantResolver {
