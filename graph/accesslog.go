@@ -34,7 +34,11 @@ func withAccessLog(log *slog.Logger, now func() time.Time, next http.Handler) ht
 		started, e := now(), new(entry)
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
-			log.LogAttrs(r.Context(), slog.LevelInfo, "request",
+			level := slog.LevelInfo
+			if e.kind == "" && seen.status < http.StatusBadRequest {
+				level = slog.LevelDebug // probes, metrics and the query page
+			}
+			log.LogAttrs(r.Context(), level, "request",
 				slog.String("request", RequestID(r.Context())),
 				slog.String("method", r.Method), slog.String("path", clip(r.URL.Path)),
 				slog.Int("status", seen.status), slog.Int64("bytes", seen.bytes),

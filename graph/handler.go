@@ -23,6 +23,8 @@ type HandlerOptions struct {
 	Limits        Limits // zero means DefaultLimits
 	Introspection bool   // whether __schema and __type are served
 	CacheBytes    uint64 // compiled documents kept, estimated; zero means 16 MiB
+	// MaxInFlight bounds the requests that are worked on at once; beyond it requests are shed. Zero means 256.
+	MaxInFlight int
 
 	// Attach returns ctx with whatever lives as long as one response, such as loaders; may be nil.
 	Attach func(context.Context) context.Context
@@ -37,6 +39,7 @@ type Handler struct {
 	documents     *documents
 	errors        presenter
 	metrics       *metrics
+	slots         chan struct{} // one for each request that is worked on
 	attach        func(context.Context) context.Context
 	now           func() time.Time
 }
@@ -52,6 +55,9 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 16 << 20
 	}
+	if o.MaxInFlight == 0 {
+		o.MaxInFlight = 256
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -61,7 +67,7 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 	}
 	h := &Handler{
 		schema: schema, limits: o.Limits, introspection: o.Introspection, metrics: m, attach: o.Attach, now: o.Now,
-		errors: presenter{log: log, most: o.Limits.ResponseErrors},
+		slots: make(chan struct{}, o.MaxInFlight), errors: presenter{log: log, most: o.Limits.ResponseErrors},
 	}
 	h.documents, err = newDocuments(newCompiler(schema.Schema(), &h.limits, o.Introspection), o.CacheBytes)
 	return h, err
@@ -105,6 +111,13 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (res *result, n
 	req, no := readRequest(w, r, &h.limits)
 	if no != nil {
 		return nil, no
+	}
+	// A slot is taken only now, so that clients that send slowly hold none.
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	default:
+		return nil, overloaded()
 	}
 	doc, cached, no := h.documents.get(r.Context(), req.query)
 	h.metrics.document(cached)

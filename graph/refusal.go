@@ -22,6 +22,7 @@ type refusal struct {
 	// understood marks a well-formed GraphQL request: a client that accepts only application/json reads 200.
 	understood bool
 	allow      string // Allow header of a 405
+	retryAfter string // Retry-After header, seconds
 	errs       gqlerror.List
 }
 
@@ -38,6 +39,13 @@ func refuse(status int, errs ...*gqlerror.Error) *refusal {
 // overLimit refuses a request that exceeds the named limit.
 func overLimit(limit string, maximum int) *refusal {
 	return refuse(http.StatusBadRequest, limitError(limit, maximum))
+}
+
+// overloaded sheds a request; the client may try again soon.
+func overloaded() *refusal {
+	e := newError(CodeOverloaded, "the gateway is busy")
+	e.Extensions["retryable"] = true
+	return &refusal{status: http.StatusServiceUnavailable, retryAfter: "1", errs: gqlerror.List{e}}
 }
 
 func newError(code retail.Code, message string) *gqlerror.Error {

@@ -58,6 +58,9 @@ func writeRefusal(w http.ResponseWriter, media string, no *refusal) {
 	if no.allow != "" {
 		h.Set("Allow", no.allow)
 	}
+	if no.retryAfter != "" {
+		h.Set("Retry-After", no.retryAfter)
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
@@ -67,7 +70,11 @@ func setHeaders(h http.Header, media string, length int) {
 	h["Content-Length"] = []string{strconv.Itoa(length)}
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
-	h["Vary"] = varyAccept
+	if len(h["Vary"]) == 0 {
+		h["Vary"] = varyAccept
+	} else {
+		h.Add("Vary", "Accept")
+	}
 }
 
 // Header values are shared: net/http reads them only.
