@@ -28,7 +28,7 @@ func ParseGlobalID(id string) (kind, key string, ok bool) {
 		return "", "", false
 	}
 	kind, key, ok = strings.Cut(string(raw), ":")
-	if !ok || key == "" {
+	if !ok || key == "" || GlobalID(kind, key) != id { // the decoder skips line breaks
 		return "", "", false
 	}
 	switch kind {

@@ -70,5 +70,8 @@ func NormalizeGTIN(gtin string) (gtin14 string, ok bool) {
 		weight := 3 - 2*(i%2)
 		sum += weight * int(gtin14[i]-'0')
 	}
-	return gtin14, (10-sum%10)%10 == int(gtin14[13]-'0')
+	if (10-sum%10)%10 != int(gtin14[13]-'0') {
+		return "", false
+	}
+	return gtin14, true
 }
