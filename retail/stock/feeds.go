@@ -34,7 +34,7 @@ func (fs Feeds) Ready() bool {
 func (fs Feeds) Status(source retail.Source) retail.Status {
 	for _, f := range fs {
 		if f.name == source {
-			return f.Health().Status
+			return f.Status()
 		}
 	}
 	return retail.StatusDown

@@ -36,6 +36,13 @@ type Health struct {
 // Health is how the feed does now.
 func (f *Feed) Health() Health { return f.status.health(f.deps.Layout()) }
 
+// Status is Health.Status alone, for the hot path.
+func (f *Feed) Status() retail.Status {
+	f.status.mu.Lock()
+	defer f.status.mu.Unlock()
+	return f.status.source()
+}
+
 // Queue is the number of open pick tasks at a location; 0 when nobody told.
 func (f *Feed) Queue(location string) int {
 	f.status.mu.Lock()
@@ -103,14 +110,7 @@ func (s *feedStatus) health(layout Layout) Health {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.state
-	switch {
-	case s.polls == 0:
-		h.Status = retail.StatusStale
-	case s.failures >= 2 || (s.failures > 0 && h.LastSuccess.IsZero()):
-		h.Status = retail.StatusDown
-	default:
-		h.Status = retail.StatusOK
-	}
+	h.Status = s.source()
 	for code, at := range s.marks {
 		if _, placed := layout[code]; !placed {
 			continue
@@ -123,6 +123,17 @@ func (s *feedStatus) health(layout Layout) Health {
 		}
 	}
 	return h
+}
+
+// source is the source's status; the caller holds the lock.
+func (s *feedStatus) source() retail.Status {
+	switch {
+	case s.polls == 0:
+		return retail.StatusStale
+	case s.failures >= 2 || (s.failures > 0 && s.state.LastSuccess.IsZero()):
+		return retail.StatusDown
+	}
+	return retail.StatusOK
 }
 
 // begin counts a poll that begins.
