@@ -34,7 +34,7 @@ func (h *Handler) execute(ctx context.Context, doc *document, op *operation, var
 	ctx = graphql.WithOperationContext(ctx, &graphql.OperationContext{
 		Doc: doc.ast, Operation: op.def, OperationName: op.def.Name, Variables: variables,
 		DisableIntrospection: !h.introspection, RecoverFunc: h.errors.recovered,
-		ResolverMiddleware:     func(ctx context.Context, next graphql.Resolver) (any, error) { return next(ctx) },
+		ResolverMiddleware:     h.fields,
 		RootResolverMiddleware: func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler { return next(ctx) },
 	})
 	ctx = graphql.WithResponseContext(ctx, h.errors.present, h.errors.recovered)

@@ -28,6 +28,8 @@ type HandlerOptions struct {
 
 	// Attach returns ctx with whatever lives as long as one response, such as loaders; may be nil.
 	Attach func(context.Context) context.Context
+	// Fields sees every resolved field and may replace its result; nil leaves them alone.
+	Fields graphql.FieldInterceptor
 	Now    func() time.Time // nil means time.Now
 }
 
@@ -41,6 +43,7 @@ type Handler struct {
 	metrics       *metrics
 	slots         chan struct{} // one for each request that is worked on
 	attach        func(context.Context) context.Context
+	fields        graphql.FieldMiddleware
 	now           func() time.Time
 }
 
@@ -61,12 +64,16 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	fields := func(ctx context.Context, next graphql.Resolver) (any, error) { return next(ctx) }
+	if o.Fields != nil {
+		fields = o.Fields.InterceptField
+	}
 	m, err := newMetrics(reg)
 	if err != nil {
 		return nil, err
 	}
 	h := &Handler{
-		schema: schema, limits: o.Limits, introspection: o.Introspection, metrics: m, attach: o.Attach, now: o.Now,
+		schema: schema, limits: o.Limits, introspection: o.Introspection, metrics: m, attach: o.Attach, fields: fields, now: o.Now,
 		slots: make(chan struct{}, o.MaxInFlight), errors: presenter{log: log, most: o.Limits.ResponseErrors},
 	}
 	h.documents, err = newDocuments(newCompiler(schema.Schema(), &h.limits, o.Introspection), o.CacheBytes)

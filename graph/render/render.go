@@ -15,34 +15,22 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// Renderer is a gqlgen extension that renders the results of resolvers whose Go type is registered.
+// Renderer renders the results of resolvers whose Go type is registered.
 type Renderer struct {
 	schema *ast.Schema
 	types  map[reflect.Type]bool
 	plans  *planCache
 }
 
-var _ interface {
-	graphql.HandlerExtension
-	graphql.FieldInterceptor
-} = &Renderer{}
+var _ graphql.FieldInterceptor = &Renderer{}
 
 // New returns a renderer for results of the types of the given samples.
-func New(samples ...any) *Renderer {
-	r := &Renderer{types: map[reflect.Type]bool{}, plans: newPlanCache()}
+func New(schema *ast.Schema, samples ...any) *Renderer {
+	r := &Renderer{schema: schema, types: map[reflect.Type]bool{}, plans: newPlanCache()}
 	for _, s := range samples {
 		r.types[reflect.TypeOf(s)] = true
 	}
 	return r
-}
-
-// ExtensionName names the extension.
-func (*Renderer) ExtensionName() string { return "Renderer" }
-
-// Validate takes the schema.
-func (r *Renderer) Validate(es graphql.ExecutableSchema) error {
-	r.schema = es.Schema()
-	return nil
 }
 
 // InterceptField replaces a resolver's result by its finished JSON when it can.

@@ -51,6 +51,12 @@ func (q *query) PickupOptions(
 	return q.options, nil
 }
 
+// extension makes gqlgen's own executor use a renderer.
+type extension struct{ *render.Renderer }
+
+func (extension) ExtensionName() string                   { return "Renderer" }
+func (extension) Validate(graphql.ExecutableSchema) error { return nil }
+
 // run executes a document with or without the renderer and returns data and errors as text.
 func run(t *testing.T, q query, withRenderer bool, scopes []auth.Scope, document string, variables map[string]any) string {
 	t.Helper()
@@ -59,11 +65,7 @@ func run(t *testing.T, q query, withRenderer bool, scopes []auth.Scope, document
 	})
 	e := executor.New(es)
 	if withRenderer {
-		r := render.New((*stock.Check)(nil), []*stock.PickupOption(nil))
-		if err := r.Validate(es); err != nil {
-			t.Fatal(err)
-		}
-		e.Use(r)
+		e.Use(extension{render.New(es.Schema(), (*stock.Check)(nil), []*stock.PickupOption(nil))})
 	}
 	ctx := auth.WithPrincipal(context.Background(), auth.Principal{Scopes: scopes})
 	ctx = graphql.StartOperationTrace(ctx)
@@ -259,12 +261,8 @@ func TestWhatIsRenderedAndWhatIsLeft(t *testing.T) {
 			Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver]},
 		})
 		e := executor.New(es)
-		r := render.New((*stock.Check)(nil))
-		if err := r.Validate(es); err != nil {
-			t.Fatal(err)
-		}
 		e.Use(p)
-		e.Use(r)
+		e.Use(extension{render.New(es.Schema(), (*stock.Check)(nil))})
 		ctx := graphql.StartOperationTrace(context.Background())
 		op, errs := e.CreateOperationContext(ctx, &graphql.RawParams{Query: document})
 		if errs != nil {
