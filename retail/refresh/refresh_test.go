@@ -1,0 +1,88 @@
+package refresh_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/portico-retail/portico/retail/refresh"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// run lets the loop go for d of fake time and returns when each load began, since the start.
+func run(t *testing.T, loop refresh.Loop, d time.Duration, load func(ctx context.Context, n int) error) []time.Duration {
+	t.Helper()
+	var began []time.Duration
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), d)
+		defer cancel()
+		start, failures := time.Now(), 0
+		loop.Run(ctx, func(ctx context.Context) error {
+			began = append(began, time.Since(start))
+			err := load(ctx, len(began))
+			if err != nil && ctx.Err() == nil {
+				failures++
+			}
+			return err
+		}, func(error, time.Duration) { failures-- })
+		if failures > 0 {
+			t.Errorf("%d failures were not told", failures)
+		}
+	})
+	return began
+}
+
+func TestTheLoopLoadsAtOnceAndThenAtItsInterval(t *testing.T) {
+	loop := refresh.Default(time.Minute, func() float64 { return 0.5 })
+	got := run(t, loop, 150*time.Second, func(context.Context, int) error { return nil })
+	if diff := cmp.Diff([]time.Duration{0, time.Minute, 2 * time.Minute}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheLoopRetriesWithGrowingPausesUntilItSucceeds(t *testing.T) {
+	loop := refresh.Loop{
+		Every: time.Minute, Timeout: time.Minute, RetryMin: time.Second, RetryMax: 4 * time.Second,
+		Rand: func() float64 { return 1 },
+	}
+	got := run(t, loop, 76*time.Second, func(_ context.Context, n int) error {
+		if n < 6 {
+			return errors.New("down")
+		}
+		return nil
+	})
+	// 1, 2, 4, 4 and 4 seconds of pause, then the interval and a tenth.
+	want := []time.Duration{0, 1, 3, 7, 11, 15}
+	for i := range want {
+		want[i] *= time.Second
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestALoadHasATimeoutAndMayPanic(t *testing.T) {
+	loop := refresh.Loop{
+		Every: time.Minute, Timeout: 5 * time.Second, RetryMin: time.Second, RetryMax: time.Second,
+		Rand: func() float64 { return 1 },
+	}
+	got := run(t, loop, 10*time.Second, func(ctx context.Context, n int) error {
+		switch n {
+		case 1:
+			panic("a bug in an adapter")
+		case 2:
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return nil
+	})
+	if diff := cmp.Diff([]time.Duration{0, time.Second, 7 * time.Second}, got); diff != "" {
+		t.Error(diff)
+	}
+}
