@@ -1,0 +1,114 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/portico-retail/portico/integrations/demo/erp"
+	"github.com/portico-retail/portico/integrations/demo/faults"
+	"github.com/portico-retail/portico/integrations/demo/pos"
+	"github.com/portico-retail/portico/integrations/demo/shop"
+)
+
+// Stand is the three backends of a retailer, running on loopback. Each has its own fault switches, in Go and at
+// /admin/faults of its address.
+type Stand struct {
+	ERP  *erp.ERP
+	POS  *pos.Server
+	Shop *shop.Server
+
+	ERPFaults, POSFaults, ShopFaults *faults.Board
+	// ERPAdmin, POSURL and ShopURL are base addresses; the ERP's serves its switches only, its wire is SQL.
+	ERPAdmin, POSURL, ShopURL string
+	// ShopKey is the key that the shop asks for.
+	ShopKey string
+
+	servers []*http.Server
+	serving errgroup.Group
+}
+
+// StandOptions configure a Stand.
+type StandOptions struct {
+	ERPDSN string // as erp.Options.DSN
+	Seed   uint64 // of what the fault switches draw
+	Now    func() time.Time
+}
+
+// demoShopKey guards nothing: the shop listens on loopback and its data are made up.
+const demoShopKey = "demo-shop-key"
+
+// StartStand seeds the three systems with the retailer's data and serves them until Close.
+func StartStand(ctx context.Context, r *Retailer, o StandOptions) (*Stand, error) {
+	s := &Stand{
+		ERPFaults: faults.NewBoard(o.Seed), POSFaults: faults.NewBoard(o.Seed + 1), ShopFaults: faults.NewBoard(o.Seed + 2),
+		ShopKey: demoShopKey,
+	}
+	var err error
+	if s.ERP, err = erp.Open(ctx, erp.Options{DSN: o.ERPDSN, Board: s.ERPFaults, Now: o.Now}); err != nil {
+		return nil, err
+	}
+	if err := r.SeedERP(ctx, s.ERP); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.POS = pos.New(r.POSData(), o.Now, s.POSFaults)
+	s.Shop = shop.New(r.ShopData(s.ShopKey), o.Now, s.ShopFaults)
+	for _, door := range []struct {
+		url     *string
+		handler http.Handler
+	}{{&s.ERPAdmin, faults.Admin(s.ERPFaults)}, {&s.POSURL, s.POS.Handler()}, {&s.ShopURL, s.Shop.Handler()}} {
+		if *door.url, err = s.serve(ctx, door.handler); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	return s, nil
+}
+
+func (s *Stand) serve(ctx context.Context, h http.Handler) (url string, err error) {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("demo: %w", err)
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	s.servers = append(s.servers, server)
+	s.serving.Go(func() error {
+		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	return "http://" + ln.Addr().String(), nil
+}
+
+// Run keeps the heartbeats of ERP and tills going until ctx ends.
+func (s *Stand) Run(ctx context.Context) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.ERP.Run(ctx, ticker.C) })
+	group.Go(func() error { s.POS.Run(ctx, time.Second); return nil })
+	return group.Wait()
+}
+
+// Backends are the doors for what drives the systems.
+func (s *Stand) Backends(client *http.Client, now func() time.Time) Backends {
+	return Backends{POS: s.POSURL, Shop: s.ShopURL, ShopKey: s.ShopKey, ERP: s.ERP, HTTP: client, Now: now}
+}
+
+// Close stops the servers and closes the ERP's database.
+func (s *Stand) Close() error {
+	var errs []error
+	for _, server := range s.servers {
+		errs = append(errs, server.Close())
+	}
+	errs = append(errs, s.serving.Wait())
+	if s.ERP != nil {
+		errs = append(errs, s.ERP.Close())
+	}
+	return errors.Join(errs...)
+}
