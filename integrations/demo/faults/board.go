@@ -129,9 +129,6 @@ func (b *Board) Shuffle(n int, swap func(i, j int)) {
 // Fails reports whether the present request is to be answered by a fault, as errorRate says.
 func (b *Board) Fails() bool { return b.Share(b.Get().ErrorRate) }
 
-// Lag waits as latencyMs says, or until ctx ends, whose error it then returns.
-func (b *Board) Lag(ctx context.Context) error { return Pause(ctx, b.Get().Latency()) }
-
 // Pause waits for d, or until ctx ends, whose error it then returns.
 func Pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {

@@ -20,7 +20,7 @@ const (
 	maxEntries      = 10_000 // a LogRead may ask for more and gets at most these
 	maxPriceItems   = 500
 	maxTransactions = 20_000
-	maxLines        = 500
+	maxLines        = 2000
 	maxQuantity     = 1_000_000
 	maxText         = 64 // characters of a code, a reference or a message id
 )
