@@ -18,7 +18,7 @@ import (
 
 const (
 	defaultFeed = 2000
-	maxFeed     = 5000
+	maxFeed     = 10_000
 	maxPairs    = 1000
 	// settled is the age beyond which replaced changes may leave the log; delayMs holds nothing back longer.
 	settled = faults.MaxDelayMs * time.Millisecond

@@ -16,7 +16,7 @@ import (
 
 const (
 	defaultPage = 200
-	maxPage     = 500
+	maxPage     = 1000
 	maxPrices   = 250
 )
 
