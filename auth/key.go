@@ -87,15 +87,35 @@ func loadKey(path string) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: read key: %w", err)
 	}
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, fmt.Errorf("auth: %s is no PEM file with a PRIVATE KEY", path)
+	key, err := ParseKey(text)
+	if err == nil && key.private == nil {
+		err = errors.New("auth: the file holds a public key, which cannot sign")
 	}
-	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("auth: %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return NewKey(private)
+	return key, nil
+}
+
+// ParseKey reads a key from PEM: a PUBLIC KEY, or a PRIVATE KEY in PKCS #8.
+func ParseKey(text []byte) (*Key, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("auth: no PEM block")
+	}
+	parse := x509.ParsePKCS8PrivateKey
+	switch block.Type {
+	case "PRIVATE KEY":
+	case "PUBLIC KEY":
+		parse = x509.ParsePKIXPublicKey
+	default:
+		return nil, fmt.Errorf("auth: a PEM block %q is neither a PUBLIC KEY nor a PRIVATE KEY", block.Type)
+	}
+	material, err := parse(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("auth: key: %w", err)
+	}
+	return NewKey(material)
 }
 
 // createKey writes a new key under a temporary name and links it to path, which fails when path exists: no reader ever
