@@ -41,6 +41,13 @@ func mustCatchUp(t *testing.T, f *stock.Feed) {
 	if err := f.CaughtUp(ctx); err != nil {
 		t.Fatalf("the feed does not catch up: %v; %+v", err, f.Health())
 	}
+	synctest.Wait()
+}
+
+// pass lets the bubble's time pass and waits until the feed has done what it does then.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
 }
 
 func TestFeedWritesFactsThenWatermarksThenTheCursor(t *testing.T) {
@@ -54,11 +61,11 @@ func TestFeedWritesFactsThenWatermarksThenTheCursor(t *testing.T) {
 		mustCatchUp(t, f)
 		stop()
 		want := []string{"cursor", "save", "begin", "apply", "advance", "save"}
-		if diff := cmp.Diff(want, w.calls[:len(want)]); diff != "" {
+		if diff := cmp.Diff(want, w.seen().calls[:len(want)]); diff != "" {
 			t.Errorf("calls of the projection (-want +got):\n%s", diff)
 		}
-		if w.missing() != "" || w.cursor != "2" || f.Queue("S-1") != 2 {
-			t.Errorf("missing %q, cursor %q, queue %d", w.missing(), w.cursor, f.Queue("S-1"))
+		if w.missing() != "" || w.seen().cursor != "2" || f.Queue("S-1") != 2 {
+			t.Errorf("missing %q, cursor %q, queue %d", w.missing(), w.seen().cursor, f.Queue("S-1"))
 		}
 		if h := f.Health(); h.Applied != 1 {
 			t.Errorf("%d facts written, want 1: the later fact about a pair replaces the earlier", h.Applied)
@@ -83,6 +90,27 @@ func TestFeedGoesOnFromTheSavedCursor(t *testing.T) {
 		stop()
 		if from[0] != "1" || w.missing() != "" {
 			t.Errorf("first poll from %q, want %q; missing %q", from[0], "1", w.missing())
+		}
+	})
+}
+
+func TestFeedIsReadyWhenTheWholeSnapshotIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newFeedWorld("S-1")
+		for i := range 5 {
+			w.say("S-1", fmt.Sprintf("SKU-%d", i), 1)
+		}
+		w.onPoll = func(string) error { <-time.After(time.Minute); return nil }
+		f := w.feed(func(c *stock.FeedConfig) { c.PollTimeout = time.Hour })
+		running(t, f)
+		for minute := range 5 {
+			pass(time.Minute)
+			if ready := len(w.seen().cells) == 5; f.Ready() != ready || f.Health().SnapshotComplete != ready || (w.seen().cursor != "") != ready {
+				t.Errorf("after minute %d with %d of 5 facts: ready %v, cursor %q", minute, len(w.seen().cells), f.Ready(), w.seen().cursor)
+			}
+		}
+		if !f.Ready() {
+			t.Error("not ready in the end")
 		}
 	})
 }
@@ -122,7 +150,7 @@ func TestFeedStaysReadyWhileItRefillsALostProjection(t *testing.T) {
 			}
 			return nil
 		})
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if h := f.Health(); !f.Ready() || h.SnapshotComplete || !errors.Is(h.LastError, errInjected) {
 			t.Errorf("ready %v, %+v; want ready, an incomplete snapshot and the error", f.Ready(), h)
 		}
@@ -140,7 +168,7 @@ func TestFeedWritesTheOtherPartitionsWhileOneFails(t *testing.T) {
 		f := w.feed()
 		running(t, f)
 		mustCatchUp(t, f)
-		saved := w.cursor
+		saved := w.seen().cursor
 		attempts := 0
 		w.failing(func(_ string, partition uint16) error {
 			if partition == 1 {
@@ -152,21 +180,21 @@ func TestFeedWritesTheOtherPartitionsWhileOneFails(t *testing.T) {
 		for i := range 60 {
 			w.say("S-1", "A", int32(i))
 			w.say("S-2", "B", int32(i))
-			time.Sleep(time.Second)
+			pass(time.Second)
 		}
-		good := w.cells[stock.Pair{Location: "S-1", SKU: "A"}]
-		if good.Value < 55 || attempts > 20 || w.cursor != saved || !errors.Is(f.Health().LastError, errInjected) {
+		good := w.seen().cells[stock.Pair{Location: "S-1", SKU: "A"}]
+		if good.Value < 55 || attempts > 20 || w.seen().cursor != saved || !errors.Is(f.Health().LastError, errInjected) {
 			t.Errorf("the good partition is at %d of 59, %d attempts at the bad one, cursor %q, want %q; %v",
-				good.Value, attempts, w.cursor, saved, f.Health().LastError)
+				good.Value, attempts, w.seen().cursor, saved, f.Health().LastError)
 		}
 		if f.Status() != retail.StatusOK {
 			t.Errorf("source is %v, want OK: the projection fails, not the source", f.Status())
 		}
 		w.failing(nil)
 		mustCatchUp(t, f)
-		time.Sleep(time.Second)
-		if w.missing() != "" || w.cursor != "120" || f.Health().LastError != nil {
-			t.Errorf("missing %q, cursor %q, error %v", w.missing(), w.cursor, f.Health().LastError)
+		pass(time.Second)
+		if w.missing() != "" || w.seen().cursor != "120" || f.Health().LastError != nil {
+			t.Errorf("missing %q, cursor %q, error %v", w.missing(), w.seen().cursor, f.Health().LastError)
 		}
 	})
 }
@@ -203,10 +231,10 @@ func TestFactsOfALocationWithoutAPlaceWaitForIt(t *testing.T) {
 					running(t, f)
 					mustCatchUp(t, f)
 				}
-				before := strings.Count(strings.Join(w.calls, " "), "begin")
+				before := strings.Count(strings.Join(w.seen().calls, " "), "begin")
 				w.place("NEW", c.place)
 				mustCatchUp(t, f)
-				again := strings.Count(strings.Join(w.calls, " "), "begin") > before
+				again := strings.Count(strings.Join(w.seen().calls, " "), "begin") > before
 				if w.missing() != "" || f.Health().Waiting != 0 || again != c.again {
 					t.Errorf("missing %q, %d wait, began again %v, want %v", w.missing(), f.Health().Waiting, again, c.again)
 				}
@@ -227,17 +255,17 @@ func TestFeedBacksOffWhenTheSourceFails(t *testing.T) {
 		}
 		f := w.feed()
 		running(t, f)
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		if f.Status() != retail.StatusDown {
 			t.Errorf("source is %v, want DOWN", f.Status())
 		}
-		for i := 2; i < len(w.polls); i++ {
-			last, this := w.polls[i-1].Sub(w.polls[i-2]), w.polls[i].Sub(w.polls[i-1])
+		for i := 2; i < len(w.seen().polls); i++ {
+			last, this := w.seen().polls[i-1].Sub(w.seen().polls[i-2]), w.seen().polls[i].Sub(w.seen().polls[i-1])
 			if this < last || this > 10*time.Second {
 				t.Errorf("pause %d is %v after %v", i, this, last)
 			}
 		}
-		if n := len(w.polls); n < 12 || n > 30 {
+		if n := len(w.seen().polls); n < 12 || n > 30 {
 			t.Errorf("%d polls in two minutes", n)
 		}
 		fail = false
@@ -253,11 +281,11 @@ func TestFeedPollsOnceAnIntervalWhenIdleAndAtOnceWhenAsked(t *testing.T) {
 		w := newFeedWorld("S-1")
 		f := w.feed()
 		running(t, f)
-		time.Sleep(10*time.Second + time.Millisecond)
-		if n := len(w.polls); n != 11 {
+		pass(10*time.Second + time.Millisecond)
+		if n := len(w.seen().polls); n != 11 {
 			t.Errorf("%d polls in ten seconds, want 11", n)
 		}
-		time.Sleep(300 * time.Millisecond)
+		pass(300 * time.Millisecond)
 		at := time.Now()
 		mustCatchUp(t, f)
 		if waited := time.Since(at); waited != 0 {
@@ -275,7 +303,12 @@ func TestCatchingUpNeedsAPollThatBeganLater(t *testing.T) {
 		running(t, f)
 		synctest.Wait() // the first poll is under way
 		done := make(chan struct{})
-		go func() { defer close(done); mustCatchUp(t, f) }()
+		go func() {
+			defer close(done)
+			if err := f.CaughtUp(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}()
 		synctest.Wait()
 		release <- struct{}{}
 		synctest.Wait()
@@ -312,9 +345,9 @@ func TestFeedWaitsForTheFirstLocations(t *testing.T) {
 		w.say("S-1", "A", 1)
 		f := w.feed()
 		running(t, f)
-		time.Sleep(time.Minute)
-		if len(w.polls) > 0 || f.Ready() || f.Status() != retail.StatusStale {
-			t.Errorf("%d polls without a location, ready %v, status %v", len(w.polls), f.Ready(), f.Status())
+		pass(time.Minute)
+		if len(w.seen().polls) > 0 || f.Ready() || f.Status() != retail.StatusStale {
+			t.Errorf("%d polls without a location, ready %v, status %v", len(w.seen().polls), f.Ready(), f.Status())
 		}
 		w.place("S-1", stock.Place{})
 		mustCatchUp(t, f)
@@ -329,10 +362,10 @@ func TestFeedWaitsForTheFirstLocations(t *testing.T) {
 func TestFeedSurvivesEverything(t *testing.T) {
 	for seed := range uint64(150) {
 		synctest.Test(t, func(t *testing.T) {
-			random := rand.New(rand.NewPCG(seed, 0))
+			random, faults := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
 			w := newFeedWorld("S-1", "S-2", "S-3")
-			restless := func(call string, partition uint16) error {
-				if random.IntN(5) == 0 {
+			restless := func(string, uint16) error {
+				if faults.IntN(5) == 0 {
 					return errInjected
 				}
 				return nil
@@ -361,8 +394,7 @@ func TestFeedSurvivesEverything(t *testing.T) {
 						w.say(fmt.Sprintf("S-%d", 1+random.IntN(7)), fmt.Sprintf("SKU-%d", random.IntN(4)), int32(random.IntN(100)))
 					}
 				}
-				time.Sleep(time.Duration(random.IntN(2000)) * time.Millisecond)
-				synctest.Wait()
+				pass(time.Duration(random.IntN(2000)) * time.Millisecond)
 				if lie := w.promised(); lie != "" {
 					t.Fatalf("seed %d: %s", seed, lie)
 				}

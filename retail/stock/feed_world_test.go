@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -102,6 +104,20 @@ func (w *feedWorld) failing(onWrite func(call string, partition uint16) error) {
 	w.onWrite = onWrite
 }
 
+// seen is what a test may look at while a feed runs.
+type seen struct {
+	cells  map[stock.Pair]stock.Fact
+	cursor string
+	calls  []string
+	polls  []time.Time
+}
+
+func (w *feedWorld) seen() seen {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return seen{maps.Clone(w.cells), w.cursor, slices.Clone(w.calls), slices.Clone(w.polls)}
+}
+
 // missing says what of the source is not in the projection, empty when nothing is.
 func (w *feedWorld) missing() string {
 	w.mu.Lock()
@@ -158,7 +174,9 @@ func (w *feedWorld) Poll(_ context.Context, cursor string) (stock.Batch, error) 
 	}
 	to := min(len(w.log), from+w.page)
 	b := stock.Batch{Facts: append([]stock.Fact(nil), w.log[from:to]...), Cursor: strconv.Itoa(to), More: to < len(w.log)}
-	b.Facts = append(b.Facts, b.Facts...) // every source repeats itself
+	for _, f := range slices.Backward(b.Facts) { // every source repeats itself, in no order
+		b.Facts = append(b.Facts, f)
+	}
 	seen := map[string]bool{}
 	for _, f := range w.log {
 		seen[f.Location] = true
@@ -180,13 +198,10 @@ func (w *feedWorld) Poll(_ context.Context, cursor string) (stock.Batch, error) 
 // write begins a call of the projection: it counts it and lets it fail. The caller unlocks.
 func (w *feedWorld) write(call string, partition uint16) error {
 	w.mu.Lock()
-	onWrite := w.onWrite
-	w.mu.Unlock()
 	var err error
-	if onWrite != nil {
-		err = onWrite(call, partition)
+	if w.onWrite != nil {
+		err = w.onWrite(call, partition)
 	}
-	w.mu.Lock()
 	if err == nil {
 		w.calls = append(w.calls, call)
 	}
