@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/integrations/demo"
+	"github.com/portico-retail/portico/integrations/redisstore"
+)
+
+// demoCmd serves the gateway over stand-in backends in this process.
+type demoCmd struct {
+	serverFlags
+	redisFlags
+	stockFlags
+	logFlags
+	Trade         string `placeholder:"FILE" help:"Replay this trade file (CSV or .csv.gz, UCI Online Retail columns) instead of the built-in retailer."`
+	TradeDisorder bool   `help:"Duplicate, reorder and delay the events of the backends while replaying."`
+	Seed          uint64 `default:"1" help:"Seed of the built-in retailer, its trade and the faults."`
+	Data          string `placeholder:"DIR" help:"Directory of the key that signs the demo's tokens."`
+	ERPDSN        string `name:"erp-dsn" placeholder:"DSN" help:"PostgreSQL database for the demo ERP instead of SQLite; its tables are made anew."`
+}
+
+// Run serves until ctx ends.
+func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
+	log := c.logger(s.log)
+	retailer, err := c.retailer()
+	if err != nil {
+		return err
+	}
+	stand, err := demo.StartStand(ctx, retailer, demo.StandOptions{ERPDSN: c.ERPDSN, Seed: c.Seed, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stand.Close()) }()
+	if len(c.Redis) == 0 {
+		embedded, err := redisstore.StartEmbedded()
+		if err != nil {
+			return err
+		}
+		defer embedded.Close()
+		c.Redis = []string{embedded.URL()}
+	}
+	if c.RedisPrefix == "" { // the stand-ins start anew each time, so what an earlier demo stored must not be met
+		c.RedisPrefix = "demo-" + randomName() + ":"
+	}
+	client, err := redisstore.Open(c.redisFlags.config())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	verifier, err := c.verifier()
+	if err != nil {
+		return err
+	}
+	g, err := newGateway(gatewayOf(c.serverFlags, c.stockFlags, true), parts{
+		Backends: backends{
+			ERP:    sqlx.NewDb(stand.ERP.Gateway(), stand.ERP.Dialect()),
+			POSURL: stand.POSURL, ShopURL: stand.ShopURL, ShopKey: stand.ShopKey, Currency: retailer.Currency,
+		},
+		Redis: client, Prefix: c.RedisPrefix, Verifier: verifier, Log: log, Metrics: newRegistry(), Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	ln, err := c.listen(ctx)
+	if err != nil {
+		return err
+	}
+	return demoRun{
+		command: c, retailer: retailer, stand: stand, gateway: g, listener: ln, log: log, out: s.out,
+	}.run(ctx)
+}
+
+func (c demoCmd) retailer() (*demo.Retailer, error) {
+	if c.Trade == "" {
+		return demo.Builtin(c.Seed, time.Now()), nil
+	}
+	file, err := demo.OpenTrade(c.Trade)
+	if err != nil {
+		return nil, err
+	}
+	retailer, _, err := demo.FromTrade(file)
+	return retailer, errors.Join(err, file.Close())
+}
+
+// verifier accepts what `portico token` prints.
+func (c demoCmd) verifier() (*auth.Verifier, error) {
+	dir, err := dataDir(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	key, err := auth.LoadOrCreateKey(dir)
+	if err != nil {
+		return nil, err
+	}
+	return auth.NewVerifier(auth.DefaultTokenConfig(), time.Now, key)
+}
+
+// demoRun is a demo with everything started.
+type demoRun struct {
+	command  demoCmd
+	retailer *demo.Retailer
+	stand    *demo.Stand
+	gateway  *gateway
+	listener net.Listener
+	log      *slog.Logger
+	out      io.Writer
+}
+
+func (d demoRun) endpoint() string { return "http://" + d.listener.Addr().String() + "/graphql" }
+
+// run keeps the backends alive, plays their trade and serves until ctx ends.
+func (d demoRun) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	snapshot := make(chan struct{})
+	var traded atomic.Bool
+	d.gateway.alsoMissing = func() map[string]string {
+		if d.command.Trade == "" || traded.Load() {
+			return nil
+		}
+		return map[string]string{"trade": "still replaying"}
+	}
+	group.Go(func() error { return d.stand.Run(ctx) })
+	group.Go(func() error { return d.gateway.run(ctx, d.listener, func() { close(snapshot) }) })
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-snapshot:
+		}
+		if d.command.Trade != "" {
+			if err := d.replay(ctx); err != nil {
+				return err
+			}
+			traded.Store(true)
+		}
+		_, _ = fmt.Fprintf(d.out, "ready %s\n", d.endpoint())
+		d.announce()
+		if d.command.Trade != "" {
+			return nil
+		}
+		return d.simulate(ctx)
+	})
+	return group.Wait()
+}
+
+// announce tells a person where everything is.
+func (d demoRun) announce() {
+	d.log.Info("demo is running", "graphql", d.endpoint(), "page", "http://"+d.listener.Addr().String()+"/",
+		"erp faults", d.stand.ERPAdmin+"/admin/faults", "pos faults", d.stand.POSURL+"/admin/faults",
+		"shop faults", d.stand.ShopURL+"/admin/faults")
+}
+
+// simulate keeps the built-in retailer's trade moving.
+func (d demoRun) simulate(ctx context.Context) error {
+	client := &http.Client{Timeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
+	backends := d.stand.Backends(client, time.Now)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	return demo.NewSim(d.retailer, &backends, d.command.Seed, demo.DefaultPace()).Run(ctx, tick.C, d.log)
+}
+
+// randomName tells one run from another.
+func randomName() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/portico-retail/portico/graph"
+	"github.com/portico-retail/portico/integrations/redisstore"
+	"github.com/portico-retail/portico/retail/stock"
+)
+
+// logFlags say how to log. Logs go to stderr.
+type logFlags struct {
+	LogLevel  string `enum:"debug,info,warn,error" default:"${logLevel}" help:"Least level that is logged."`
+	LogFormat string `enum:"text,json" default:"json" help:"Form of the log."`
+}
+
+func (f logFlags) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(f.LogLevel)) // kong has checked it
+	options := &slog.HandlerOptions{Level: level}
+	if f.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// redisFlags say where Redis is.
+type redisFlags struct {
+	Redis        []string `placeholder:"URL" help:"Redis: redis:// or rediss:// URLs or host:port; several are the seeds of a cluster."`
+	RedisCluster bool     `help:"The single Redis address is a seed of a cluster."`
+	RedisPrefix  string   `help:"Start of every key, for several gateways on one Redis."`
+}
+
+func (f redisFlags) config() redisstore.Config {
+	c := redisstore.DefaultConfig()
+	c.URLs, c.Cluster, c.Prefix = f.Redis, f.RedisCluster, f.RedisPrefix
+	return c
+}
+
+// stockFlags are the retailer's decisions about stock answers.
+type stockFlags struct {
+	StockLow          int           `default:"3" help:"Highest quantity that reads LOW_STOCK."`
+	StockQuantityCap  int           `default:"10" help:"Highest quantity that the public reads exactly."`
+	StockStaleAfter   time.Duration `default:"${staleAfter}" help:"Age from which an answer is marked stale."`
+	StockUnknownAfter time.Duration `default:"${unknownAfter}" help:"Age from which a level reads UNKNOWN."`
+	StockPickers      int           `default:"3" help:"Pick tasks that a place works on at the same time."`
+	FeedInterval      time.Duration `default:"${feedInterval}" help:"Pause between polls of a backend that has no more to tell."`
+	RefreshInterval   time.Duration `default:"30s" help:"How often locations and products are read again."`
+}
+
+// serverFlags say how the gateway meets its clients.
+type serverFlags struct {
+	Addr           string        `default:"127.0.0.1:8080" help:"Address to listen on."`
+	RequestTimeout time.Duration `default:"5s" help:"Time for one request."`
+	Origin         []string      `placeholder:"URL" help:"Web origins whose pages may read responses."`
+	DrainDelay     time.Duration `default:"${drainDelay}" help:"Time from turning unready to no longer accepting, for balancers to notice."`
+}
+
+func (f serverFlags) listen(ctx context.Context) (net.Listener, error) {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen: %w", err)
+	}
+	return ln, nil
+}
+
+// gatewayOf turns flags into settings of the gateway; open shows GraphiQL and introspection.
+func gatewayOf(server serverFlags, s stockFlags, open bool) gatewaySettings {
+	g := gatewaySettings{
+		Policy: stock.Policy{
+			LowStock: s.StockLow, QuantityCap: s.StockQuantityCap, Pickers: s.StockPickers,
+			StaleAfter: s.StockStaleAfter, UnknownAfter: s.StockUnknownAfter,
+		},
+		Feed: stock.DefaultFeedConfig(), Limits: graph.DefaultLimits(), Server: graph.DefaultServerConfig(),
+		Introspection: open, Refresh: s.RefreshInterval,
+	}
+	g.Feed.Interval = s.FeedInterval
+	g.Limits.Timeout = server.RequestTimeout
+	g.Server.Explorer, g.Server.Origins, g.Server.DrainDelay = open, server.Origin, server.DrainDelay
+	return g
+}

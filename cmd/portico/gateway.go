@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/graph"
+	"github.com/portico-retail/portico/graph/generated"
+	"github.com/portico-retail/portico/graph/render"
+	"github.com/portico-retail/portico/integrations/redisstore"
+	"github.com/portico-retail/portico/loaders"
+	"github.com/portico-retail/portico/resolvers"
+	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/catalog"
+	"github.com/portico-retail/portico/retail/location"
+	"github.com/portico-retail/portico/retail/refresh"
+	"github.com/portico-retail/portico/retail/stock"
+)
+
+// parts are what a gateway is made of; serve and demo differ in how they come by them.
+type parts struct {
+	Backends backends
+	Redis    redis.UniversalClient
+	Prefix   string // of every Redis key
+	Verifier *auth.Verifier
+	Log      *slog.Logger
+	Metrics  *prometheus.Registry
+	Now      func() time.Time
+}
+
+// gatewaySettings are the settings that serve and demo share.
+type gatewaySettings struct {
+	Policy        stock.Policy
+	Feed          stock.FeedConfig
+	Limits        graph.Limits
+	Server        graph.ServerConfig
+	Introspection bool
+	Refresh       time.Duration // of locations and products
+}
+
+// gateway is everything that runs.
+type gateway struct {
+	clients   clients
+	directory *location.Directory
+	catalog   *catalog.Service
+	keeper    *stock.Keeper
+	feeds     stock.Feeds
+	server    *graph.Server
+	log       *slog.Logger
+	// alsoMissing adds to what readiness waits for; may be nil.
+	alsoMissing func() map[string]string
+}
+
+// newRegistry returns a registry with the figures of the process.
+func newRegistry() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return reg
+}
+
+// newGateway joins the parts. Nothing runs yet and no backend needs to be alive.
+func newGateway(s gatewaySettings, p parts) (*gateway, error) {
+	if err := errors.Join(s.Policy.Validate(), s.Feed.Validate(), s.Limits.Validate(), s.Server.Validate()); err != nil {
+		return nil, err
+	}
+	store := redisstore.New(p.Redis, p.Prefix, p.Metrics)
+	g := &gateway{log: p.Log, keeper: stock.NewKeeper(store)}
+	c, err := p.Backends.connect(p.Metrics, g.places, p.Now)
+	if err != nil {
+		return nil, err
+	}
+	g.clients = c
+	g.directory = location.New(
+		location.Config{Refresh: s.Refresh, MaxAge: 10 * s.Refresh},
+		location.Deps{Source: c.erp, Log: p.Log, Now: p.Now},
+	)
+	for _, f := range []struct {
+		name   retail.Source
+		source stock.Source
+	}{{retail.SourceERP, c.erp}, {retail.SourcePOS, c.pos}, {retail.SourceShop, c.shop}} {
+		g.feeds = append(g.feeds, stock.NewFeed(f.name, s.Feed, stock.FeedDeps{
+			Source: f.source, Projection: store, Layout: g.keeper.Layout,
+			Now: p.Now, Random: rand.Float64, Log: p.Log, Registerer: p.Metrics,
+		}))
+	}
+	stocks := stock.NewService(s.Policy, stock.Deps{
+		Directory: g.directory, Projection: store, Layout: g.keeper, Health: g.feeds.Status, Queue: g.feeds.Queue, Now: p.Now,
+		Live: map[retail.Source]stock.Live{retail.SourceERP: c.erp, retail.SourcePOS: c.pos, retail.SourceShop: c.shop},
+	})
+	g.catalog = catalog.New(
+		catalog.Config{
+			Refresh: s.Refresh, MaxAge: 10 * s.Refresh, RememberedPrices: catalog.DefaultConfig.RememberedPrices,
+		},
+		catalog.Deps{Products: c.shop, ERP: c.erp, POS: c.pos, Shop: c.shop, Stocked: stocks, Log: p.Log, Now: p.Now},
+	)
+	schema := generated.NewExecutableSchema(generated.Config{
+		Resolvers:  &resolvers.Resolver{Catalog: g.catalog, Locations: g.directory, Stock: stocks},
+		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver]},
+	})
+	services := loaders.Services{Products: g.catalog, Prices: g.catalog, Stock: stocks}
+	handler, err := graph.NewHandler(schema, p.Log, p.Metrics, graph.HandlerOptions{
+		Limits: s.Limits, Introspection: s.Introspection, Now: p.Now,
+		Attach: func(ctx context.Context) context.Context { return loaders.Attach(ctx, services) },
+		Fields: render.New(schema.Schema(), (*stock.Check)(nil), []*stock.PickupOption(nil), []*stock.Availability(nil)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.server = &graph.Server{
+		Config: s.Server, GraphQL: handler, Verifier: p.Verifier, Ready: g.unready, Metrics: p.Metrics, Log: p.Log, Now: p.Now,
+	}
+	return g, nil
+}
+
+// unready says what keeps the gateway from being ready, by name.
+func (g *gateway) unready(context.Context) map[string]string {
+	missing := g.missing()
+	if g.alsoMissing != nil {
+		maps.Copy(missing, g.alsoMissing())
+	}
+	return missing
+}
+
+// missing says what the gateway still has to load, by name.
+func (g *gateway) missing() map[string]string {
+	missing := map[string]string{}
+	if !g.directory.Ready() {
+		missing["locations"] = "never loaded from the ERP"
+	}
+	if !g.catalog.Ready() {
+		missing["catalog"] = "never loaded from the shop"
+	}
+	if len(g.keeper.Layout()) == 0 {
+		missing["layout"] = "not stored in Redis yet"
+	}
+	for _, f := range g.feeds {
+		if !f.Ready() {
+			missing["stock of "+string(f.Health().Source)] = "snapshot not complete"
+		}
+	}
+	return missing
+}
+
+// run serves on ln and keeps everything up to date until ctx ends. It calls ready once, when nothing is missing.
+func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { g.directory.Run(ctx); return nil })
+	group.Go(func() error { g.catalog.Run(ctx); return nil })
+	group.Go(func() error { g.keepLayout(ctx); return nil })
+	group.Go(func() error { return g.feeds.Run(ctx) })
+	group.Go(func() error { return g.server.Serve(ctx, ln) })
+	group.Go(func() error {
+		if g.awaitReady(ctx) {
+			ready()
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// keepLayout gives new locations their places, and a store that lost the layout its layout back.
+func (g *gateway) keepLayout(ctx context.Context) {
+	loop := refresh.Loop{
+		Every: 2 * time.Second, Timeout: 5 * time.Second,
+		RetryMin: 50 * time.Millisecond, RetryMax: 2 * time.Second, Rand: rand.Float64,
+	}
+	loop.Run(ctx, func(ctx context.Context) error {
+		if !g.directory.Ready() {
+			return errors.New("no locations yet")
+		}
+		return g.keeper.Cover(ctx, g.directory.All())
+	}, func(err error, _ time.Duration) { g.log.DebugContext(ctx, "layout not stored", "error", err) })
+}
+
+// awaitReady waits until nothing is missing; false when ctx ends before.
+func (g *gateway) awaitReady(ctx context.Context) bool {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for len(g.missing()) > 0 {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
+}
+
+// places lists the codes of all locations.
+func (g *gateway) places() []string {
+	all := g.directory.All()
+	codes := make([]string, len(all))
+	for i, l := range all {
+		codes[i] = l.Code
+	}
+	return codes
+}
+
+func (g *gateway) close() { g.clients.close() }

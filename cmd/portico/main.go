@@ -1,0 +1,67 @@
+// Command portico is the gateway: `serve` runs it over a retailer's systems, `demo` over stand-ins of them, `token` and
+// `schema` print what their names say. This package reads settings and wires packages together; it decides nothing else.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "portico:", err)
+		os.Exit(1)
+	}
+}
+
+// cli is the command line. Every flag can also be given as a variable PORTICO_… or, for serve, in the config file.
+type cli struct {
+	Serve  serveCmd  `cmd:"" set:"logLevel=info" set:"drainDelay=3s" set:"staleAfter=30s" set:"unknownAfter=15m" set:"feedInterval=1s" help:"Serve the gateway over a retailer's ERP, POS and shop."`
+	Demo   demoCmd   `cmd:"" set:"logLevel=warn" set:"drainDelay=0s" set:"staleAfter=10s" set:"unknownAfter=2m" set:"feedInterval=250ms" help:"Serve the gateway over stand-in backends that run in this process."`
+	Token  tokenCmd  `cmd:"" help:"Print a token that the running demo accepts."`
+	Schema schemaCmd `cmd:"" help:"Print the schema."`
+}
+
+// streams are where a command writes: what it was asked for to out, what happens to log.
+type streams struct{ out, log io.Writer }
+
+// run is the program: it returns when its command is done or ctx ends.
+func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) (err error) {
+	var c cli
+	exited := false
+	parser, err := kong.New(&c,
+		kong.Name("portico"), kong.Description("A GraphQL gateway for omnichannel retail."), kong.UsageOnError(),
+		kong.Writers(stdout, stderr), kong.Exit(func(int) { exited = true }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out: stdout, log: stderr}),
+	)
+	if err != nil {
+		return err
+	}
+	settings, err := readSettings(args, env)
+	if err != nil {
+		return err
+	}
+	if err := kong.Resolvers(settings).Apply(parser); err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	if exited { // --help
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := command.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
