@@ -43,7 +43,11 @@ func (e *ERP) Adjust(ctx context.Context, moves ...Move) error {
 		}
 		return strings.Compare(a[1], b[1])
 	})
-	err := e.write(ctx, len(keys), func(tx *sqlx.Tx, seq int64) error {
+	err := e.write(ctx, func(tx *sqlx.Tx) error {
+		seq, err := reserve(ctx, tx, len(keys))
+		if err != nil {
+			return err
+		}
 		update, err := tx.PrepareContext(ctx, tx.Rebind(
 			`UPDATE stk_bal SET qty = qty + ?, ver = ver + 1, chg_seq = ? WHERE loc_cd = ? AND item_cd = ?`))
 		if err != nil {
@@ -77,24 +81,19 @@ func (e *ERP) BookShipment(ctx context.Context, location string, lines []Line) e
 }
 
 // BookPOS is the nightly run for one place: in one transaction it moves what the tills sold since the last run into the
-// books. A counter that is booked already changes nothing; an item that the books do not carry opens a row, not ranged.
+// books. counters are all that are not zero, so one that was booked and is missing has come back to zero. A counter
+// that is booked already changes nothing; an item that the books do not carry opens a row, not ranged.
 func (e *ERP) BookPOS(ctx context.Context, location string, counters []Counter) error {
-	const upsert = `INSERT INTO stk_bal (loc_cd, item_cd, qty, pos_cut, safety_qty, ranged_flg, ver, chg_seq) VALUES (?, ?, ?, ?, 0, 'N', ?, ?)
-		ON CONFLICT (loc_cd, item_cd) DO UPDATE SET qty = stk_bal.qty - (excluded.pos_cut - stk_bal.pos_cut), pos_cut = excluded.pos_cut,
-		ver = stk_bal.ver + 1, chg_seq = excluded.chg_seq WHERE stk_bal.pos_cut <> excluded.pos_cut`
-	err := e.write(ctx, len(counters), func(tx *sqlx.Tx, seq int64) error {
-		book, err := tx.PrepareContext(ctx, tx.Rebind(upsert))
+	err := e.write(ctx, func(tx *sqlx.Tx) error {
+		all, err := withZeroes(ctx, tx, location, counters)
 		if err != nil {
 			return err
 		}
-		defer book.Close()
-		for i, c := range counters {
-			number := seq + int64(i) + 1 // also the first version of a new row, above all that were given before
-			if _, err := book.ExecContext(ctx, location, c.SKU, -c.Net, c.Net, number, number); err != nil {
-				return err
-			}
+		seq, err := reserve(ctx, tx, len(all))
+		if err != nil {
+			return err
 		}
-		return nil
+		return bookCounters(ctx, tx, location, all, seq)
 	})
 	if err != nil {
 		return fmt.Errorf("erp: book the tills of %s: %w", location, err)
@@ -102,9 +101,47 @@ func (e *ERP) BookPOS(ctx context.Context, location string, counters []Counter) 
 	return nil
 }
 
+// withZeroes appends the counters that were booked once and are zero now.
+func withZeroes(ctx context.Context, tx *sqlx.Tx, location string, counters []Counter) ([]Counter, error) {
+	var booked []string
+	err := tx.SelectContext(ctx, &booked, tx.Rebind(`SELECT item_cd FROM stk_bal WHERE loc_cd = ? AND pos_cut <> 0 ORDER BY item_cd`), location)
+	if err != nil {
+		return nil, err
+	}
+	stated := make(map[string]bool, len(counters))
+	for _, c := range counters {
+		stated[c.SKU] = true
+	}
+	all := slices.Clone(counters)
+	for _, sku := range booked {
+		if !stated[sku] {
+			all = append(all, Counter{SKU: sku})
+		}
+	}
+	return all, nil
+}
+
+func bookCounters(ctx context.Context, tx *sqlx.Tx, location string, counters []Counter, seq int64) error {
+	book, err := tx.PrepareContext(ctx, tx.Rebind(`INSERT INTO stk_bal (loc_cd, item_cd, qty, pos_cut, safety_qty, ranged_flg, ver, chg_seq)
+		VALUES (?, ?, ?, ?, 0, 'N', ?, ?)
+		ON CONFLICT (loc_cd, item_cd) DO UPDATE SET qty = stk_bal.qty - (excluded.pos_cut - stk_bal.pos_cut), pos_cut = excluded.pos_cut,
+		ver = stk_bal.ver + 1, chg_seq = excluded.chg_seq WHERE stk_bal.pos_cut <> excluded.pos_cut`))
+	if err != nil {
+		return err
+	}
+	defer book.Close()
+	for i, c := range counters {
+		number := seq + int64(i) + 1 // also the first version of a new row: above all that were given before
+		if _, err := book.ExecContext(ctx, location, c.SKU, -c.Net, c.Net, number, number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // AddPrice appends a price condition and returns its id.
 func (e *ERP) AddPrice(ctx context.Context, p Price, currency string) (id int64, err error) {
-	err = e.write(ctx, 0, func(tx *sqlx.Tx, _ int64) error {
+	err = e.write(ctx, func(tx *sqlx.Tx) error {
 		if err := tx.GetContext(ctx, &id, `SELECT COALESCE(MAX(price_id), 0) + 1 FROM price_lst`); err != nil {
 			return err
 		}
@@ -118,7 +155,7 @@ func (e *ERP) AddPrice(ctx context.Context, p Price, currency string) (id int64,
 
 // EndPrice ends a price condition at the instant at.
 func (e *ERP) EndPrice(ctx context.Context, id int64, at time.Time) error {
-	err := e.write(ctx, 0, func(tx *sqlx.Tx, _ int64) error {
+	err := e.write(ctx, func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, tx.Rebind(`UPDATE price_lst SET valid_to = ? WHERE price_id = ?`), stamp(at), id)
 		return err
 	})
@@ -130,7 +167,10 @@ func (e *ERP) EndPrice(ctx context.Context, id int64, at time.Time) error {
 
 // Heartbeat states that everything is booked up to now: no write is under way while it takes the time.
 func (e *ERP) Heartbeat(ctx context.Context) error {
-	err := e.write(ctx, 0, func(tx *sqlx.Tx, _ int64) error {
+	err := e.write(ctx, func(tx *sqlx.Tx) error {
+		if _, err := reserve(ctx, tx, 0); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, tx.Rebind(`UPDATE ifc_stat SET as_of = ?`), stamp(e.now()))
 		return err
 	})
@@ -178,25 +218,26 @@ func (e *ERP) Balances(ctx context.Context, location string) ([]Balance, error) 
 	return out, nil
 }
 
-// write runs do in the one write transaction that is open at a time. It reserves the change numbers seq+1 to
-// seq+changes, whose row lock keeps other processes on the same PostgreSQL in commit order too.
-func (e *ERP) write(ctx context.Context, changes int, do func(tx *sqlx.Tx, seq int64) error) error {
+// write runs do in the one write transaction that is open at a time.
+func (e *ERP) write(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	tx, err := e.writer.BeginTxx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	var last int64
-	err = tx.GetContext(ctx, &last, tx.Rebind(`UPDATE chg_ctl SET last_seq = last_seq + ? WHERE id = 1 RETURNING last_seq`), changes)
-	if err == nil {
-		err = do(tx, last-int64(changes))
-	}
-	if err == nil {
+	if err = do(tx); err == nil {
 		return tx.Commit()
 	}
 	if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
 		err = errors.Join(err, rollback)
 	}
 	return err
+}
+
+// reserve gives the transaction the change numbers seq+1 to seq+n. Until it ends no other process that shares the
+// database has any, so that numbers become visible in their order; with n = 0 it says that nobody has.
+func reserve(ctx context.Context, tx *sqlx.Tx, n int) (seq int64, err error) {
+	err = tx.GetContext(ctx, &seq, tx.Rebind(`UPDATE chg_ctl SET last_seq = last_seq + ? WHERE id = 1 RETURNING last_seq`), n)
+	return seq - int64(n), err
 }

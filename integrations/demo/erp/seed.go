@@ -17,7 +17,11 @@ func stamp(t time.Time) string { return t.UTC().Format(timeFormat) }
 // Seed replaces everything in the database by data, in one transaction. Versions and chg_seq go on from where they
 // were, so that a reader that knew the old rows takes the new ones for newer.
 func (e *ERP) Seed(ctx context.Context, data Data) error {
-	err := e.write(ctx, len(data.Balances), func(tx *sqlx.Tx, seq int64) error {
+	err := e.write(ctx, func(tx *sqlx.Tx) error {
+		seq, err := reserve(ctx, tx, len(data.Balances))
+		if err != nil {
+			return err
+		}
 		for _, table := range tables {
 			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 				return err
