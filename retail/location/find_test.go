@@ -203,6 +203,6 @@ func BenchmarkNear(b *testing.B) {
 	p := retail.GeoPoint{Latitude: 31.2304, Longitude: 121.4737}
 	b.ReportAllocs()
 	for b.Loop() {
-		d.Near(p, 10, 20, nil)
+		d.Near(p, 50, 20, nil)
 	}
 }
