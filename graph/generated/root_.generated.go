@@ -350,7 +350,7 @@ type Price {
   list: Money!
   "The promotion in force, if any."
   promotion: Promotion
-  "What members pay, lowest tier first; tiers without a price of their own are left out."
+  "What members pay, lowest tier first, one entry a tier at most; tiers without a price of their own are left out."
   tiers: [TierPrice!]!
   "Whether shop, POS and ERP ask the same price now."
   agreement: PriceAgreement!
@@ -504,7 +504,7 @@ type Location implements Node {
   position: GeoPoint!
   "IANA name; hours and holidays are local to it."
   timeZone: String!
-  "Weekly hours, Monday first; a day without an entry is closed."
+  "Weekly hours, Monday first, 28 entries at most; a day without an entry is closed."
   hours: [OpeningHours!]!
   "Days with other hours, the next 60 at most."
   holidays: [HolidayHours!]!
@@ -754,7 +754,7 @@ input BasketItemInput {
 type StockCheck {
   "One entry per SKU and location: SKUs in the order asked, then locations in theirs; 2,000 at most."
   items: [StoreAvailability!]!
-  "Locations answered for, in the order of the entries."
+  "Locations answered for, in the order of the entries; 100 at most."
   locations: [Location!]!
   "The oldest date over all entries."
   freshness: Freshness!

@@ -1,0 +1,192 @@
+package schema_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// sound keeps every rule; each case below breaks one of them.
+const sound = `
+"Open." directive @public on FIELD_DEFINITION
+"Guarded." directive @hasScope("The scope." scope: String!) on FIELD_DEFINITION
+"A day." scalar Day @specifiedBy(url: "https://example.com/day")
+"Level." enum StockLevel { "Silent." UNKNOWN }
+"Coverage." enum Coverage { "Silent." UNKNOWN }
+"Agreement." enum PriceAgreement { "Silent." UNKNOWN }
+"Count." type Count { "The number." value: Int! }
+"Page." type PageInfo { "More." hasNextPage: Boolean! }
+"A shop." type Shop { "Days open, 7 at most." days: [Day!]! }
+"A shop on a page." type ShopEdge { "Cursor." cursor: String! "The shop." node: Shop! }
+"A page." type ShopConnection {
+  "Edges." edges: [ShopEdge!]!
+  "Nodes." nodes: [Shop!]!
+  "Where." pageInfo: PageInfo!
+  "All." totalCount: Count!
+}
+"What to do." input OpenInput { "Days, 1 to 7." days: [Day!]! }
+"A refusal." type UserError { "Why." message: String! }
+"What came of it." type OpenPayload { "Refusals, 20 at most." userErrors: [UserError!]! }
+type Query {
+  "Shops." shops("Size." first: Int = 20 "From." after: String "Levels." levels: [StockLevel!]): ShopConnection! @public
+}
+type Mutation { "Opens." shopOpen("What." input: OpenInput!): OpenPayload! @hasScope(scope: "X") }
+`
+
+var broken = map[string]struct{ old, new, rule, breach string }{
+	"a type without a description": {
+		`"A shop." type Shop`, `type Shop`, "everything is described", "Shop has no description",
+	},
+	"a blank description": {
+		`"More."`, `" "`, "everything is described", "PageInfo.hasNextPage has no description",
+	},
+	"a field without a description": {
+		`"Cursor." cursor`, `cursor`, "everything is described", "ShopEdge.cursor has no description",
+	},
+	"an argument without a description": {
+		`"Size." first`, `first`, "everything is described", "argument Query.shops(first:) has no description",
+	},
+	"an input field without a description": {
+		`"Days, 1 to 7."`, ``, "everything is described", "OpenInput.days has no description",
+	},
+	"an enum value without a description": {
+		`enum Coverage { "Silent." UNKNOWN }`, `enum Coverage { UNKNOWN }`, "everything is described", "Coverage.UNKNOWN has no description",
+	},
+	"a scalar without a description": {
+		`"A day." scalar`, `scalar`, "everything is described", "Day has no description",
+	},
+	"a directive without a description": {
+		`"Open." directive`, `directive`, "everything is described", "@public has no description",
+	},
+	"a directive's argument without a description": {
+		`"The scope." scope`, `scope`, "everything is described", "argument @hasScope(scope:) has no description",
+	},
+	"a query open to nobody": {
+		`ShopConnection! @public`, `ShopConnection!`, "every root field declares its access once",
+		"Query.shops has 0 of @public and @hasScope, want one",
+	},
+	"a query open and guarded": {
+		`ShopConnection! @public`, `ShopConnection! @public @hasScope(scope: "X")`, "every root field declares its access once",
+		"Query.shops has 2 of @public and @hasScope, want one",
+	},
+	"a mutation open to nobody": {
+		` @hasScope(scope: "X")`, ``, "every root field declares its access once",
+		"Mutation.shopOpen has 0 of @public and @hasScope, want one",
+	},
+	"a list without a cap": {
+		`"Days open, 7 at most."`, `"Days open."`, "every list is a page or has a stated cap", "Shop.days is a list without a stated cap",
+	},
+	"a list inside a list without a cap": {
+		`"Days open, 7 at most." days: [Day!]!`, `"Days open." days: [[Day!]!]!`,
+		"every list is a page or has a stated cap", "Shop.days is a list without a stated cap",
+	},
+	"an input list without a cap": {
+		`"Days, 1 to 7."`, `"Days."`, "every list is a page or has a stated cap", "OpenInput.days is a list without a stated cap",
+	},
+	"an argument that is a list without a cap": {
+		`levels: [StockLevel!]`, `levels: [Int!]`, "every list is a page or has a stated cap",
+		"Query.shops(levels:) is a list without a stated cap",
+	},
+	"a list of a connection that is no page": {
+		`"Where." pageInfo`, `"Days." days: [Day!]! "Where." pageInfo`, "every list is a page or has a stated cap",
+		"ShopConnection.days is a list without a stated cap",
+	},
+	"a scalar that nobody specified": {
+		` @specifiedBy(url: "https://example.com/day")`, ``, "every custom scalar says where it is specified",
+		"scalar Day has no @specifiedBy",
+	},
+	"a page size without a default": {
+		`first: Int = 20`, `first: Int!`, "every page size has a default", "Query.shops(first:) has no default",
+	},
+	"an enum that cannot say that nobody knows": {
+		`enum Coverage { "Silent." UNKNOWN }`, `enum Coverage { "All." FULL }`, "what a silent backend leaves open has UNKNOWN",
+		"enum Coverage has no UNKNOWN",
+	},
+	"an enum that went": {
+		`enum PriceAgreement`, `enum Agreement`, "what a silent backend leaves open has UNKNOWN", "enum PriceAgreement is gone",
+	},
+	"a type in camel case": {
+		`"Count." type Count`, `"Another." type other { "A." a: Int } "Count." type Count`,
+		"names are Pascal for types, camel for fields, upper for enum values", "other is not named like the others",
+	},
+	"a field in snake case": {
+		`hasNextPage`, `has_next_page`, "names are Pascal for types, camel for fields, upper for enum values",
+		"PageInfo.has_next_page is not named like the others",
+	},
+	"an initialism in capitals": {
+		`hasNextPage`, `nextPageURL`, "names are Pascal for types, camel for fields, upper for enum values",
+		"PageInfo.nextPageURL is not named like the others",
+	},
+	"an argument in Pascal case": {
+		`levels:`, `Levels:`, "names are Pascal for types, camel for fields, upper for enum values",
+		"Query.shops(Levels:) is not named like the others",
+	},
+	"an enum value in lower case": {
+		`enum Coverage { "Silent." UNKNOWN }`, `enum Coverage { "Silent." UNKNOWN "All." full }`,
+		"names are Pascal for types, camel for fields, upper for enum values", "Coverage.full is not named like the others",
+	},
+	"an input that is not called one": {
+		`"A refusal."`, `"More." input Opening { "A." a: Int } "A refusal."`,
+		"names are Pascal for types, camel for fields, upper for enum values",
+		"Opening: inputs, and nothing else, end in Input or Filter",
+	},
+	"a connection without edges": {
+		`"Edges." edges: [ShopEdge!]!`, ``, "connections have the Relay shape and total and are paged",
+		"ShopConnection has no field edges: [ShopEdge!]!",
+	},
+	"a connection without a total": {
+		`"All." totalCount: Count!`, ``, "connections have the Relay shape and total and are paged",
+		"ShopConnection has no field totalCount: Count!",
+	},
+	"an edge whose node may be null": {
+		`node: Shop!`, `node: Shop`, "connections have the Relay shape and total and are paged", "ShopEdge has no field node: Shop!",
+	},
+	"a connection that cannot be paged": {
+		` "From." after: String`, ``, "connections have the Relay shape and total and are paged",
+		"Query.shops gives a connection but takes no first and after",
+	},
+	"a mutation with two arguments": {
+		`input: OpenInput!)`, `input: OpenInput! "And." and: Int)`, "mutations take one input and answer with userErrors",
+		"Mutation.shopOpen does not take exactly (input: …!)",
+	},
+	"a mutation that cannot refuse": {
+		`"Refusals, 20 at most." userErrors: [UserError!]!`, `"Done." done: Boolean!`, "mutations take one input and answer with userErrors",
+		"Mutation.shopOpen does not answer with userErrors: [UserError!]!",
+	},
+}
+
+func TestASoundSchemaKeepsEveryRule(t *testing.T) {
+	schema := mustLoad(t, &ast.Source{Name: "sound", Input: sound})
+	for _, r := range rules {
+		for _, breach := range r.breaches(schema) {
+			t.Errorf("%s: %s", r.name, breach)
+		}
+	}
+}
+
+func TestEveryRuleCanFail(t *testing.T) {
+	failed := map[string]bool{}
+	for name, c := range broken {
+		t.Run(name, func(t *testing.T) {
+			if strings.Count(sound, c.old) != 1 {
+				t.Fatalf("%q occurs %d times, want once", c.old, strings.Count(sound, c.old))
+			}
+			schema := mustLoad(t, &ast.Source{Name: "broken", Input: strings.Replace(sound, c.old, c.new, 1)})
+			i := slices.IndexFunc(rules, func(r rule) bool { return r.name == c.rule })
+			if i < 0 {
+				t.Fatalf("there is no rule %q", c.rule)
+			}
+			if got := rules[i].breaches(schema); !slices.Contains(got, c.breach) {
+				t.Errorf("got %q, want %q", got, c.breach)
+			}
+			failed[c.rule] = true
+		})
+	}
+	for _, r := range rules {
+		if !failed[r.name] {
+			t.Errorf("no case breaks the rule %q", r.name)
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package schema_test
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// rule is a convention of the schema; breaches says, a sentence each, where it is broken.
+type rule struct {
+	name     string
+	breaches func(*ast.Schema) []string
+}
+
+var rules = []rule{
+	{"everything is described", described},
+	{"every root field declares its access once", access},
+	{"every list is a page or has a stated cap", capped},
+	{"every custom scalar says where it is specified", specified},
+	{"every page size has a default", pageSizes},
+	{"what a silent backend leaves open has UNKNOWN", silence},
+	{"names are Pascal for types, camel for fields, upper for enum values", names},
+	{"connections have the Relay shape and total and are paged", connections},
+	{"mutations take one input and answer with userErrors", mutations},
+}
+
+func described(s *ast.Schema) (breaches []string) {
+	need := func(description, format string, args ...any) {
+		if strings.TrimSpace(description) == "" {
+			breaches = append(breaches, fmt.Sprintf(format, args...)+" has no description")
+		}
+	}
+	arguments := func(of string, args ast.ArgumentDefinitionList) {
+		for _, a := range args {
+			need(a.Description, "argument %s(%s:)", of, a.Name)
+		}
+	}
+	for _, def := range own(s) {
+		if !slices.Contains(roots(s), def) { // their fields say it all
+			need(def.Description, "%s", def.Name)
+		}
+		for _, f := range fields(def) {
+			need(f.Description, "%s.%s", def.Name, f.Name)
+			arguments(def.Name+"."+f.Name, f.Arguments)
+		}
+		for _, v := range def.EnumValues {
+			need(v.Description, "%s.%s", def.Name, v.Name)
+		}
+	}
+	for _, d := range s.Directives {
+		if !d.Position.Src.BuiltIn {
+			need(d.Description, "@%s", d.Name)
+			arguments("@"+d.Name, d.Arguments)
+		}
+	}
+	return breaches
+}
+
+// roots are the types whose fields an operation starts from.
+func roots(s *ast.Schema) []*ast.Definition {
+	return slices.DeleteFunc([]*ast.Definition{s.Query, s.Mutation, s.Subscription}, func(d *ast.Definition) bool { return d == nil })
+}
+
+func access(s *ast.Schema) (breaches []string) {
+	for _, root := range roots(s) {
+		for _, f := range fields(root) {
+			declared := len(f.Directives.ForNames("public")) + len(f.Directives.ForNames("hasScope"))
+			if declared != 1 {
+				breaches = append(breaches, fmt.Sprintf("%s.%s has %d of @public and @hasScope, want one", root.Name, f.Name, declared))
+			}
+		}
+	}
+	return breaches
+}
+
+// bound is how a description states a cap: "50 at most", "at most 100", "up to 100", "1 to 50", "one entry a system".
+var bound = regexp.MustCompile(`(?i)\d [a-z ]*at most|at most \d|up to \d|\b1 to \d|\bone (entry|line) (a|per) \w|\d a page`)
+
+// capped looks at everything that is a list. A list of enum values is bounded by its enum, and the lists of a connection
+// by its page.
+func capped(s *ast.Schema) (breaches []string) {
+	check := func(what string, t *ast.Type, description string) {
+		if t.Elem == nil || s.Types[t.Name()].Kind == ast.Enum || bound.MatchString(description) {
+			return
+		}
+		breaches = append(breaches, what+" is a list without a stated cap")
+	}
+	for _, def := range own(s) {
+		for _, f := range fields(def) {
+			what := def.Name + "." + f.Name
+			if !isPage(def, f) {
+				check(what, f.Type, f.Description)
+			}
+			for _, a := range f.Arguments {
+				check(what+"("+a.Name+":)", a.Type, a.Description)
+			}
+		}
+	}
+	return breaches
+}
+
+func isPage(def *ast.Definition, f *ast.FieldDefinition) bool {
+	return strings.HasSuffix(def.Name, "Connection") && slices.Contains([]string{"edges", "nodes", "facets"}, f.Name)
+}
+
+func specified(s *ast.Schema) (breaches []string) {
+	for _, def := range own(s) {
+		if def.Kind == ast.Scalar && def.Directives.ForName("specifiedBy") == nil {
+			breaches = append(breaches, "scalar "+def.Name+" has no @specifiedBy")
+		}
+	}
+	return breaches
+}
+
+func pageSizes(s *ast.Schema) (breaches []string) {
+	for _, def := range own(s) {
+		for _, f := range fields(def) {
+			if first := f.Arguments.ForName("first"); first != nil && first.DefaultValue == nil {
+				breaches = append(breaches, def.Name+"."+f.Name+"(first:) has no default")
+			}
+		}
+	}
+	return breaches
+}
+
+// tolerant are the enums whose value a backend may leave open.
+var tolerant = []string{"StockLevel", "Coverage", "PriceAgreement"}
+
+func silence(s *ast.Schema) (breaches []string) {
+	for _, name := range tolerant {
+		switch def := s.Types[name]; {
+		case def == nil:
+			breaches = append(breaches, "enum "+name+" is gone")
+		case def.EnumValues.ForName("UNKNOWN") == nil:
+			breaches = append(breaches, "enum "+name+" has no UNKNOWN")
+		}
+	}
+	return breaches
+}
+
+var (
+	pascal = regexp.MustCompile(`^[A-Z][a-zA-Z0-9]*$`)
+	camel  = regexp.MustCompile(`^[a-z][a-zA-Z0-9]*$`)
+	upper  = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$`)
+	caps   = regexp.MustCompile(`[A-Z]{3}`) // gtinCode, not GTINCode; URL is the one exception
+)
+
+func names(s *ast.Schema) (breaches []string) {
+	need := func(form *regexp.Regexp, name, where string) {
+		if !form.MatchString(name) || form != upper && caps.MatchString(name) && name != "URL" {
+			breaches = append(breaches, fmt.Sprintf("%s is not named like the others", where))
+		}
+	}
+	for _, def := range own(s) {
+		need(pascal, def.Name, def.Name)
+		if def.Kind == ast.InputObject != (strings.HasSuffix(def.Name, "Input") || strings.HasSuffix(def.Name, "Filter")) {
+			breaches = append(breaches, def.Name+": inputs, and nothing else, end in Input or Filter")
+		}
+		for _, f := range fields(def) {
+			need(camel, f.Name, def.Name+"."+f.Name)
+			for _, a := range f.Arguments {
+				need(camel, a.Name, def.Name+"."+f.Name+"("+a.Name+":)")
+			}
+		}
+		for _, v := range def.EnumValues {
+			need(upper, v.Name, def.Name+"."+v.Name)
+		}
+	}
+	return breaches
+}
+
+func connections(s *ast.Schema) (breaches []string) {
+	need := func(def *ast.Definition, name, want string) {
+		if f := def.Fields.ForName(name); f == nil || f.Type.String() != want {
+			breaches = append(breaches, def.Name+" has no field "+name+": "+want)
+		}
+	}
+	for _, def := range own(s) {
+		if node, ok := strings.CutSuffix(def.Name, "Connection"); ok {
+			need(def, "edges", "["+node+"Edge!]!")
+			need(def, "nodes", "["+node+"!]!")
+			need(def, "pageInfo", "PageInfo!")
+			need(def, "totalCount", "Count!")
+		}
+		if node, ok := strings.CutSuffix(def.Name, "Edge"); ok {
+			need(def, "cursor", "String!")
+			need(def, "node", node+"!")
+		}
+		for _, f := range fields(def) {
+			paged := f.Arguments.ForName("first") != nil && f.Arguments.ForName("after") != nil
+			if strings.HasSuffix(f.Type.Name(), "Connection") && !paged {
+				breaches = append(breaches, def.Name+"."+f.Name+" gives a connection but takes no first and after")
+			}
+		}
+	}
+	return breaches
+}
+
+func mutations(s *ast.Schema) (breaches []string) {
+	if s.Mutation == nil {
+		return nil
+	}
+	for _, f := range fields(s.Mutation) {
+		if len(f.Arguments) != 1 || f.Arguments[0].Name != "input" || !f.Arguments[0].Type.NonNull {
+			breaches = append(breaches, "Mutation."+f.Name+" does not take exactly (input: …!)")
+		}
+		if errs := s.Types[f.Type.Name()].Fields.ForName("userErrors"); errs == nil || errs.Type.String() != "[UserError!]!" {
+			breaches = append(breaches, "Mutation."+f.Name+" does not answer with userErrors: [UserError!]!")
+		}
+	}
+	return breaches
+}
