@@ -1,0 +1,451 @@
+package graph_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/graph"
+)
+
+func mustServer(t testing.TB, h http.Handler) *graph.Server {
+	t.Helper()
+	return &graph.Server{
+		Config: graph.ServerConfig{DrainTimeout: 10 * time.Second}, GraphQL: h,
+		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.NewTextHandler(testLog(t), nil)),
+	}
+}
+
+// running is a server on a port of its own.
+type running struct {
+	url  string
+	addr string
+	stop context.CancelFunc
+	done chan error // the result of Serve
+}
+
+func mustServe(t testing.TB, s *graph.Server) running {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	r := running{url: "http://" + ln.Addr().String(), addr: ln.Addr().String(), stop: stop, done: make(chan error, 1)}
+	go func() { r.done <- s.Serve(ctx, ln) }()
+	return r
+}
+
+// mustClient returns a client whose connections end with the test.
+func mustClient(t testing.TB) *http.Client {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
+}
+
+func send(c *http.Client, url, body string) (status int, reply string, err error) {
+	resp, err := c.Post(url+"/graphql", "application/json", strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b), err
+}
+
+func ready(c *http.Client, url string) bool {
+	resp, err := c.Get(url + "/readyz")
+	if err != nil {
+		return false
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+}
+
+// gate is a schema whose field a waits until it is let through.
+type gate struct {
+	entered chan struct{}
+	open    chan struct{}
+}
+
+func newGate() gate { return gate{entered: make(chan struct{}, 100), open: make(chan struct{})} }
+
+func (g gate) handler(t testing.TB, change ...func(*graph.HandlerOptions)) *graph.Handler {
+	t.Helper()
+	return mustFakeHandler(t, "type Query {a: Int @public}", func(f *fake, o *graph.HandlerOptions) {
+		for _, c := range change {
+			c(o)
+		}
+		f.exec = func(ctx context.Context) *graphql.Response {
+			g.entered <- struct{}{}
+			select {
+			case <-g.open:
+				return &graphql.Response{Data: []byte(`{"a":1}`)}
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+}
+
+func TestRequestsInFlightSurviveTheDrain(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	g := newGate()
+	s := mustServer(t, g.handler(t))
+	r := mustServe(t, s)
+	client := mustClient(t)
+	defer client.CloseIdleConnections()
+
+	const n = 20
+	answers := make(chan string, n)
+	for range n {
+		go func() {
+			status, body, err := send(client, r.url, query("{a}"))
+			answers <- fmt.Sprint(status, body, err)
+		}()
+	}
+	for range n {
+		<-g.entered
+	}
+	r.stop()
+	for { // Serve closes the listener once it drains
+		conn, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			break
+		}
+		_ = conn.Close()
+	}
+	close(g.open)
+	for range n {
+		if got := <-answers; got != `200{"data":{"a":1}}<nil>` {
+			t.Errorf("got %s", got)
+		}
+	}
+	if err := <-r.done; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+}
+
+func TestTheDrainUnderLoadLosesNothing(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	s := mustServer(t, mustHandler(t, newStub()))
+	s.Log = slog.New(slog.DiscardHandler)
+	s.Config.DrainDelay = 300 * time.Millisecond
+	r := mustServe(t, s)
+
+	var served atomic.Int64
+	warm := make(chan struct{})
+	var once sync.Once
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			client := mustClient(t)
+			defer client.CloseIdleConnections()
+			for ready(client, r.url) { // as a balancer would
+				status, body, err := send(client, r.url, query("{"+selection+"}"))
+				if err != nil || status != 200 {
+					t.Errorf("got %d %s %v", status, body, err)
+					return
+				}
+				if served.Add(1) == 200 {
+					once.Do(func() { close(warm) })
+				}
+			}
+		})
+	}
+	<-warm
+	r.stop()
+	wg.Wait()
+	if err := <-r.done; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+	if _, err := net.Dial("tcp", r.addr); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("after the drain: %v", err)
+	}
+}
+
+func TestRequestsBeyondTheDrainAreCutOff(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	g := newGate()
+	s := mustServer(t, g.handler(t))
+	s.Config.DrainTimeout = time.Millisecond
+	r := mustServe(t, s)
+	client := mustClient(t)
+	defer client.CloseIdleConnections()
+	failed := make(chan error, 1)
+	go func() {
+		_, _, err := send(client, r.url, query("{a}"))
+		failed <- err
+	}()
+	<-g.entered
+	r.stop()
+	if err := <-r.done; !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Serve: %v", err)
+	}
+	if err := <-failed; err == nil {
+		t.Error("the request was answered")
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	s := mustServer(t, mustHandler(t, newStub()))
+	missing := map[string]string{"erp": "no snapshot yet"}
+	s.Ready = func(context.Context) map[string]string { return missing }
+	h := s.Handler()
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		return w
+	}
+	if w := get("/readyz"); w.Code != 503 || strings.TrimSpace(w.Body.String()) != `{"ready":false,"missing":{"erp":"no snapshot yet"}}` {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	missing = nil
+	if w := get("/readyz"); w.Code != 200 || strings.TrimSpace(w.Body.String()) != `{"ready":true}` {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	if w := get("/healthz"); w.Code != 200 {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	for _, path := range []string{"/", "/graphiql/page.js", "/debug/pprof/", "/nonsense"} {
+		if w := get(path); w.Code != 404 {
+			t.Errorf("%s: got %d", path, w.Code)
+		}
+	}
+}
+
+func TestOverloadIsShed(t *testing.T) {
+	g := newGate()
+	h := g.handler(t, func(o *graph.HandlerOptions) { o.MaxInFlight = 1 })
+	first := make(chan int, 1)
+	go func() { first <- post(h, query("{a}")).Code }()
+	<-g.entered
+	w := post(h, query("{a}"))
+	if r := decode(t, w); w.Code != 503 || r.code() != "OVERLOADED" || r.Errors[0].Extensions["retryable"] != true || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	if w := post(h, query("{a}"), "Accept", jsonMedia); w.Code != 503 {
+		t.Errorf("plain JSON: got %d", w.Code)
+	}
+	close(g.open)
+	if got := <-first; got != 200 {
+		t.Errorf("the first request got %d", got)
+	}
+	if w := post(h, query("{a}")); w.Code != 200 {
+		t.Errorf("afterwards: got %d", w.Code)
+	}
+}
+
+func TestSlowSendersHoldNoSlot(t *testing.T) {
+	h := mustHandler(t, newStub(), func(o *graph.HandlerOptions) { o.MaxInFlight = 1 })
+	slow, more := io.Pipe()
+	done := make(chan int, 1)
+	go func() {
+		r := httptest.NewRequest("POST", "/graphql", slow)
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		done <- w.Code
+	}()
+	if _, err := more.Write([]byte(`{"query":`)); err != nil { // returns when the handler has read it
+		t.Fatal(err)
+	}
+	if w := post(h, query("{__typename}")); w.Code != 200 {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	_, _ = more.Write([]byte(`"{__typename}"}`))
+	_ = more.Close()
+	if got := <-done; got != 200 {
+		t.Errorf("the slow sender got %d", got)
+	}
+}
+
+func TestTheAccessLogHasNoQueryAndNoVariables(t *testing.T) {
+	var log bytes.Buffer
+	s := mustServer(t, mustHandler(t, newStub()))
+	s.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	s.NewID = func() string { return "new-id" }
+	h := s.Handler()
+	const secret = "13800138000"
+	body := query(`query Find($a:ID!){node(id:$a){id} b:node(id:"`+secret+`"){id}}`, map[string]any{"a": secret})
+	for given, want := range map[string]string{"abc-1": "abc-1", "": "new-id", "a b": "new-id", strings.Repeat("x", 65): "new-id"} {
+		log.Reset()
+		w := post(h, body, "X-Request-Id", given)
+		var line map[string]any
+		if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+			t.Fatalf("%v: %s", err, &log)
+		}
+		delete(line, "time")
+		delete(line, "took")
+		if diff := cmp.Diff(map[string]any{
+			"level": "INFO", "msg": "request", "request": want, "method": "POST", "path": "/graphql", "status": 200.,
+			"bytes": float64(w.Body.Len()), "kind": "query", "operation": "Find", "role": "guest",
+		}, line); diff != "" {
+			t.Errorf("%q: %s", given, diff)
+		}
+		if w.Header().Get("X-Request-Id") != want {
+			t.Errorf("%q: got the id %q", given, w.Header().Get("X-Request-Id"))
+		}
+	}
+	log.Reset()
+	post(h, `{"query":"{__typename}","operationName":"`+secret+`\r\nlevel=ERROR"}`)
+	post(h, query(`{nonsense(a:"`+secret+`")}`))
+	if strings.Contains(log.String(), secret) || strings.Count(log.String(), "\n") != 2 {
+		t.Errorf("got %s", &log)
+	}
+}
+
+func TestTokens(t *testing.T) {
+	private, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := auth.NewKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, _ := auth.NewIssuer(key, auth.DefaultTokenConfig(), time.Now)
+	token, err := issuer.Issue(auth.RoleOperator, "o", nil, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := mustServer(t, mustFakeHandler(t, accessSchema))
+	if s.Verifier, err = auth.NewVerifier(auth.DefaultTokenConfig(), time.Now, key); err != nil {
+		t.Fatal(err)
+	}
+	h := s.Handler()
+	if w := post(h, query("{vital}")); w.Code != 403 {
+		t.Errorf("a guest got %d %s", w.Code, w.Body)
+	}
+	if w := post(h, query("{vital}"), "Authorization", "Bearer "+token); w.Code != 200 {
+		t.Errorf("an operator got %d %s", w.Code, w.Body)
+	}
+	for _, bad := range []string{"Bearer " + token[:len(token)-2], "Bearer", "Basic " + token, "Bearer " + strings.Repeat("x", 9<<10)} {
+		w := post(h, query("{__typename}"), "Authorization", bad, "Accept", jsonMedia)
+		if r := decode(t, w); w.Code != 401 || r.code() != "UNAUTHENTICATED" || !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Bearer") {
+			t.Errorf("%.20s: got %d %s %v", bad, w.Code, w.Body, w.Header())
+		}
+	}
+}
+
+func TestCORS(t *testing.T) {
+	s := mustServer(t, mustHandler(t, newStub()))
+	s.Config.Origins = []string{"https://shop.example"}
+	h := s.Handler()
+	for origin, want := range map[string]string{
+		"https://shop.example": "https://shop.example", "https://shop.example.evil": "", "https://evil": "", "null": "", "": "",
+	} {
+		w := post(h, query("{__typename}"), "Origin", origin)
+		if got := w.Header().Get("Access-Control-Allow-Origin"); got != want || w.Header().Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%q: got %q", origin, got)
+		}
+		if got := strings.Join(w.Header().Values("Vary"), ","); got != "Origin,Accept" {
+			t.Errorf("%q: varies by %q", origin, got)
+		}
+		r := httptest.NewRequest("OPTIONS", "/graphql", nil)
+		r.Header.Set("Origin", origin)
+		r.Header.Set("Access-Control-Request-Method", "POST")
+		w = httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if allowed := w.Code == http.StatusNoContent && strings.Contains(w.Header().Get("Access-Control-Allow-Headers"), "Authorization"); allowed != (want != "") {
+			t.Errorf("%q: the preflight got %d %v", origin, w.Code, w.Header())
+		}
+	}
+	for _, bad := range []string{"*", "shop.example", "https://shop.example/", "ftp://x", "https://"} {
+		c := graph.DefaultServerConfig()
+		if c.Origins = []string{bad}; c.Validate() == nil {
+			t.Errorf("%q is an origin", bad)
+		}
+	}
+}
+
+func TestTheQueryPageRunsUnderAStrictPolicy(t *testing.T) {
+	s := mustServer(t, mustHandler(t, newStub()))
+	s.Config.Explorer = true
+	h := s.Handler()
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		return w
+	}
+	page := get("/")
+	policy := page.Header().Get("Content-Security-Policy")
+	if page.Code != 200 || !strings.Contains(policy, "default-src 'none'; script-src 'self';") {
+		t.Errorf("got %d, %s", page.Code, policy)
+	}
+	text := page.Body.String()
+	if strings.Contains(text, "<script>") || strings.Contains(text, "://") || strings.Contains(text, " on") && strings.Contains(text, "=\"javascript") {
+		t.Errorf("the page has inline scripts or asks other sites: %s", text)
+	}
+	found := 0
+	for part := range strings.SplitSeq(text, `"`) {
+		if !strings.HasPrefix(part, "/graphiql/") {
+			continue
+		}
+		found++
+		if w := get(part); w.Code != 200 || w.Body.Len() == 0 {
+			t.Errorf("%s: got %d", part, w.Code)
+		}
+	}
+	if found != 6 {
+		t.Errorf("the page loads %d files", found)
+	}
+	if w := get("/graphiql/"); w.Code == 200 {
+		t.Errorf("the directory is listed: %s", w.Body)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	f := &fake{schema: mustSchema(t), exec: func(context.Context) *graphql.Response { return &graphql.Response{Data: []byte("{}")} }}
+	gql, err := graph.NewHandler(f, slog.New(slog.DiscardHandler), reg, graph.HandlerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := mustServer(t, gql)
+	s.Metrics = reg
+	h := s.Handler()
+	for _, body := range []string{query("{__typename}"), query("{__typename}"), query("{nonsense}"), query("{nonsense}"), query("{" + repeat(31, "a%d:__typename ") + "}"), "["} {
+		post(h, body)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`portico_graphql_requests_total{outcome="ok"} 2`,
+		`portico_graphql_requests_total{outcome="refused"} 4`,
+		`portico_graphql_documents_total{cache="hit"} 1`,
+		`portico_graphql_documents_total{cache="miss"} 4`, // refused documents are not kept
+		`portico_graphql_refusals_total{code="GRAPHQL_VALIDATION_FAILED",limit=""} 2`,
+		`portico_graphql_refusals_total{code="LIMIT_EXCEEDED",limit="aliases"} 1`,
+		`portico_graphql_refusals_total{code="BAD_REQUEST",limit=""} 1`,
+		`portico_graphql_in_flight 0`,
+		`portico_graphql_request_seconds_count{outcome="ok"} 2`,
+	} {
+		if !strings.Contains(w.Body.String(), line+"\n") {
+			t.Errorf("no %s", line)
+		}
+	}
+	if _, err := graph.NewHandler(f, slog.New(slog.DiscardHandler), reg, graph.HandlerOptions{}); err == nil {
+		t.Error("two handlers share a registry")
+	}
+}
