@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // Config says where Redis is.
@@ -53,8 +54,11 @@ func (c Config) options() (*redis.UniversalOptions, error) {
 		// The feed repeats what failed and a question falls back to the systems of record: a retry in between would only
 		// make both wait longer.
 		MaxRetries:    -1,
+		DialerRetries: 1,
 		IsClusterMode: c.Cluster || len(c.URLs) > 1,
 		ClientName:    "portico",
+		// Announcements of maintenance are a feature of Redis Enterprise.
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	for i, text := range c.URLs {
 		one, err := parseAddress(text)

@@ -1,0 +1,7 @@
+package redisstore
+
+// The text of a layout, for the fuzz test.
+var (
+	EncodeLayout = encodeLayout
+	DecodeLayout = decodeLayout
+)
