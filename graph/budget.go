@@ -8,7 +8,7 @@ import (
 // compare fields pairwise, and visits every node of the document once: a fragment's cost is remembered, so a chain of
 // fragments that doubles at every link is summed, not walked.
 func checkBudget(doc *ast.QueryDocument, l *Limits) *refusal {
-	b := budget{doc: doc, limits: l, costs: make(map[string]cost, len(doc.Fragments))}
+	b := budget{doc: doc, limits: l, costs: make(map[string]cost, len(doc.Fragments)), names: map[string]bool{}}
 	var worst cost
 	for _, op := range doc.Operations {
 		for _, v := range op.VariableDefinitions {
@@ -30,6 +30,7 @@ func checkBudget(doc *ast.QueryDocument, l *Limits) *refusal {
 	}{
 		{"fragments", b.fragments, l.Fragments},
 		{"fields", b.fields, l.Fields},
+		{"repeats", b.repeats, l.Repeats},
 		{"aliases", b.aliases, l.Aliases},
 		{"directives", b.directiveCount, l.Directives},
 		{"valueDepth", b.valueDepth, l.ValueDepth},
@@ -76,13 +77,16 @@ type budget struct {
 	limits *Limits
 	costs  map[string]cost // of fragments, by name; zero while the fragment is being walked
 
-	fields, aliases, directiveCount, fragments, valueDepth int
+	fields, repeats, aliases, directiveCount, fragments, valueDepth int
+
+	names map[string]bool // of the selection set being counted
 
 	cyclic  bool
 	walking []string
 }
 
 func (b *budget) set(set ast.SelectionSet) (sum cost) {
+	b.countRepeats(set)
 	for _, s := range set {
 		switch s := s.(type) {
 		case *ast.Field:
@@ -97,6 +101,20 @@ func (b *budget) set(set ast.SelectionSet) (sum cost) {
 		}
 	}
 	return sum
+}
+
+func (b *budget) countRepeats(set ast.SelectionSet) {
+	clear(b.names)
+	for _, s := range set {
+		f, ok := s.(*ast.Field)
+		if !ok {
+			continue
+		}
+		if b.names[f.Alias] {
+			b.repeats++
+		}
+		b.names[f.Alias] = true
+	}
 }
 
 func (b *budget) field(f *ast.Field) cost {

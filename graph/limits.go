@@ -17,6 +17,7 @@ type Limits struct {
 	Aliases            int // fields with an alias, in the whole document
 	RootFields         int // fields of one operation's root, fragments expanded
 	Fields             int // fields written in the document
+	Repeats            int // fields that repeat a name of their selection set; validation compares them pairwise
 	Fragments          int // fragment definitions and inline fragments
 	Directives         int // directives written in the document
 	Expanded           int // fields of one operation when every fragment is expanded
@@ -30,7 +31,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		BodyBytes: 128 << 10, ResponseBytes: 2 << 20, Tokens: 2000, Depth: 12, IntrospectionDepth: 16,
-		Aliases: 30, RootFields: 20, Fields: 400, Fragments: 40, Directives: 50, Expanded: 2000, ValueDepth: 16,
+		Aliases: 30, RootFields: 20, Fields: 400, Repeats: 100, Fragments: 40, Directives: 50, Expanded: 2000, ValueDepth: 16,
 		RequestErrors: 5, ResponseErrors: 50, Timeout: 5 * time.Second,
 	}
 }
@@ -51,6 +52,7 @@ func (l Limits) Validate() error {
 		{"Aliases", l.Aliases, 20_000},
 		{"RootFields", l.RootFields, 20_000},
 		{"Fields", l.Fields, 20_000},
+		{"Repeats", l.Repeats, 20_000},
 		{"Fragments", l.Fragments, 20_000},
 		{"Directives", l.Directives, 20_000},
 		{"Expanded", l.Expanded, 1_000_000},
