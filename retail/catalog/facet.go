@@ -14,39 +14,21 @@ const maxFacetValues = 50
 // facets count the matches. Filtering by a value yields as many products as its count says: a product counts in each of
 // its categories and all above them, and in each price band that one of its variants lies in.
 func (s *snapshot) facets(m *matches) []Facet {
-	brands := m.count(len(s.brands), func(doc int32, counts []int32) {
-		if b := s.docs[doc].brand; b >= 0 {
-			counts[b]++
-		}
-	}, func(i int) FacetValue {
-		name := s.brands[i]
-		return FacetValue{Value: name, Labels: retail.Text{Chinese: name, English: name}}
-	})
-	categories := m.count(len(s.categories), func(doc int32, counts []int32) {
-		for _, c := range s.docs[doc].categories {
-			counts[c]++
-		}
-	}, func(i int) FacetValue {
-		return FacetValue{Value: s.categories[i].ID(), Labels: s.categories[i].Titles}
-	})
-	prices := m.count(len(s.bands), func(doc int32, counts []int32) {
-		last := -1
-		for _, p := range s.docs[doc].prices {
-			if band := s.bandOf(p); band != last {
-				counts[band]++
-				last = band
-			}
-		}
-	}, s.bandValue)
-	return []Facet{{FacetBrand, brands}, {FacetCategory, categories}, {FacetPrice, prices}}
+	return []Facet{
+		{FacetBrand, m.count(&s.hasBrand, len(s.brands), s.brandValue)},
+		{FacetCategory, m.count(&s.hasCategory, len(s.categories), s.categoryValue)},
+		{FacetPrice, m.count(&s.hasBand, len(s.bands), s.bandValue)},
+	}
 }
 
-// count tallies the matches over n values and describes the most frequent ones.
-func (m *matches) count(n int, tally func(doc int32, counts []int32), describe func(i int) FacetValue) []FacetValue {
+// count tallies the labels of the matches, which are below n, and describes the most frequent ones.
+func (m *matches) count(has *labels, n int, describe func(i int) FacetValue) []FacetValue {
 	counts := m.counts[:n]
 	clear(counts)
 	for _, doc := range m.docs {
-		tally(doc, counts)
+		for _, value := range has.of(doc) {
+			counts[value]++
+		}
 	}
 	used := make([]int, 0, n)
 	for i, c := range counts {
@@ -62,6 +44,14 @@ func (m *matches) count(n int, tally func(doc int32, counts []int32), describe f
 		values[k].Count = int(counts[i])
 	}
 	return values
+}
+
+func (s *snapshot) brandValue(i int) FacetValue {
+	return FacetValue{Value: s.brands[i], Labels: retail.Text{Chinese: s.brands[i], English: s.brands[i]}}
+}
+
+func (s *snapshot) categoryValue(i int) FacetValue {
+	return FacetValue{Value: s.categories[i].ID(), Labels: s.categories[i].Titles}
 }
 
 // priceBands are the lower bounds of the bands in minor units: 0, then 10, 20, 50, 100, 200, 500 … major units.
@@ -80,12 +70,12 @@ func priceBands(currency string) []int64 {
 }
 
 // bandOf is the band of a price; what is below zero falls into the first.
-func (s *snapshot) bandOf(minor int64) int {
+func (s *snapshot) bandOf(minor int64) int32 {
 	at, exact := slices.BinarySearch(s.bands, minor)
-	if exact {
-		return at
+	if !exact {
+		at = max(0, at-1)
 	}
-	return max(0, at-1)
+	return int32(at)
 }
 
 // bandValue describes a band by its lowest and highest amount, both inclusive as in the filter; the last has no highest.

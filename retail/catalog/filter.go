@@ -63,15 +63,14 @@ func (s *snapshot) parsePrice(name string, amount *retail.Decimal, bound *int64)
 }
 
 // keeps reports whether a product has one of the categories, one of the brands and a variant within the prices.
-func (f *filter) keeps(d *doc) bool {
-	if f.byBrand && !slices.Contains(f.brands, d.brand) {
-		return false
-	}
-	if f.byCategory && !slices.ContainsFunc(d.categories, func(c int32) bool { return slices.Contains(f.categories, c) }) {
-		return false
-	}
-	if !f.byPrice {
-		return true
-	}
-	return slices.ContainsFunc(d.prices, func(p int64) bool { return p >= f.minPrice && p <= f.maxPrice })
+func (f *filter) keeps(s *snapshot, doc int32) bool {
+	return (!f.byBrand || overlap(f.brands, s.hasBrand.of(doc))) &&
+		(!f.byCategory || overlap(f.categories, s.hasCategory.of(doc))) &&
+		(!f.byPrice || slices.ContainsFunc(s.prices[doc].minor, f.affordable))
+}
+
+func (f *filter) affordable(minor int64) bool { return minor >= f.minPrice && minor <= f.maxPrice }
+
+func overlap(asked, have []int32) bool {
+	return slices.ContainsFunc(have, func(n int32) bool { return slices.Contains(asked, n) })
 }

@@ -166,7 +166,7 @@ const (
 // point at the copy, so that they tell the same date.
 func (s *snapshot) product(doc int32, fresh retail.Freshness) *retail.Product {
 	p := *s.products[doc]
-	p.Freshness, p.PriceRange = fresh, s.docs[doc].priceRange
+	p.Freshness, p.PriceRange = fresh, s.prices[doc].span
 	p.Categories = p.Categories[:min(len(p.Categories), maxOfCategories)]
 	p.Media = p.Media[:min(len(p.Media), maxMedia)]
 	p.Attributes = p.Attributes[:min(len(p.Attributes), maxAttributes)]

@@ -88,7 +88,7 @@ func (s *snapshot) match(search string, f filter, m *matches) {
 	}
 	m.fill()
 	if !f.empty() {
-		m.filter(func(doc int32) bool { return f.keeps(&s.docs[doc]) })
+		m.filter(func(doc int32) bool { return f.keeps(s, doc) })
 	}
 }
 

@@ -16,7 +16,10 @@ import (
 // snapshot is the catalog at one version, ready to be asked. It is immutable, except that scratch lends working memory.
 type snapshot struct {
 	products    []*retail.Product // in the shop's order; a product's position is its number everywhere here
-	docs        []doc
+	prices      []prices
+	hasBrand    labels // positions in brands
+	hasCategory labels // positions in categories: its own and all above them
+	hasBand     labels // positions in bands
 	byCode      map[string]int32
 	bySKU       map[string]variantRef
 	byGTIN      map[string]variantRef // 14 digits
@@ -35,12 +38,29 @@ type snapshot struct {
 	scratch     sync.Pool
 }
 
-// doc is what filters and facets ask of a product, side by side in memory.
-type doc struct {
-	brand      int32   // position in brands, -1 for none
-	categories []int32 // its own and all above them
-	prices     []int64 // minor units of the catalog's currency, one a priced variant, rising
-	priceRange *retail.PriceRange
+// prices are the web prices of a product in the catalog's currency.
+type prices struct {
+	minor []int64 // rising
+	span  *retail.PriceRange
+}
+
+// labels gives every product some numbers, all in one piece of memory, because facets walk over them.
+type labels struct {
+	ends []int32 // of each product's numbers in all
+	all  []int32
+}
+
+// add labels the next product.
+func (l *labels) add(numbers []int32) {
+	l.all = append(l.all, numbers...)
+	l.ends = append(l.ends, int32(len(l.all)))
+}
+
+func (l *labels) of(doc int32) []int32 {
+	if doc == 0 {
+		return l.all[:l.ends[0]]
+	}
+	return l.all[l.ends[doc-1]:l.ends[doc]]
 }
 
 // variantRef is a variant by its product's position and its own.
@@ -91,10 +111,12 @@ func (s *snapshot) add(p *retail.Product, words *indexBuilder) {
 			put(s.byGTIN, gtin, ref)
 		}
 	}
-	d := s.newDoc(p)
-	s.docs = append(s.docs, d)
-	above := make([]*retail.Category, len(d.categories))
-	for i, c := range d.categories {
+	shelves := s.shelvesOf(p)
+	s.hasCategory.add(shelves)
+	s.hasBrand.add(s.brandOf(p))
+	s.addPrices(p)
+	above := make([]*retail.Category, len(shelves))
+	for i, c := range shelves {
 		above[i] = s.categories[c]
 	}
 	words.addProduct(at, p, above)
@@ -109,31 +131,35 @@ func put(m map[string]variantRef, key string, ref variantRef) bool {
 	return true
 }
 
-func (s *snapshot) newDoc(p *retail.Product) doc {
-	d := doc{brand: s.brandOf(p), priceRange: p.PriceRange}
-	for _, c := range p.Categories {
-		s.addCategory(&d, c.Code)
-	}
+// addPrices takes the prices of the next product in, and the bands they lie in.
+func (s *snapshot) addPrices(p *retail.Product) {
+	own := prices{span: p.PriceRange}
 	for _, v := range p.Variants {
 		if v.WebPrice.CurrencyCode == s.currency && s.currency != "" {
-			d.prices = append(d.prices, v.WebPrice.Minor)
+			own.minor = append(own.minor, v.WebPrice.Minor)
 		}
 	}
-	slices.Sort(d.prices)
-	if n := len(d.prices); n > 0 && d.priceRange == nil {
-		d.priceRange = &retail.PriceRange{Min: s.money(d.prices[0]), Max: s.money(d.prices[n-1])}
+	slices.Sort(own.minor)
+	if n := len(own.minor); n > 0 && own.span == nil {
+		own.span = &retail.PriceRange{Min: s.money(own.minor[0]), Max: s.money(own.minor[n-1])}
 	}
-	return d
+	s.prices = append(s.prices, own)
+	bands := make([]int32, len(own.minor))
+	for i, price := range own.minor {
+		bands[i] = s.bandOf(price)
+	}
+	s.hasBand.add(slices.Compact(bands))
 }
 
 func (s *snapshot) money(minor int64) retail.Money {
 	return retail.Money{Minor: minor, CurrencyCode: s.currency}
 }
 
-func (s *snapshot) brandOf(p *retail.Product) int32 {
+// brandOf returns the product's brand, as the list that labels take.
+func (s *snapshot) brandOf(p *retail.Product) []int32 {
 	key := fold(p.BrandName)
 	if key == "" {
-		return -1
+		return nil
 	}
 	at, ok := s.byBrand[key]
 	if !ok {
@@ -141,19 +167,21 @@ func (s *snapshot) brandOf(p *retail.Product) int32 {
 		s.byBrand[key] = at
 		s.brands = append(s.brands, p.BrandName)
 	}
-	return at
+	return []int32{at}
 }
 
-// addCategory adds a category and all above it. One that is there already ends the climb, and with it a cycle of parents.
-func (s *snapshot) addCategory(d *doc, code string) {
-	for {
-		at, known := s.byCategory[code]
-		if !known || slices.Contains(d.categories, at) {
-			return
+// shelvesOf returns the product's categories and all above them. One that is there already ends the climb, and with it a
+// cycle of parents.
+func (s *snapshot) shelvesOf(p *retail.Product) []int32 {
+	var shelves []int32
+	for _, c := range p.Categories {
+		at, known := s.byCategory[c.Code]
+		for known && !slices.Contains(shelves, at) {
+			shelves = append(shelves, at)
+			at, known = s.byCategory[s.categories[at].ParentCode]
 		}
-		d.categories = append(d.categories, at)
-		code = s.categories[at].ParentCode
 	}
+	return shelves
 }
 
 // mainCurrency is the currency of most variants; of equals the first by code.
@@ -206,22 +234,22 @@ func (s *snapshot) order(compare func(a, b int32) int) []int32 {
 }
 
 func (s *snapshot) cheapest(doc int32) int64 {
-	if prices := s.docs[doc].prices; len(prices) > 0 {
-		return prices[0]
+	if minor := s.prices[doc].minor; len(minor) > 0 {
+		return minor[0]
 	}
 	return 0
 }
 
 func (s *snapshot) dearest(doc int32) int64 {
-	if prices := s.docs[doc].prices; len(prices) > 0 {
-		return prices[len(prices)-1]
+	if minor := s.prices[doc].minor; len(minor) > 0 {
+		return minor[len(minor)-1]
 	}
 	return 0
 }
 
 // compareUnpriced puts products without a price last in either direction.
 func (s *snapshot) compareUnpriced(a, b int32, keyA, keyB int64) int {
-	unpriced := func(doc int32) int { return 1 - min(1, len(s.docs[doc].prices)) }
+	unpriced := func(doc int32) int { return 1 - min(1, len(s.prices[doc].minor)) }
 	return cmp.Or(cmp.Compare(unpriced(a), unpriced(b)), cmp.Compare(keyA, keyB))
 }
 
