@@ -73,7 +73,8 @@ func (c *Client) poll(ctx context.Context, after int64) (stock.Batch, error) {
 		return stock.Batch{}, err
 	}
 	limit := c.cfg.PageRows
-	rows, unreadable, err := query[balanceRow](ctx, c, "stock_feed", map[string]any{"after": after, "limit": limit}, limit)
+	// A replicated ERP may repeat rows; a few pages' worth is the most that is believed.
+	rows, unreadable, err := query[balanceRow](ctx, c, "stock_feed", map[string]any{"after": after, "limit": limit}, 4*limit)
 	if err != nil {
 		return stock.Batch{}, err
 	}
@@ -82,7 +83,7 @@ func (c *Client) poll(ctx context.Context, after int64) (stock.Batch, error) {
 		after = max(after, r.Position)
 	}
 	b := c.batch(rows, unreadable, badMarks, nil)
-	b.Cursor, b.More = strconv.FormatInt(after, 10), read == limit
+	b.Cursor, b.More = strconv.FormatInt(after, 10), read >= limit
 	if !b.More {
 		b.Marks = marks
 	}
