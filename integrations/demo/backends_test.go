@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -51,6 +52,17 @@ func openHouse(t testing.TB, r *demo.Retailer) *house {
 	t.Cleanup(client.CloseIdleConnections)
 	h.Backends = &demo.Backends{POS: tills.URL, Shop: web.URL, ShopKey: shopKey, ERP: db, HTTP: client, Now: clock}
 	return h
+}
+
+// corner is a small part of the built-in retailer: some places of Shanghai, of all kinds, and every eighth SKU.
+func corner() *demo.Retailer {
+	r := demo.Builtin(1, now)
+	keep := map[string]bool{"S-SH01": true, "S-SH02": true, "S-SH03": true, "F-SH01": true, "W-SH01": true}
+	r.Locations = slices.DeleteFunc(r.Locations, func(l demo.Location) bool { return !keep[l.Code] })
+	r.Stock = slices.DeleteFunc(r.Stock, func(s demo.Stock) bool {
+		return !keep[s.Location] || (s.SKU[len(s.SKU)-1]-'0')%8 != 0
+	})
+	return r
 }
 
 // stockNow is the physical stock as the backends state it together: the books less what the tills sold since.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -172,7 +173,7 @@ func gateway(t *testing.T, atp map[demo.Pair]int, spoil func(sku string, item ma
 		_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]any{"stockCheck": map[string]any{"items": items}}})
 	}))
 	t.Cleanup(server.Close)
-	return &demo.Verifier{Endpoint: server.URL, Token: "secret", HTTP: server.Client()}
+	return &demo.Verifier{Endpoint: server.URL, Token: "secret", HTTP: server.Client(), Now: func() time.Time { return now.Add(2 * time.Second) }}
 }
 
 func TestVerifyComparesEveryPair(t *testing.T) {
@@ -214,9 +215,12 @@ func TestVerifyComparesEveryPair(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v, caughtUp := gateway(t, books, tt.spoil), false
 			v.CaughtUp = func(context.Context) error { caughtUp = true; return nil }
-			var report demo.Report
+			report := demo.Report{Began: now, Took: time.Second, Progress: demo.Progress{Lines: 30}}
 			if err := v.Verify(t.Context(), books, &report); err != nil {
 				t.Fatal(err)
+			}
+			if got := report.LinesPerSecond(); got != 15 {
+				t.Errorf("%v lines/s, want 15: the time to catch up counts", got)
 			}
 			if !caughtUp || !report.Verified || report.Pairs != 251 || report.NotRanged != 100 || report.Mismatches != tt.mismatches {
 				t.Errorf("waited %v, %+v; want 251 pairs, 100 not ranged, %d mismatches", caughtUp, report, tt.mismatches)
@@ -270,8 +274,8 @@ func realOpener(t testing.TB, limit int) func() (io.ReadCloser, error) {
 }
 
 func TestTheRealTradeEndsWithTheBooks(t *testing.T) {
-	_, report, books := mustReplay(t, realOpener(t, 10_000), func(r *demo.Replay) { r.BookEvery = 4000 })
-	if report.Counts.Lines != 10_000 || len(books) < 1000 {
+	_, report, books := mustReplay(t, realOpener(t, 1500), func(r *demo.Replay) { r.BatchLines, r.BookEvery = 500, 1200 })
+	if report.Counts.Lines != 1500 || len(books) < 700 {
 		t.Errorf("%d lines, %d pairs", report.Counts.Lines, len(books))
 	}
 }

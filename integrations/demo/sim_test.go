@@ -45,7 +45,7 @@ func mustStep(t *testing.T, sim *demo.Sim, n int) {
 }
 
 func TestSimulatedTradeConservesStock(t *testing.T) {
-	r := demo.Builtin(1, now)
+	r := corner()
 	h := openHouse(t, r)
 	sim := demo.NewSim(r, h.Backends, 42, briskPace())
 	mustStep(t, sim, 25)
@@ -69,7 +69,7 @@ func TestSimulatedTradeConservesStock(t *testing.T) {
 }
 
 func TestSilentBackendsLoseNoTrade(t *testing.T) {
-	r := demo.Builtin(1, now)
+	r := corner()
 	h := openHouse(t, r)
 	sim := demo.NewSim(r, h.Backends, 42, briskPace())
 	mustStep(t, sim, 3)
@@ -96,7 +96,7 @@ func TestSilentBackendsLoseNoTrade(t *testing.T) {
 
 func TestTheSameSeedTradesTheSame(t *testing.T) {
 	run := func() map[demo.Pair]demo.Level {
-		r := demo.Builtin(1, now)
+		r := corner()
 		sim := demo.NewSim(r, openHouse(t, r).Backends, 7, briskPace())
 		mustStep(t, sim, 5)
 		return sim.Truth()
@@ -107,7 +107,7 @@ func TestTheSameSeedTradesTheSame(t *testing.T) {
 }
 
 func TestRunStepsWithTheTicks(t *testing.T) {
-	r := demo.Builtin(1, now)
+	r := corner()
 	sim := demo.NewSim(r, openHouse(t, r).Backends, 7, briskPace())
 	ctx, cancel := context.WithCancel(t.Context())
 	ticks, done := make(chan time.Time), make(chan error)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Verifier compares what a running gateway answers with the books of a trade.
@@ -18,6 +19,8 @@ type Verifier struct {
 	HTTP     *http.Client
 	// CaughtUp returns when the gateway has applied everything that the backends state; nil means that it has.
 	CaughtUp func(context.Context) error
+	// Now must be the clock of the replay: the time to catch up counts.
+	Now func() time.Time
 }
 
 const (
@@ -37,6 +40,7 @@ func (v *Verifier) Verify(ctx context.Context, books map[Pair]int, report *Repor
 		if err := v.CaughtUp(ctx); err != nil {
 			return fmt.Errorf("demo: verify: the gateway does not catch up: %w", err)
 		}
+		report.Took = v.Now().Sub(report.Began)
 	}
 	ranged, all := byLocation(books)
 	for _, location := range slices.Sorted(maps.Keys(ranged)) {
