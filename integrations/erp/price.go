@@ -2,6 +2,7 @@ package erp
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -42,13 +43,15 @@ func (c *Client) Prices(ctx context.Context, skus []string, now time.Time) (map[
 		if err != nil {
 			return nil, err
 		}
-		c.addPrices(prices, rows, now)
+		if err := c.addPrices(prices, rows, now); err != nil {
+			return nil, err
+		}
 	}
 	return prices, nil
 }
 
 // addPrices folds rows into prices; an item without a list price in force is left out.
-func (c *Client) addPrices(prices map[string]catalog.SystemPrice, rows []priceRow, now time.Time) {
+func (c *Client) addPrices(prices map[string]catalog.SystemPrice, rows []priceRow, now time.Time) error {
 	type item struct {
 		base   *catalog.Offer
 		offers []catalog.Offer
@@ -75,12 +78,16 @@ func (c *Client) addPrices(prices map[string]catalog.SystemPrice, rows []priceRo
 			it.base = &offer
 		}
 	}
+	if bad > 0 && bad == len(rows) {
+		return retail.BadUpstream(retail.SourceERP, errors.New("erp: prices: no row is readable"))
+	}
 	c.metrics.Quarantine(retail.SourceERP, "price", bad)
 	for sku, it := range items {
 		if it.base != nil {
 			prices[sku] = catalog.SystemPrice{Base: it.base.Price, Offers: it.offers, AsOf: now}
 		}
 	}
+	return nil
 }
 
 // offer reads one condition; ok is false when it cannot be read.

@@ -2,8 +2,9 @@ package erp
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -126,8 +127,22 @@ func (c *Client) ask(ctx context.Context, pairs []stock.Pair) (stock.Batch, erro
 		return stock.Batch{}, err
 	}
 	b := c.batch(rows, unreadable, badMarks, asked)
-	b.Marks = marks
+	b.Marks = certain(marks, rows, unreadable)
 	return b, nil
+}
+
+// certain leaves out the marks of places with an unreadable balance; all of them when a row does not tell its place.
+func certain(marks []stock.Mark, rows []balanceRow, unreadable int) []stock.Mark {
+	if unreadable > 0 {
+		return nil
+	}
+	doubtful := map[string]bool{}
+	for _, r := range rows {
+		if _, ok := r.fact(); !ok {
+			doubtful[r.Location] = true
+		}
+	}
+	return slices.DeleteFunc(marks, func(m stock.Mark) bool { return doubtful[m.Location] })
 }
 
 // batch makes facts of rows, of the asked pairs only unless asked is nil.
@@ -171,7 +186,7 @@ func (c *Client) marks(ctx context.Context, places map[string]bool) (list []stoc
 		list = append(list, stock.Mark{Location: r.Location, Source: retail.SourceERP, AsOf: asOf.UTC()})
 	}
 	if len(rows) > 0 && bad >= len(rows) {
-		return nil, 0, retail.BadUpstream(retail.SourceERP, fmt.Errorf("erp: stock_marks: no row is readable"))
+		return nil, 0, retail.BadUpstream(retail.SourceERP, errors.New("erp: stock_marks: no row is readable"))
 	}
 	return list, bad, nil
 }
