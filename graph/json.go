@@ -125,11 +125,7 @@ func (r *jsonReader) nested(end byte, item func() error) error {
 	r.pos++
 	for first := true; ; first = false {
 		switch c := r.peek(); {
-		case c == end && first:
-			r.pos++
-			r.depth--
-			return nil
-		case !first && c == end:
+		case c == end:
 			r.pos++
 			r.depth--
 			return nil

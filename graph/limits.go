@@ -24,7 +24,7 @@ type Limits struct {
 	ValueDepth         int // nested lists and objects, in literals and in variables
 	RequestErrors      int // errors of one refusal
 	ResponseErrors     int // errors of one executed operation
-	Timeout            time.Duration
+	Timeout            time.Duration // to execute one operation
 }
 
 // DefaultLimits are the published limits.
@@ -35,6 +35,9 @@ func DefaultLimits() Limits {
 		RequestErrors: 5, ResponseErrors: 50, Timeout: 5 * time.Second,
 	}
 }
+
+// maxTimeout leaves room for reading and writing within the server's own timeouts.
+const maxTimeout = 20 * time.Second
 
 // Validate reports limits that are absent or beyond what the parser can bear.
 func (l Limits) Validate() error {
@@ -64,8 +67,8 @@ func (l Limits) Validate() error {
 			errs = append(errs, fmt.Errorf("graph: limit %s is %d, not within 1 and %d", v.name, v.n, v.max))
 		}
 	}
-	if l.Timeout <= 0 {
-		errs = append(errs, fmt.Errorf("graph: limit Timeout is %v, not above 0", l.Timeout))
+	if l.Timeout <= 0 || l.Timeout > maxTimeout {
+		errs = append(errs, fmt.Errorf("graph: limit Timeout is %v, not above 0 and up to %v", l.Timeout, maxTimeout))
 	}
 	return errors.Join(errs...)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -71,6 +72,7 @@ func (s *Server) Handler() http.Handler {
 		newID = newRequestID
 	}
 	r := chi.NewRouter()
+	r.Use(middleware.GetHead)
 	graphql := s.GraphQL
 	if s.Verifier != nil {
 		graphql = auth.Middleware(s.Verifier, RefuseToken)(graphql)
@@ -154,10 +156,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("graph: serve: %w", err)
 	case <-ctx.Done():
 	}
-	return s.drain(server, abort, failed)
+	return s.drain(requests, server, abort, failed)
 }
 
-func (s *Server) drain(server *http.Server, abort context.CancelFunc, failed <-chan error) error {
+// drain ends server; requests is the context of the requests in flight and abort its end.
+func (s *Server) drain(requests context.Context, server *http.Server, abort context.CancelFunc, failed <-chan error) error {
 	s.draining.Store(true)
 	delay := time.NewTimer(s.Config.DrainDelay)
 	defer delay.Stop()
@@ -166,13 +169,15 @@ func (s *Server) drain(server *http.Server, abort context.CancelFunc, failed <-c
 	case err := <-failed:
 		return fmt.Errorf("graph: serve: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.Config.DrainTimeout)
+	ctx, cancel := context.WithTimeout(requests, s.Config.DrainTimeout)
 	defer cancel()
 	err := server.Shutdown(ctx)
 	if err != nil {
 		abort()
 		err = errors.Join(fmt.Errorf("graph: requests were cut off: %w", err), server.Close())
 	}
-	<-failed
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }
