@@ -165,4 +165,3 @@ func TestRequestsBeyondTheDrainAreCutOff(t *testing.T) {
 		t.Error("the request was answered")
 	}
 }
-

@@ -14,16 +14,16 @@ type Limits struct {
 	Depth         int // nested fields
 	// IntrospectionDepth is Depth below `__schema` and `__type`: the standard introspection query nests 15 fields.
 	IntrospectionDepth int
-	Aliases            int // fields with an alias, in the whole document
-	RootFields         int // fields of one operation's root, fragments expanded
-	Fields             int // fields written in the document
-	Repeats            int // fields that repeat a name of their selection set; validation compares them pairwise
-	Fragments          int // fragment definitions and inline fragments
-	Directives         int // directives written in the document
-	Expanded           int // fields of one operation when every fragment is expanded
-	ValueDepth         int // nested lists and objects, in literals and in variables
-	RequestErrors      int // errors of one refusal
-	ResponseErrors     int // errors of one executed operation
+	Aliases            int           // fields with an alias, in the whole document
+	RootFields         int           // fields of one operation's root, fragments expanded
+	Fields             int           // fields written in the document
+	Repeats            int           // fields that repeat a name of their selection set; validation compares them pairwise
+	Fragments          int           // fragment definitions and inline fragments
+	Directives         int           // directives written in the document
+	Expanded           int           // fields of one operation when every fragment is expanded
+	ValueDepth         int           // nested lists and objects, in literals and in variables
+	RequestErrors      int           // errors of one refusal
+	ResponseErrors     int           // errors of one executed operation
 	Timeout            time.Duration // to execute one operation
 }
 
