@@ -19,6 +19,7 @@ type backends struct {
 	POSURL           string
 	ShopURL, ShopKey string
 	Currency         string
+	Timeout          time.Duration // of one call that a client waits for
 }
 
 // clients are the adapters of the three systems.
@@ -30,16 +31,20 @@ type clients struct {
 
 // connect makes the adapters without reaching out to the systems. places lists the location codes that the shop serves.
 func (b backends) connect(reg prometheus.Registerer, places func() []string, now func() time.Time) (c clients, err error) {
-	m := upstream.NewMetrics(reg)
-	if c.erp, err = erp.New(erp.Config{SQLDir: b.SQLDir, Currency: b.Currency}, b.ERP, m, now); err != nil {
-		return c, err
-	}
-	c.pos, err = pos.New(pos.Config{HTTP: upstream.HTTPConfig{URL: b.POSURL}, Currency: b.Currency}, m, now)
+	m, live := upstream.NewMetrics(reg), upstream.Config{Timeout: b.Timeout}
+	c.erp, err = erp.New(erp.Config{Live: live, SQLDir: b.SQLDir, Currency: b.Currency}, b.ERP, m, now)
 	if err != nil {
 		return c, err
 	}
-	c.shop, err = shop.New(
-		shop.Config{HTTP: upstream.HTTPConfig{URL: b.ShopURL}, APIKey: b.ShopKey, Currency: b.Currency}, places, m, now)
+	c.pos, err = pos.New(pos.Config{
+		HTTP: upstream.HTTPConfig{URL: b.POSURL}, Live: live, Currency: b.Currency,
+	}, m, now)
+	if err != nil {
+		return c, err
+	}
+	c.shop, err = shop.New(shop.Config{
+		HTTP: upstream.HTTPConfig{URL: b.ShopURL}, APIKey: b.ShopKey, Live: live, Currency: b.Currency,
+	}, places, m, now)
 	return c, err
 }
 

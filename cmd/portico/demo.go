@@ -29,6 +29,7 @@ type demoCmd struct {
 	logFlags
 	Trade         string `placeholder:"FILE" help:"Replay this trade file (CSV or .csv.gz, UCI Online Retail columns) instead of the built-in retailer."`
 	TradeDisorder bool   `help:"Duplicate, reorder and delay the events of the backends while replaying."`
+	Still         bool   `help:"Do not simulate trade, so that answers change only when somebody changes the backends."`
 	Seed          uint64 `default:"1" help:"Seed of the built-in retailer, its trade and the faults."`
 	Data          string `placeholder:"DIR" help:"Directory of the key that signs the demo's tokens."`
 	ERPDSN        string `name:"erp-dsn" placeholder:"DSN" help:"PostgreSQL database for the demo ERP instead of SQLite; its tables are made anew."`
@@ -70,6 +71,7 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 		Backends: backends{
 			ERP:    sqlx.NewDb(stand.ERP.Gateway(), stand.ERP.Dialect()),
 			POSURL: stand.POSURL, ShopURL: stand.ShopURL, ShopKey: stand.ShopKey, Currency: retailer.Currency,
+			Timeout: c.BackendTimeout,
 		},
 		Redis: client, Prefix: c.RedisPrefix, Verifier: verifier, Log: log, Metrics: newRegistry(), Now: time.Now,
 	})
@@ -151,7 +153,7 @@ func (d demoRun) run(ctx context.Context) error {
 		}
 		_, _ = fmt.Fprintf(d.out, "ready %s\n", d.endpoint())
 		d.announce()
-		if d.command.Trade != "" {
+		if d.command.Trade != "" || d.command.Still {
 			return nil
 		}
 		return d.simulate(ctx)

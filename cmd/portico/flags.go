@@ -57,6 +57,7 @@ type stockFlags struct {
 type serverFlags struct {
 	Addr           string        `default:"127.0.0.1:8080" help:"Address to listen on."`
 	RequestTimeout time.Duration `default:"5s" help:"Time for one request."`
+	BackendTimeout time.Duration `default:"1s" help:"Time for one call to a backend that a client waits for."`
 	Origin         []string      `placeholder:"URL" help:"Web origins whose pages may read responses."`
 	DrainDelay     time.Duration `default:"${drainDelay}" help:"Time from turning unready to no longer accepting, for balancers to notice."`
 }

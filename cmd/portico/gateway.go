@@ -159,10 +159,16 @@ func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error 
 	group.Go(func() error { g.directory.Run(ctx); return nil })
 	group.Go(func() error { g.catalog.Run(ctx); return nil })
 	group.Go(func() error { g.keepLayout(ctx); return nil })
-	group.Go(func() error { return g.feeds.Run(ctx) })
+	group.Go(func() error {
+		// A fact of a location without a place has nowhere to go.
+		if g.await(ctx, func() bool { return len(g.keeper.Layout()) > 0 }) {
+			return g.feeds.Run(ctx)
+		}
+		return nil
+	})
 	group.Go(func() error { return g.server.Serve(ctx, ln) })
 	group.Go(func() error {
-		if g.awaitReady(ctx) {
+		if g.await(ctx, func() bool { return len(g.missing()) == 0 }) {
 			ready()
 		}
 		return nil
@@ -184,11 +190,11 @@ func (g *gateway) keepLayout(ctx context.Context) {
 	}, func(err error, _ time.Duration) { g.log.DebugContext(ctx, "layout not stored", "error", err) })
 }
 
-// awaitReady waits until nothing is missing; false when ctx ends before.
-func (g *gateway) awaitReady(ctx context.Context) bool {
+// await waits until done; false when ctx ends before.
+func (g *gateway) await(ctx context.Context, done func() bool) bool {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for len(g.missing()) > 0 {
+	for !done() {
 		select {
 		case <-ctx.Done():
 			return false

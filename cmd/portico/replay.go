@@ -97,21 +97,21 @@ func (d demoRun) disorder(on bool) error {
 	return errors.Join(errs...)
 }
 
+// patience is how long the gateway may take to apply what is under way when the replay ends.
+const patience = 2 * time.Minute
+
 // everythingUpTo waits until every source's watermark of every place has passed at: all that was booked by then, late
 // or not, is in the projection.
 func (g *gateway) everythingUpTo(ctx context.Context, at time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := g.feeds.CaughtUp(ctx); err != nil {
 		return err
 	}
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
 	for _, f := range g.feeds {
-		for !f.Health().Oldest.After(at) {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-tick.C:
-			}
+		if !g.await(ctx, func() bool { return f.Health().Oldest.After(at) }) {
+			h := f.Health()
+			return fmt.Errorf("%s is not heard of %s since %s: %w", h.Source, h.OldestLocation, h.Oldest, ctx.Err())
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type Stand struct {
 	// ShopKey is the key that the shop asks for.
 	ShopKey string
 
+	beat    time.Duration
 	servers []*http.Server
 	serving errgroup.Group
 }
@@ -38,6 +40,7 @@ type StandOptions struct {
 	ERPDSN string // as erp.Options.DSN
 	Seed   uint64 // of what the fault switches draw
 	Now    func() time.Time
+	Beat   time.Duration // between heartbeats of ERP and tills; 0 means a second
 }
 
 // demoShopKey guards nothing: the shop listens on loopback and its data are made up.
@@ -47,7 +50,7 @@ const demoShopKey = "demo-shop-key"
 func StartStand(ctx context.Context, r *Retailer, o StandOptions) (*Stand, error) {
 	s := &Stand{
 		ERPFaults: faults.NewBoard(o.Seed), POSFaults: faults.NewBoard(o.Seed + 1), ShopFaults: faults.NewBoard(o.Seed + 2),
-		ShopKey: demoShopKey,
+		ShopKey: demoShopKey, beat: cmp.Or(o.Beat, time.Second),
 	}
 	var err error
 	if s.ERP, err = erp.Open(ctx, erp.Options{DSN: o.ERPDSN, Board: s.ERPFaults, Now: o.Now}); err != nil {
@@ -87,11 +90,11 @@ func (s *Stand) serve(ctx context.Context, h http.Handler) (url string, err erro
 
 // Run keeps the heartbeats of ERP and tills going until ctx ends.
 func (s *Stand) Run(ctx context.Context) error {
-	ticker := time.NewTicker(time.Second)
+	ticker := time.NewTicker(s.beat)
 	defer ticker.Stop()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.ERP.Run(ctx, ticker.C) })
-	group.Go(func() error { s.POS.Run(ctx, time.Second); return nil })
+	group.Go(func() error { s.POS.Run(ctx, s.beat); return nil })
 	return group.Wait()
 }
 

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/graph"
+	"github.com/portico-retail/portico/integrations/demo"
+	"github.com/portico-retail/portico/integrations/redisstore"
+	"github.com/portico-retail/portico/retail/stock"
+)
+
+// rig is a whole gateway over the demo backends' real wires, on a listener of its own.
+type rig struct {
+	stand    *demo.Stand
+	retailer *demo.Retailer
+	gateway  *gateway
+	metrics  *prometheus.Registry
+	redis    redis.UniversalClient
+	prefix   string
+	url      string
+	operator string // a token with all scopes
+	client   *http.Client
+}
+
+// stores names the servers that a suite runs on: "embedded" needs nothing, the others an address in the environment.
+var stores = []string{"embedded", "redis", "cluster", "postgres"}
+
+// onEveryStore runs a suite on the embedded defaults and on the real servers that the environment names.
+func onEveryStore(t *testing.T, suite func(t *testing.T, kind string)) {
+	for _, kind := range stores {
+		t.Run(kind, func(t *testing.T) { suite(t, kind) })
+	}
+}
+
+func environment(t testing.TB, name string) string {
+	t.Helper()
+	value := os.Getenv(name)
+	if value == "" {
+		t.Skipf("needs a server: %s is not set", name)
+	}
+	return value
+}
+
+var rigs atomic.Int64
+
+// newRig starts a gateway and waits until it is ready. Trade stands still unless the test moves it.
+func newRig(t testing.TB, kind string) *rig {
+	t.Helper()
+	config, dsn := redisstore.DefaultConfig(), ""
+	switch kind {
+	case "embedded", "postgres":
+		embedded, err := redisstore.StartEmbedded()
+		must(t, err)
+		t.Cleanup(embedded.Close)
+		config.URLs = []string{embedded.URL()}
+		if kind == "postgres" {
+			dsn = environment(t, "PORTICO_TEST_POSTGRES_DSN")
+		}
+	case "redis":
+		config.URLs = []string{environment(t, "PORTICO_TEST_REDIS_ADDR")}
+	case "cluster":
+		config.URLs, config.Cluster = strings.Split(environment(t, "PORTICO_TEST_REDIS_CLUSTER"), ","), true
+	}
+	client, err := redisstore.Open(config)
+	must(t, err)
+	r := &rig{
+		retailer: demo.Builtin(1, time.Now()), redis: client, metrics: newRegistry(),
+		prefix: fmt.Sprintf("e2e-%d-%d:", os.Getpid(), rigs.Add(1)),
+		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}},
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stand, err = demo.StartStand(ctx, r.retailer, demo.StandOptions{ERPDSN: dsn, Seed: 1, Now: time.Now, Beat: 200 * time.Millisecond})
+	must(t, err)
+	r.start(ctx, t)
+	stopped := make(chan error, 2)
+	ready := make(chan struct{})
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	must(t, err)
+	r.url = "http://" + ln.Addr().String()
+	go func() { stopped <- r.stand.Run(ctx) }()
+	go func() { stopped <- r.gateway.run(ctx, ln, func() { close(ready) }) }()
+	t.Cleanup(func() {
+		cancel()
+		err := errors.Join(<-stopped, <-stopped, r.stand.Close())
+		r.gateway.close()
+		r.client.CloseIdleConnections()
+		wipe(t, client, r.prefix)
+		if err = errors.Join(err, client.Close()); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	select {
+	case <-ready:
+	case <-time.After(time.Minute):
+		t.Fatalf("not ready: %v", r.gateway.missing())
+	}
+	return r
+}
+
+// start joins the gateway. Its times are short, so that a test sees marks and recoveries soon.
+func (r *rig) start(_ context.Context, t testing.TB) {
+	t.Helper()
+	key, err := auth.LoadOrCreateKey(t.TempDir())
+	must(t, err)
+	verifier, err := auth.NewVerifier(auth.DefaultTokenConfig(), time.Now, key)
+	must(t, err)
+	issuer, err := auth.NewIssuer(key, auth.DefaultTokenConfig(), time.Now)
+	must(t, err)
+	r.operator, err = issuer.Issue(auth.RoleOperator, "test", auth.Scopes(), time.Hour)
+	must(t, err)
+	policy := stock.DefaultPolicy()
+	policy.StaleAfter = 1500 * time.Millisecond
+	feed := stock.DefaultFeedConfig()
+	feed.Interval, feed.MaxBackoff = 50*time.Millisecond, 500*time.Millisecond
+	server := graph.DefaultServerConfig()
+	server.DrainDelay = 0
+	limits := graph.DefaultLimits()
+	limits.Timeout = 2 * time.Second
+	r.gateway, err = newGateway(gatewaySettings{
+		Policy: policy, Feed: feed, Limits: limits, Server: server, Introspection: true, Refresh: 200 * time.Millisecond,
+	}, parts{
+		Backends: backends{
+			ERP:    sqlx.NewDb(r.stand.ERP.Gateway(), r.stand.ERP.Dialect()),
+			POSURL: r.stand.POSURL, ShopURL: r.stand.ShopURL, ShopKey: r.stand.ShopKey, Currency: r.retailer.Currency,
+			Timeout: 400 * time.Millisecond,
+		},
+		Redis: r.redis, Prefix: r.prefix, Verifier: verifier, Metrics: r.metrics, Now: time.Now,
+		Log: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+}
+
+// wipe removes a test's keys from a shared server.
+func wipe(t testing.TB, client redis.UniversalClient, prefix string) {
+	t.Helper()
+	clean := func(ctx context.Context, node redis.Cmdable) error {
+		for keys := node.Scan(ctx, 0, prefix+"*", 1000).Iterator(); keys.Next(ctx); {
+			if err := node.Del(ctx, keys.Val()).Err(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	ctx := context.Background()
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		must(t, cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return clean(ctx, node) }))
+		return
+	}
+	must(t, clean(ctx, client))
+}
+
+// answer is a GraphQL response.
+type answer struct {
+	Status int             `json:"-"`
+	Data   json.RawMessage `json:"data"`
+	Errors []struct {
+		Message    string         `json:"message"`
+		Path       []any          `json:"path"`
+		Extensions map[string]any `json:"extensions"`
+	} `json:"errors"`
+	Extensions struct {
+		Sources []struct {
+			Source, Status, Code string
+		} `json:"sources"`
+	} `json:"extensions"`
+}
+
+// ask posts an operation; token may be empty.
+func (r *rig) ask(t testing.TB, token, query string, variables map[string]any) answer {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	must(t, err)
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, r.url+"/graphql", bytes.NewReader(body))
+	must(t, err)
+	request.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := r.client.Do(request)
+	must(t, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	must(t, err)
+	a := answer{Status: response.StatusCode}
+	if err := json.Unmarshal(text, &a); err != nil {
+		t.Fatalf("%d %s: %v", response.StatusCode, text, err)
+	}
+	return a
+}
+
+// eventually asks again and again until check agrees, for half a minute at most.
+func eventually(t testing.TB, check func() error) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(30 * time.Second)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("never: %v", err)
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
