@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -23,7 +24,8 @@ type HandlerOptions struct {
 	Limits        Limits // zero means DefaultLimits
 	Introspection bool   // whether __schema and __type are served
 	CacheBytes    uint64 // compiled documents kept, estimated; zero means 16 MiB
-	// MaxInFlight bounds the requests that are worked on at once; beyond it requests are shed. Zero means 256.
+	// MaxInFlight bounds the requests that are worked on at once; twice as many may wait for 100 ms, the rest is shed.
+	// More than the processors can carry only makes everybody wait. Zero means 16 for each processor.
 	MaxInFlight int
 
 	// Attach returns ctx with whatever lives as long as one response, such as loaders; may be nil.
@@ -41,7 +43,7 @@ type Handler struct {
 	documents     *documents
 	errors        presenter
 	metrics       *metrics
-	slots         chan struct{} // one for each request that is worked on
+	admission     *admission
 	attach        func(context.Context) context.Context
 	fields        graphql.FieldMiddleware
 	now           func() time.Time
@@ -59,7 +61,7 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 		o.CacheBytes = 16 << 20
 	}
 	if o.MaxInFlight == 0 {
-		o.MaxInFlight = 256
+		o.MaxInFlight = 16 * runtime.GOMAXPROCS(0)
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -74,7 +76,7 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 	}
 	h := &Handler{
 		schema: schema, limits: o.Limits, introspection: o.Introspection, metrics: m, attach: o.Attach, fields: fields, now: o.Now,
-		slots: make(chan struct{}, o.MaxInFlight), errors: presenter{log: log, most: o.Limits.ResponseErrors},
+		admission: newAdmission(o.MaxInFlight), errors: presenter{log: log, most: o.Limits.ResponseErrors},
 	}
 	h.documents, err = newDocuments(newCompiler(schema.Schema(), &h.limits, o.Introspection), o.CacheBytes)
 	return h, err
@@ -120,12 +122,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (res *result, n
 		return nil, no
 	}
 	// A slot is taken only now, so that clients that send slowly hold none.
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	default:
+	if !h.admission.enter(r.Context()) {
 		return nil, overloaded()
 	}
+	defer h.admission.leave()
 	doc, cached, no := h.documents.get(r.Context(), req.query)
 	h.metrics.document(cached)
 	if no != nil {

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -89,25 +90,42 @@ func TestReadiness(t *testing.T) {
 }
 
 func TestOverloadIsShed(t *testing.T) {
-	g := newGate()
-	h := g.handler(t, func(o *graph.HandlerOptions) { o.MaxInFlight = 1 })
-	first := make(chan int, 1)
-	go func() { first <- post(h, query("{a}")).Code }()
-	<-g.entered
-	w := post(h, query("{a}"))
-	if r := decode(t, w); w.Code != 503 || r.code() != "OVERLOADED" || r.Errors[0].Extensions["retryable"] != true || w.Header().Get("Retry-After") != "1" {
-		t.Errorf("got %d %s", w.Code, w.Body)
-	}
-	if w := post(h, query("{a}"), "Accept", jsonMedia); w.Code != 503 {
-		t.Errorf("plain JSON: got %d", w.Code)
-	}
-	close(g.open)
-	if got := <-first; got != 200 {
-		t.Errorf("the first request got %d", got)
-	}
-	if w := post(h, query("{a}")); w.Code != 200 {
-		t.Errorf("afterwards: got %d", w.Code)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		h := g.handler(t, func(o *graph.HandlerOptions) { o.MaxInFlight = 1 })
+		codes := make(chan int, 4)
+		for range 3 { // one is worked on, two wait
+			go func() { codes <- post(h, query("{a}")).Code }()
+			synctest.Wait()
+		}
+		started := time.Now()
+		w := post(h, query("{a}"))
+		if r := decode(t, w); w.Code != 503 || r.code() != "OVERLOADED" || r.Errors[0].Extensions["retryable"] != true || w.Header().Get("Retry-After") != "1" {
+			t.Errorf("got %d %s", w.Code, w.Body)
+		}
+		if w := post(h, query("{a}"), "Accept", jsonMedia); w.Code != 503 {
+			t.Errorf("plain JSON: got %d", w.Code)
+		}
+		if waited := time.Since(started); waited != 0 {
+			t.Errorf("shedding took %v", waited)
+		}
+		for range 2 {
+			if got := <-codes; got != 503 {
+				t.Errorf("a request that waited got %d", got)
+			}
+		}
+		if waited := time.Since(started); waited != 100*time.Millisecond {
+			t.Errorf("they waited %v", waited)
+		}
+		go func() { codes <- post(h, query("{a}")).Code }()
+		synctest.Wait()
+		close(g.open)
+		for range 2 {
+			if got := <-codes; got != 200 {
+				t.Errorf("once there is room: got %d", got)
+			}
+		}
+	})
 }
 
 func TestSlowSendersHoldNoSlot(t *testing.T) {
