@@ -1,0 +1,205 @@
+package pos_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/portico-retail/portico/integrations/demo"
+	"github.com/portico-retail/portico/integrations/demo/faults"
+	"github.com/portico-retail/portico/integrations/pos"
+	"github.com/portico-retail/portico/integrations/upstream"
+	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/stock"
+)
+
+// corner is a small part of the built-in retailer: a few places of each kind and a few products.
+func corner() *demo.Retailer {
+	r := demo.Builtin(1, noon)
+	kinds, places := map[string]int{}, map[string]bool{}
+	r.Locations = slices.DeleteFunc(r.Locations, func(l demo.Location) bool {
+		kinds[l.Kind]++
+		places[l.Code] = kinds[l.Kind] <= 4
+		return !places[l.Code]
+	})
+	r.Products = r.Products[:25]
+	skus := map[string]bool{}
+	for _, p := range r.Products {
+		for _, v := range p.Variants {
+			skus[v.SKU] = true
+		}
+	}
+	r.Stock = slices.DeleteFunc(r.Stock, func(s demo.Stock) bool { return !places[s.Location] || !skus[s.SKU] })
+	r.Conditions = slices.DeleteFunc(r.Conditions, func(c demo.Condition) bool { return !skus[c.SKU] })
+	return r
+}
+
+// trade is the stand-in head office with a simulated trade, and a client of it.
+type trade struct {
+	stand  *demo.Stand
+	sim    *demo.Sim
+	client *pos.Client
+	clock  *clock
+
+	cursor string
+	sold   map[stock.Pair]stock.Fact
+	dated  map[string]time.Time
+}
+
+func openTrade(t *testing.T) *trade {
+	t.Helper()
+	at := &clock{at: noon}
+	r := corner()
+	stand, err := demo.StartStand(t.Context(), r, demo.StandOptions{Now: at.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tills := &http.Client{Transport: &http.Transport{}}
+	backends := stand.Backends(tills, at.now)
+	client, err := pos.New(pos.Config{
+		HTTP: upstream.HTTPConfig{URL: stand.POSURL}, LogEntries: 50, Snapshots: 3,
+	}, upstream.NewMetrics(prometheus.NewRegistry()), at.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		client.Close()
+		tills.CloseIdleConnections()
+		if err := stand.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &trade{
+		stand: stand, client: client, clock: at, sold: map[stock.Pair]stock.Fact{}, dated: map[string]time.Time{},
+		sim: demo.NewSim(r, &backends, 1, demo.Pace{Sales: 60}),
+	}
+}
+
+// poll takes one step of the feed.
+func (tr *trade) poll(t *testing.T) (more bool) {
+	t.Helper()
+	b := mustPoll(t, tr.client, tr.cursor)
+	for _, f := range b.Facts {
+		if pair := (stock.Pair{Location: f.Location, SKU: f.SKU}); f.Version > tr.sold[pair].Version {
+			tr.sold[pair] = f
+		}
+	}
+	for _, m := range b.Marks {
+		tr.dated[m.Location] = m.AsOf
+	}
+	tr.cursor = b.Cursor
+	return b.More
+}
+
+// catchUp polls ten times a second until every place is dated after now.
+func (tr *trade) catchUp(t *testing.T) {
+	t.Helper()
+	since := tr.clock.now()
+	for range 500 {
+		tr.clock.pass(100 * time.Millisecond)
+		tr.stand.POS.Beat()
+		tr.poll(t)
+		behind := 0
+		for _, location := range tr.stand.POS.Locations() {
+			if !tr.dated[location].After(since) {
+				behind++
+			}
+		}
+		if behind == 0 {
+			return
+		}
+	}
+	t.Fatal("the feed does not catch up")
+}
+
+// mustAgree compares the counters read with those of the tills. After a jump over a hole, counters that are back at
+// zero are left out: the stand-in does not list them in a snapshot.
+func (tr *trade) mustAgree(t *testing.T, jumped bool) {
+	t.Helper()
+	for _, location := range tr.stand.POS.Locations() {
+		want, got := map[string]int64{}, map[string]int64{}
+		for sku, net := range tr.stand.POS.Totals(location) {
+			if jumped && net == 0 {
+				continue
+			}
+			want[sku] = net
+			got[sku] = int64(tr.sold[stock.Pair{Location: location, SKU: sku}].Value)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-tills +feed):\n%s", location, diff)
+		}
+	}
+}
+
+func TestTheDemoTillsAreReadInFull(t *testing.T) {
+	for name, state := range map[string]faults.State{
+		"in order":   {},
+		"disordered": {Duplicate: 0.3, Reorder: true},
+		"late":       {Duplicate: 0.3, Reorder: true, DelayMs: 700},
+		"too late":   {Duplicate: 0.3, Reorder: true, DelayMs: 60_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := openTrade(t)
+			if err := tr.stand.POSFaults.Set(state); err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				if err := tr.sim.Step(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				tr.catchUp(t)
+				tr.mustAgree(t, state.DelayMs > 2000)
+			}
+		})
+	}
+}
+
+func TestTheDemoTillsAnswerLive(t *testing.T) {
+	tr := openTrade(t)
+	if err := tr.sim.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var pairs []stock.Pair
+	want := map[stock.Pair]int64{}
+	for _, location := range tr.stand.POS.Locations() {
+		for sku, net := range tr.stand.POS.Totals(location) {
+			p := stock.Pair{Location: location, SKU: sku}
+			pairs, want[p] = append(pairs, p), net
+		}
+	}
+	b, err := tr.client.Now(t.Context(), append(pairs, stock.Pair{Location: "NOWHERE", SKU: "1"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[stock.Pair]int64{}
+	for _, f := range b.Facts {
+		got[stock.Pair{Location: f.Location, SKU: f.SKU}] = int64(f.Value)
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+		t.Errorf("(-tills +answer):\n%s", diff)
+	}
+}
+
+func TestFaultsOfTheDemoTills(t *testing.T) {
+	tr := openTrade(t)
+	for name, tc := range map[string]struct {
+		state faults.State
+		code  retail.Code
+	}{
+		"down":     {faults.State{Down: true}, retail.CodeUpstreamUnavailable},
+		"errors":   {faults.State{ErrorRate: 1}, retail.CodeUpstreamUnavailable},
+		"garbage":  {faults.State{Garbage: true}, retail.CodeBadUpstream},
+		"truncate": {faults.State{Truncate: true}, retail.CodeUpstreamUnavailable},
+	} {
+		if err := tr.stand.POSFaults.Set(tc.state); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tr.client.Poll(t.Context(), ""); retail.CodeOf(err) != tc.code {
+			t.Errorf("%s: %v, want %s", name, err, tc.code)
+		}
+	}
+}
