@@ -3,7 +3,6 @@ package redisstore_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
@@ -230,7 +229,7 @@ func BenchmarkFeed(b *testing.B) {
 		source := &trade{random: rand.New(rand.NewPCG(1, 1)), codes: codes, n: b.N, now: time.Now}
 		feed := stock.NewFeed(retail.SourcePOS, stock.DefaultFeedConfig(), stock.FeedDeps{
 			Source: source, Projection: r.store(), Layout: func() stock.Layout { return layout },
-			Now: time.Now, Random: rand.Float64, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Now: time.Now, Random: rand.Float64, Log: slog.New(slog.DiscardHandler),
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan struct{})

@@ -3,7 +3,6 @@ package redisstore_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -72,7 +71,7 @@ func TestFeedsFillALostStoreAgain(t *testing.T) {
 					books[i] = &book{source: source}
 					feeds = append(feeds, stock.NewFeed(source, stock.DefaultFeedConfig(), stock.FeedDeps{
 						Source: books[i], Projection: store, Layout: func() stock.Layout { return layout },
-						Now: time.Now, Random: func() float64 { return 0 }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+						Now: time.Now, Random: func() float64 { return 0 }, Log: slog.New(slog.DiscardHandler),
 					}))
 				}
 				ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -27,15 +28,12 @@ func TestGatewaysThatExtendTheLayoutAtOnceAgree(t *testing.T) {
 					for i := range n { // every gateway hears of the stores in an order of its own
 						known = append(known, &retail.Location{Code: fmt.Sprintf("S-%d", (i*7+g*11)%stores)})
 					}
-					for {
-						err := keepers[g].Cover(context.Background(), known)
-						if err == nil {
-							break
-						}
-						if retail.CodeOf(err) == retail.CodeUpstreamUnavailable {
-							t.Error(err)
-							return
-						}
+					err := errors.New("not tried")
+					for try := 0; err != nil && try < 50; try++ { // it gives up for now when others are always faster
+						err = keepers[g].Cover(context.Background(), known)
+					}
+					if err != nil {
+						t.Error(err)
 					}
 				}
 			})

@@ -346,6 +346,37 @@ func TestLossIsNoticed(t *testing.T) {
 	})
 }
 
+func TestAnOlderCopyIsNoticedByEverySource(t *testing.T) {
+	ctx := context.Background()
+	write := func(s stock.Projection, source retail.Source, version uint32) error {
+		return s.Apply(ctx, 0, []stock.Write{{SKU: "A", Fact: &stock.Fact{Source: source, Version: version}}})
+	}
+	mark := func(s stock.Projection, source retail.Source, version uint32) error {
+		return s.Advance(ctx, 0, []stock.PlaceMark{{Source: source, AsOf: time.UnixMilli(int64(version)), First: true}})
+	}
+	onEveryRedis(t, func(t *testing.T, r rig) {
+		for name, notice := range map[string]func(stock.Projection, retail.Source, uint32) error{"a write": write, "a mark": mark} {
+			r.wipe(t)
+			store := r.store()
+			mustBegin(t, store, layoutOf(1, 1), retail.SourceERP, retail.SourcePOS)
+			if err := errors.Join(write(store, retail.SourceERP, 1), write(store, retail.SourcePOS, 1)); err != nil {
+				t.Fatal(err)
+			}
+			r.client.HSet(ctx, r.prefix+"n:{p000}", "seq", 1)
+			if err := notice(store, retail.SourceERP, 2); !errors.Is(err, stock.ErrLost) {
+				t.Errorf("%s of the first source: got %v, want ErrLost", name, err)
+			}
+			mustBegin(t, store, layoutOf(1, 1), retail.SourceERP)
+			if err := errors.Join(write(store, retail.SourceERP, 2), write(store, retail.SourceERP, 3)); err != nil {
+				t.Errorf("%s: the source that began again: %v", name, err)
+			}
+			if err := write(store, retail.SourcePOS, 2); !errors.Is(err, stock.ErrLost) {
+				t.Errorf("after %s: a write of the other source got %v, want ErrLost", name, err)
+			}
+		}
+	})
+}
+
 func TestCursorIsKeptUntilItIsForgotten(t *testing.T) {
 	onEveryRedis(t, func(t *testing.T, r rig) {
 		store, ctx := r.store(), context.Background()

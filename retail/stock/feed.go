@@ -108,7 +108,7 @@ func (f *Feed) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		f.record(errors.Join(err, f.resting()))
+		f.record(ctx, errors.Join(err, f.resting()))
 		switch {
 		case err != nil:
 			failures++
@@ -124,13 +124,13 @@ func (f *Feed) Run(ctx context.Context) error {
 }
 
 // record logs when the feed begins or stops to fail.
-func (f *Feed) record(err error) {
+func (f *Feed) record(ctx context.Context, err error) {
 	was := f.status.fail(err)
 	switch {
 	case err != nil && was == nil:
-		f.deps.Log.Warn("stock feed fails", "source", f.name, "error", err)
+		f.deps.Log.WarnContext(ctx, "stock feed fails", "source", f.name, "error", err)
 	case err == nil && was != nil:
-		f.deps.Log.Info("stock feed works again", "source", f.name)
+		f.deps.Log.InfoContext(ctx, "stock feed works again", "source", f.name)
 	}
 }
 
@@ -193,7 +193,7 @@ func (f *Feed) step(ctx context.Context) (more bool, err error) {
 		return more, nil
 	}
 	if f.status.complete() {
-		f.deps.Log.Info("stock feed has the whole snapshot", "source", f.name)
+		f.deps.Log.InfoContext(ctx, "stock feed has the whole snapshot", "source", f.name)
 	}
 	if err := f.save(ctx); err != nil {
 		return false, err

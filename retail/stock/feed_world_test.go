@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -60,7 +59,7 @@ func (w *feedWorld) feedWith(reg prometheus.Registerer, change ...func(*stock.Fe
 	}
 	return stock.NewFeed(retail.SourcePOS, cfg, stock.FeedDeps{
 		Source: w, Projection: w, Layout: w.places, Now: time.Now,
-		Random: func() float64 { return 0.5 }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Random: func() float64 { return 0.5 }, Log: slog.New(slog.DiscardHandler),
 		Registerer: reg,
 	})
 }
