@@ -20,6 +20,7 @@ type backends struct {
 	ShopURL, ShopKey string
 	Currency         string
 	Timeout          time.Duration // of one call that a client waits for
+	FeedTimeout      time.Duration // of one call of the feed
 }
 
 // clients are the adapters of the three systems.
@@ -31,19 +32,20 @@ type clients struct {
 
 // connect makes the adapters without reaching out to the systems. places lists the location codes that the shop serves.
 func (b backends) connect(reg prometheus.Registerer, places func() []string, now func() time.Time) (c clients, err error) {
-	m, live := upstream.NewMetrics(reg), upstream.Config{Timeout: b.Timeout}
-	c.erp, err = erp.New(erp.Config{Live: live, SQLDir: b.SQLDir, Currency: b.Currency}, b.ERP, m, now)
+	m := upstream.NewMetrics(reg)
+	live, feed := upstream.Config{Timeout: b.Timeout}, upstream.Config{Timeout: b.FeedTimeout}
+	c.erp, err = erp.New(erp.Config{Live: live, Feed: feed, SQLDir: b.SQLDir, Currency: b.Currency}, b.ERP, m, now)
 	if err != nil {
 		return c, err
 	}
 	c.pos, err = pos.New(pos.Config{
-		HTTP: upstream.HTTPConfig{URL: b.POSURL}, Live: live, Currency: b.Currency,
+		HTTP: upstream.HTTPConfig{URL: b.POSURL}, Live: live, Feed: feed, Currency: b.Currency,
 	}, m, now)
 	if err != nil {
 		return c, err
 	}
 	c.shop, err = shop.New(shop.Config{
-		HTTP: upstream.HTTPConfig{URL: b.ShopURL}, APIKey: b.ShopKey, Live: live, Currency: b.Currency,
+		HTTP: upstream.HTTPConfig{URL: b.ShopURL}, APIKey: b.ShopKey, Live: live, Feed: feed, Currency: b.Currency,
 	}, places, m, now)
 	return c, err
 }

@@ -71,7 +71,7 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 		Backends: backends{
 			ERP:    sqlx.NewDb(stand.ERP.Gateway(), stand.ERP.Dialect()),
 			POSURL: stand.POSURL, ShopURL: stand.ShopURL, ShopKey: stand.ShopKey, Currency: retailer.Currency,
-			Timeout: c.BackendTimeout,
+			Timeout: c.BackendTimeout, FeedTimeout: c.FeedTimeout,
 		},
 		Redis: client, Prefix: c.RedisPrefix, Verifier: verifier, Log: log, Metrics: newRegistry(), Now: time.Now,
 	})

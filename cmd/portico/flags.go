@@ -50,6 +50,7 @@ type stockFlags struct {
 	StockUnknownAfter time.Duration `default:"${unknownAfter}" help:"Age from which a level reads UNKNOWN."`
 	StockPickers      int           `default:"3" help:"Pick tasks that a place works on at the same time."`
 	FeedInterval      time.Duration `default:"${feedInterval}" help:"Pause between polls of a backend that has no more to tell."`
+	FeedTimeout       time.Duration `default:"5s" help:"Time for one poll of a backend."`
 	RefreshInterval   time.Duration `default:"30s" help:"How often locations and products are read again."`
 }
 

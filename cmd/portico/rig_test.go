@@ -140,7 +140,7 @@ func (r *rig) start(_ context.Context, t testing.TB) {
 		Backends: backends{
 			ERP:    sqlx.NewDb(r.stand.ERP.Gateway(), r.stand.ERP.Dialect()),
 			POSURL: r.stand.POSURL, ShopURL: r.stand.ShopURL, ShopKey: r.stand.ShopKey, Currency: r.retailer.Currency,
-			Timeout: 400 * time.Millisecond,
+			Timeout: 400 * time.Millisecond, FeedTimeout: time.Second,
 		},
 		Redis: r.redis, Prefix: r.prefix, Verifier: verifier, Metrics: r.metrics, Now: time.Now,
 		Log: slog.New(slog.DiscardHandler),

@@ -58,7 +58,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 	g, err := newGateway(gatewayOf(c.serverFlags, c.stockFlags, c.Introspection), parts{
 		Backends: backends{
 			ERP: db, SQLDir: c.ERPSQLDir, POSURL: c.POSURL, ShopURL: c.ShopURL, ShopKey: c.ShopAPIKey, Currency: c.Currency,
-			Timeout: c.BackendTimeout,
+			Timeout: c.BackendTimeout, FeedTimeout: c.FeedTimeout,
 		},
 		Redis: client, Prefix: c.RedisPrefix, Verifier: verifier, Log: log, Metrics: newRegistry(), Now: time.Now,
 	})
