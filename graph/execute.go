@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -15,6 +16,8 @@ type result struct {
 	errs    gqlerror.List
 	sources []retail.SourceReport
 }
+
+var errNoResponse = errors.New("the executor gave no response")
 
 // execute runs an operation with everything that belongs to one response: its deadline, its loaders, its source log.
 func (h *Handler) execute(ctx context.Context, doc *document, op *operation, variables map[string]any) (res result) {
@@ -38,9 +41,12 @@ func (h *Handler) execute(ctx context.Context, doc *document, op *operation, var
 		RootResolverMiddleware: func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler { return next(ctx) },
 	})
 	ctx = graphql.WithResponseContext(ctx, h.errors.present, h.errors.recovered)
-	if resp := h.schema.Exec(ctx)(ctx); resp != nil {
-		res.data, res.errs = resp.Data, resp.Errors
+	resp := h.schema.Exec(ctx)(ctx)
+	if resp == nil {
+		graphql.AddError(ctx, errors.Join(errNoResponse, ctx.Err()))
+		resp = &graphql.Response{}
 	}
+	res.data, res.errs = resp.Data, resp.Errors
 	res.errs = append(res.errs, graphql.GetErrors(ctx)...)
 	if len(res.data) > h.limits.ResponseBytes {
 		res.data, res.errs = nil, gqlerror.List{limitError("responseBytes", h.limits.ResponseBytes)}
