@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/graph-gophers/dataloader/v7"
@@ -35,9 +36,18 @@ type question[A, K comparable, V any] struct {
 // groupsAtOnce bounds the calls of one batch that run at the same time.
 const groupsAtOnce = 4
 
-// Loader loads values by key, each key once a response.
+// Loader loads values by key, each key once a response. It is safe for concurrent use.
 type Loader[K comparable, V any] struct {
-	inner *dataloader.Loader[K, V]
+	inner   *dataloader.Loader[K, V] // gathers keys; remembers nothing
+	lock    sync.Mutex
+	answers map[K]*answer[V]
+}
+
+// answer is the value or error of one key once done is closed.
+type answer[V any] struct {
+	done  chan struct{}
+	value V
+	err   error
 }
 
 // newLoader returns a loader for one response, whose context is request.
@@ -62,9 +72,10 @@ func newLoader[A, K comparable, V any](request context.Context, q question[A, K,
 		_ = work.Wait()
 		return results
 	}
-	return &Loader[K, V]{dataloader.NewBatchedLoader(batch,
+	inner := dataloader.NewBatchedLoader(batch,
 		dataloader.WithWait[K, V](wait), dataloader.WithBatchCapacity[K, V](q.capacity),
-		dataloader.WithInputCapacity[K, V](q.capacity))}
+		dataloader.WithInputCapacity[K, V](q.capacity), dataloader.WithCache(&dataloader.NoCache[K, V]{}))
+	return &Loader[K, V]{inner: inner, answers: map[K]*answer[V]{}}
 }
 
 // answer fills the results of one group.
@@ -116,37 +127,45 @@ func batchContext(request, first context.Context) (context.Context, context.Canc
 func (l *Loader[K, V]) Load(ctx context.Context, key K) (V, error) { return l.Start(ctx, key)() }
 
 // Start asks for the value of one key and returns the function that waits for it, so that one caller can start several.
-// The function is for that caller alone; called again, it gives the same answer.
 func (l *Loader[K, V]) Start(ctx context.Context, key K) func() (V, error) {
 	if err := ctx.Err(); err != nil {
 		return func() (V, error) { return gaveUp[V](err) }
 	}
-	thunk := l.inner.Load(ctx, key)
-	type answer struct {
-		value V
-		err   error
-	}
-	done := make(chan answer, 1)
-	go func() { // the library's wait cannot be given up; it ends with the batch
-		value, err := thunk()
-		if err != nil && retail.CodeOf(err) != retail.CodeNotFound {
-			l.inner.Clear(ctx, key) // who asks later in this response tries again
-		}
-		done <- answer{value, err}
-	}()
-	var given *answer
+	a := l.answer(ctx, key)
 	return func() (V, error) {
-		if given != nil {
-			return given.value, given.err
-		}
 		select {
-		case a := <-done:
-			given = &a
+		case <-a.done:
 			return a.value, a.err
 		case <-ctx.Done():
 			return gaveUp[V](ctx.Err())
 		}
 	}
+}
+
+// answer returns the answer that is there or on its way, else it asks.
+func (l *Loader[K, V]) answer(ctx context.Context, key K) *answer[V] {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if a, ok := l.answers[key]; ok {
+		return a
+	}
+	a := &answer[V]{done: make(chan struct{})}
+	l.answers[key] = a
+	thunk := l.inner.Load(ctx, key)
+	go func() { // the library's wait cannot be given up; it ends with the batch
+		a.value, a.err = thunk()
+		if a.err != nil && retail.CodeOf(a.err) != retail.CodeNotFound {
+			l.forget(key) // who asks later in this response tries again
+		}
+		close(a.done)
+	}()
+	return a
+}
+
+func (l *Loader[K, V]) forget(key K) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	delete(l.answers, key)
 }
 
 func gaveUp[V any](err error) (none V, _ error) {

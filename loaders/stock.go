@@ -2,6 +2,7 @@ package loaders
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,22 +91,30 @@ func fetchAvailability(
 	all := make(map[AvailabilityKey][]*stock.Availability, len(keys))
 	for from := 0; from < len(keys); from += size {
 		chunk := keys[from:min(from+size, len(keys))]
-		query.SKUs = make([]string, len(chunk))
-		for i, k := range chunk {
-			query.SKUs[i] = retail.NormalizeSKU(k.SKU)
-		}
+		query.SKUs = normalized(chunk)
 		check, err := service.Check(ctx, query)
 		if err != nil {
 			return nil, err
 		}
 		bySKU := cut(check)
-		for i, k := range chunk {
-			if items, ok := bySKU[query.SKUs[i]]; ok {
+		for _, k := range chunk {
+			if items, ok := bySKU[retail.NormalizeSKU(k.SKU)]; ok {
 				all[k] = items
 			}
 		}
 	}
 	return all, nil
+}
+
+// normalized lists the SKUs as the check spells them, each once.
+func normalized(keys []AvailabilityKey) []string {
+	skus := make([]string, 0, len(keys))
+	for _, k := range keys {
+		if sku := retail.NormalizeSKU(k.SKU); !slices.Contains(skus, sku) {
+			skus = append(skus, sku)
+		}
+	}
+	return skus
 }
 
 // cut splits a check, whose items come SKU by SKU, into the items of each.
