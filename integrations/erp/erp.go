@@ -125,11 +125,7 @@ func (c *Client) Check(ctx context.Context) error {
 	}
 	for _, check := range checks {
 		_, err := upstream.Do(ctx, c.feed, "check", func(ctx context.Context) (struct{}, error) {
-			rows, err := c.open(ctx, check.file, check.row, check.args)
-			if err != nil {
-				return struct{}{}, err
-			}
-			return struct{}{}, rows.Close()
+			return struct{}{}, c.run(ctx, check.file, check.row, check.args, func(*sqlx.Rows) error { return nil })
 		})
 		if err != nil {
 			return fmt.Errorf("erp: the query %s.sql cannot be used: %w", check.file, err)

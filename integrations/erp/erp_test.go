@@ -204,10 +204,14 @@ func testPrices(t *testing.T, db *sqlx.DB) {
 	want := map[string]catalog.SystemPrice{"a": {
 		Base: retail.Money{Minor: 123456790, CurrencyCode: "CNY"},
 		Offers: []catalog.Offer{
-			{Promotion: true, Channel: retail.ChannelApp, Price: retail.Money{Minor: 1850, CurrencyCode: "CNY"},
-				Titles: retail.Text{Chinese: "节", English: "Fest"}, StartsAt: noon, EndsAt: &ends},
-			{Tier: retail.TierGold, Price: retail.Money{Minor: 1700, CurrencyCode: "CNY"},
-				StartsAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)},
+			{
+				Promotion: true, Channel: retail.ChannelApp, Price: retail.Money{Minor: 1850, CurrencyCode: "CNY"},
+				Titles: retail.Text{Chinese: "节", English: "Fest"}, StartsAt: noon, EndsAt: &ends,
+			},
+			{
+				Tier: retail.TierGold, Price: retail.Money{Minor: 1700, CurrencyCode: "CNY"},
+				StartsAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+			},
 		},
 		AsOf: noon,
 	}}
@@ -250,8 +254,9 @@ func testCheck(t *testing.T, db *sqlx.DB) {
 	}{
 		"columns are missing": {"SELECT loc_cd AS location FROM ifc_stat", []string{"stock_marks.sql", "lacks the column as_of"}},
 		"a table is missing":  {"SELECT a AS location, b AS as_of FROM nowhere", []string{"stock_marks.sql", "nowhere"}},
-		"an unknown parameter": {"SELECT loc_cd AS location, as_of FROM ifc_stat WHERE loc_cd = :place",
-			[]string{"stock_marks.sql", "place"}},
+		"an unknown parameter": {
+			"SELECT loc_cd AS location, as_of FROM ifc_stat WHERE loc_cd = :place", []string{"stock_marks.sql", "place"},
+		},
 	} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "stock_marks.sql"), []byte("-- what? :none\n"+tc.text+";\n"), 0o600); err != nil {

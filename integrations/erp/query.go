@@ -3,7 +3,6 @@ package erp
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -75,34 +74,34 @@ func statement(text string) string {
 func query[T any](
 	ctx context.Context, c *Client, file string, args map[string]any, limit int,
 ) (list []T, unreadable int, err error) {
-	rows, err := c.open(ctx, file, reflect.TypeFor[T](), args)
+	var last error
+	err = c.run(ctx, file, reflect.TypeFor[T](), args, func(rows *sqlx.Rows) error {
+		for rows.Next() {
+			if len(list)+unreadable == limit {
+				return badAnswer(file, fmt.Errorf("more than %d rows", limit))
+			}
+			var row T
+			if err := rows.StructScan(&row); err != nil {
+				unreadable, last = unreadable+1, err
+				continue
+			}
+			list = append(list, row)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, 0, err
 	}
-	defer rows.Close()
-	var last error
-	for rows.Next() {
-		if len(list)+unreadable == limit {
-			return nil, 0, retail.BadUpstream(retail.SourceERP, fmt.Errorf("erp: %s: more than %d rows", file, limit))
-		}
-		var row T
-		if err := rows.StructScan(&row); err != nil {
-			unreadable, last = unreadable+1, err
-			continue
-		}
-		list = append(list, row)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, 0, failure(file, err)
-	}
 	if len(list) == 0 && unreadable > 0 {
-		return nil, 0, retail.BadUpstream(retail.SourceERP, fmt.Errorf("erp: %s: no row is readable: %w", file, last))
+		return nil, 0, badAnswer(file, fmt.Errorf("no row is readable: %w", last))
 	}
 	return list, unreadable, nil
 }
 
-// open runs a file's query and checks that the result has the columns of row.
-func (c *Client) open(ctx context.Context, file string, row reflect.Type, args map[string]any) (*sqlx.Rows, error) {
+// run runs a file's query, checks that the result has the columns of row, and lets read have the rows.
+func (c *Client) run(
+	ctx context.Context, file string, row reflect.Type, args map[string]any, read func(*sqlx.Rows) error,
+) error {
 	if args == nil {
 		args = map[string]any{}
 	}
@@ -111,16 +110,23 @@ func (c *Client) open(ctx context.Context, file string, row reflect.Type, args m
 		text, values, err = sqlx.In(text, values...)
 	}
 	if err != nil {
-		return nil, retail.BadUpstream(retail.SourceERP, fmt.Errorf("erp: %s: parameters: %w", file, err))
+		return badAnswer(file, fmt.Errorf("parameters: %w", err))
 	}
-	rows, err := c.db.QueryxContext(ctx, c.db.Rebind(text), values...)
+	rows, err := c.db.QueryxContext(ctx, c.db.Rebind(text), values...) //nolint:sqlclosecheck // closed by the defer below
 	if err != nil {
-		return nil, failure(file, err)
+		return failure(file, err)
 	}
+	defer rows.Close()
 	if err := c.checkColumns(rows, file, row); err != nil {
-		return nil, errors.Join(err, rows.Close())
+		return err
 	}
-	return rows, nil
+	if err := read(rows); err != nil {
+		return err
+	}
+	if err := rows.Err(); err != nil {
+		return failure(file, err)
+	}
+	return nil
 }
 
 func (c *Client) checkColumns(rows *sqlx.Rows, file string, row reflect.Type) error {
@@ -143,11 +149,15 @@ func (c *Client) checkColumns(rows *sqlx.Rows, file string, row reflect.Type) er
 		names = append(names, name)
 	}
 	sort.Strings(names)
-	return retail.BadUpstream(retail.SourceERP,
-		fmt.Errorf("erp: %s: the result lacks the column %s", file, strings.Join(names, ", ")))
+	return badAnswer(file, fmt.Errorf("the result lacks the column %s", strings.Join(names, ", ")))
 }
 
 // failure maps what the database says; drivers share no codes, so all of it means that the ERP cannot be asked.
 func failure(file string, err error) error {
 	return retail.Unavailable(retail.SourceERP, fmt.Errorf("erp: %s: %w", file, err))
+}
+
+// badAnswer says that the ERP answers, but not what the query must return.
+func badAnswer(file string, err error) error {
+	return retail.BadUpstream(retail.SourceERP, fmt.Errorf("erp: %s: %w", file, err))
 }

@@ -245,7 +245,7 @@ func (r *reader) logReply(out *logReply) error {
 }
 
 func (r *reader) transaction(firstLine int) (t transaction, ok bool) {
-	location, okLocation := r.location("location")
+	location, okLocation := r.location()
 	seq, okSeq := r.seq("seq", 1)
 	_, okAt := r.instant("at")
 	kind, _ := r.attr("kind")
@@ -255,14 +255,14 @@ func (r *reader) transaction(firstLine int) (t transaction, ok bool) {
 }
 
 func (r *reader) line() (l line, ok bool) {
-	sku, okSKU := r.sku("sku")
+	sku, okSKU := r.sku()
 	net, okNet := r.int32("net")
 	_, okQuantity := r.int32("quantity")
 	return line{sku: sku, net: net}, okSKU && okNet && okQuantity
 }
 
 func (r *reader) heartbeat(list *[]heartbeat, unreadable *int) error {
-	location, okLocation := r.location("location")
+	location, okLocation := r.location()
 	at, okAt := r.instant("at")
 	seq, okSeq := r.seq("lastSeq", 0)
 	queue, okQueue := r.int32("pickQueue")
@@ -282,7 +282,7 @@ func (r *reader) countersReply(out *countersReply) error {
 	}
 	snapshot := string(r.name) == "CounterSnapshotReply"
 	if snapshot {
-		location, okLocation := r.location("location")
+		location, okLocation := r.location()
 		seq, okSeq := r.seq("seq", 0)
 		if !okLocation || !okSeq {
 			return r.errorf("the place or position of the snapshot is unreadable")
@@ -307,8 +307,8 @@ func (r *reader) countersReply(out *countersReply) error {
 
 // counter reads a counter; one that was never moved is zero.
 func (r *reader) counter() (c counter, ok bool) {
-	location, okLocation := r.location("location")
-	sku, okSKU := r.sku("sku")
+	location, okLocation := r.location()
+	sku, okSKU := r.sku()
 	net, okNet := r.int32("net")
 	seq, okSeq := r.seq("seq", 0)
 	c = counter{pair: stock.Pair{Location: location, SKU: sku}, net: net, seq: seq}
@@ -335,7 +335,7 @@ func (r *reader) pricesReply(out *pricesReply) error {
 		if string(r.name) != "Price" {
 			return r.unknown()
 		}
-		sku, okSKU := r.sku("sku")
+		sku, okSKU := r.sku()
 		amount, okAmount := r.attr("amount")
 		if okSKU && okAmount {
 			out.prices = append(out.prices, price{sku: sku, amount: string(amount)})
@@ -360,9 +360,9 @@ func (r *reader) code(name string, valid func(string) bool) (string, bool) {
 	return fresh, valid(fresh)
 }
 
-func (r *reader) location(name string) (string, bool) { return r.code(name, retail.ValidLocationCode) }
+func (r *reader) location() (string, bool) { return r.code("location", retail.ValidLocationCode) }
 
-func (r *reader) sku(name string) (string, bool) { return r.code(name, retail.ValidSKU) }
+func (r *reader) sku() (string, bool) { return r.code("sku", retail.ValidSKU) }
 
 func (r *reader) int32(name string) (int32, bool) {
 	raw, ok := r.attr(name)

@@ -187,7 +187,7 @@ func TestFaultsOfTheWire(t *testing.T) {
 		"status 401":      {status(401), retail.CodeUpstreamUnavailable, false},
 		"status 400":      {status(400), retail.CodeBadUpstream, false},
 		"304 unasked":     {status(304), retail.CodeBadUpstream, false},
-		"a redirect":      {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 302) }, retail.CodeBadUpstream, false},
+		"a redirect":      {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, retail.CodeBadUpstream, false},
 		"a hung-up":       {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, retail.CodeUpstreamUnavailable, true},
 		"HTML":            {says(`<html><body>Bad gateway</body></html>`), retail.CodeBadUpstream, true},
 		"nothing":         {says(``), retail.CodeBadUpstream, true},
