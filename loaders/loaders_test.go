@@ -330,6 +330,7 @@ func TestTheEndOfTheRequestEndsItsBatches(t *testing.T) {
 		if err := <-ended; err == nil || !deadline.Equal(want) || seen != shopping {
 			t.Errorf("the batch ended with %v, had the deadline %v and the context %+v", err, deadline, seen)
 		}
+		<-request.Done()
 		if _, err := loaders.Of(ctx).Product.Load(ctx, "b"); retail.CodeOf(err) != retail.CodeTimeout {
 			t.Errorf("after the end: %v", err)
 		}
