@@ -58,6 +58,7 @@ type stockFlags struct {
 type serverFlags struct {
 	Addr           string        `default:"127.0.0.1:8080" help:"Address to listen on."`
 	RequestTimeout time.Duration `default:"5s" help:"Time for one request."`
+	MaxInFlight    int           `default:"0" help:"Operations executed at the same time; 0 means 16 per processor."`
 	BackendTimeout time.Duration `default:"1s" help:"Time for one call to a backend that a client waits for."`
 	Origin         []string      `placeholder:"URL" help:"Web origins whose pages may read responses."`
 	DrainDelay     time.Duration `default:"${drainDelay}" help:"Time from turning unready to no longer accepting, for balancers to notice."`
@@ -79,7 +80,7 @@ func gatewayOf(server serverFlags, s stockFlags, open bool) gatewaySettings {
 			StaleAfter: s.StockStaleAfter, UnknownAfter: s.StockUnknownAfter,
 		},
 		Feed: stock.DefaultFeedConfig(), Limits: graph.DefaultLimits(), Server: graph.DefaultServerConfig(),
-		Introspection: open, Refresh: s.RefreshInterval,
+		Introspection: open, MaxInFlight: server.MaxInFlight, Refresh: s.RefreshInterval,
 	}
 	g.Feed.Interval = s.FeedInterval
 	g.Limits.Timeout = server.RequestTimeout

@@ -47,6 +47,7 @@ type gatewaySettings struct {
 	Limits        graph.Limits
 	Server        graph.ServerConfig
 	Introspection bool
+	MaxInFlight   int           // operations executed at the same time; 0 leaves it to graph
 	Refresh       time.Duration // of locations and products
 }
 
@@ -106,12 +107,13 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		catalog.Deps{Products: c.shop, ERP: c.erp, POS: c.pos, Shop: c.shop, Stocked: stocks, Log: p.Log, Now: p.Now},
 	)
 	schema := generated.NewExecutableSchema(generated.Config{
+		Schema:     graph.WithoutDefer(generated.NewExecutableSchema(generated.Config{}).Schema()),
 		Resolvers:  &resolvers.Resolver{Catalog: g.catalog, Locations: g.directory, Stock: stocks},
 		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver]},
 	})
 	services := loaders.Services{Products: g.catalog, Prices: g.catalog, Stock: stocks}
 	handler, err := graph.NewHandler(schema, p.Log, p.Metrics, graph.HandlerOptions{
-		Limits: s.Limits, Introspection: s.Introspection, Now: p.Now,
+		Limits: s.Limits, Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now,
 		Attach: func(ctx context.Context) context.Context { return loaders.Attach(ctx, services) },
 		Fields: render.New(schema.Schema(), (*stock.Check)(nil), []*stock.PickupOption(nil), []*stock.Availability(nil)),
 	})

@@ -169,18 +169,20 @@ func wipe(t testing.TB, client redis.UniversalClient, prefix string) {
 
 // answer is a GraphQL response.
 type answer struct {
-	Status int             `json:"-"`
-	Data   json.RawMessage `json:"data"`
-	Errors []struct {
-		Message    string         `json:"message"`
-		Path       []any          `json:"path"`
-		Extensions map[string]any `json:"extensions"`
-	} `json:"errors"`
+	Status     int             `json:"-"`
+	Data       json.RawMessage `json:"data"`
+	Errors     []responseError `json:"errors"`
 	Extensions struct {
 		Sources []struct {
 			Source, Status, Code string
 		} `json:"sources"`
 	} `json:"extensions"`
+}
+
+type responseError struct {
+	Message    string         `json:"message"`
+	Path       []any          `json:"path"`
+	Extensions map[string]any `json:"extensions"`
 }
 
 // ask posts an operation; token may be empty.

@@ -134,6 +134,9 @@ func leafWriter(def *ast.Definition, t reflect.Type) func([]byte, reflect.Value)
 	switch {
 	case t == timeType && def.Name == "DateTime":
 		return func(b []byte, v reflect.Value) ([]byte, bool) {
+			if v.CanAddr() { // spares the copy that Interface would put on the heap
+				return scalar.AppendDateTime(b, *v.Addr().Interface().(*time.Time)), true
+			}
 			return scalar.AppendDateTime(b, v.Interface().(time.Time)), true
 		}
 	case t.Kind() == reflect.String && def.Name != "Int" && def.Name != "Float" && def.Name != "Boolean":

@@ -15,15 +15,15 @@ import (
 type Config struct {
 	// URLs are redis:// or rediss:// URLs or plain host:port addresses. Several are the seeds of a cluster; user, password,
 	// database and TLS come from the first.
-	URLs []string `koanf:"urls"`
+	URLs []string
 	// Cluster says that a single address is a cluster's seed.
-	Cluster bool `koanf:"cluster"`
+	Cluster bool
 	// Prefix starts every key, for several gateways on one Redis. It must not contain braces: the hash tag after it decides.
-	Prefix string `koanf:"prefix"`
+	Prefix string
 	// PoolSize bounds the connections to each node.
-	PoolSize int `koanf:"pool_size"`
+	PoolSize int
 	// Timeout bounds dialling and every read and write on a connection; an earlier deadline of the context wins.
-	Timeout time.Duration `koanf:"timeout"`
+	Timeout time.Duration
 }
 
 // DefaultConfig is a local Redis.

@@ -15,13 +15,13 @@ import (
 // FeedConfig says how feeds poll.
 type FeedConfig struct {
 	// Interval is the pause between polls while the source has no more to tell; a tenth of it is random.
-	Interval time.Duration `koanf:"interval"`
+	Interval time.Duration
 	// MaxBackoff bounds the pause after failures, which starts at a tenth of a second and doubles.
-	MaxBackoff time.Duration `koanf:"max_backoff"`
+	MaxBackoff time.Duration
 	// PollTimeout bounds one poll.
-	PollTimeout time.Duration `koanf:"poll_timeout"`
+	PollTimeout time.Duration
 	// MaxWaiting bounds the facts kept in memory for locations without a place and for partitions that fail.
-	MaxWaiting int `koanf:"max_waiting"`
+	MaxWaiting int
 }
 
 // DefaultFeedConfig polls once a second.

@@ -41,7 +41,8 @@ func (m *marks) oldest(loc *retail.Location) (source int, at int64) {
 	return source, at
 }
 
-// load reads the grid from the projection, in one pipeline.
+// load reads the grid from the projection, in one pipeline. With an error the grid holds what could be read; locations
+// that could not have no watermarks.
 func (s *Service) load(ctx context.Context, skus []string, locs []retail.Candidate) (*grid, error) {
 	g := &grid{skus: skus, locs: locs, cells: make([]Cell, len(skus)*len(locs)), marks: make([]marks, len(locs))}
 	layout := s.deps.Layout.Layout()
@@ -63,11 +64,9 @@ func (s *Service) load(ctx context.Context, skus []string, locs []retail.Candida
 	if len(reads) == 0 {
 		return g, nil
 	}
-	if err := s.deps.Projection.Read(ctx, reads, skus); err != nil {
-		return g, err
-	}
+	err := s.deps.Projection.Read(ctx, reads, skus)
 	for i, p := range places {
-		if p.read < 0 {
+		if p.read < 0 || len(reads[p.read].Rows) < len(skus) {
 			continue
 		}
 		read := &reads[p.read]
@@ -80,7 +79,7 @@ func (s *Service) load(ctx context.Context, skus []string, locs []retail.Candida
 			CellAt(read.Rows[k], p.slot, g.cell(k, i))
 		}
 	}
-	return g, nil
+	return g, err
 }
 
 // placed is where a location of the grid lies among the reads; read is -1 when it has no place yet.

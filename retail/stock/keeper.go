@@ -32,11 +32,16 @@ func NewKeeper(store LayoutStore) *Keeper {
 // Layout is the layout in force; it must not be changed.
 func (k *Keeper) Layout() Layout { return *k.current.Load() }
 
-// Cover gives every location a place and makes sure that the store holds the layout in force.
+// Cover gives every location a place and makes sure that the store holds the layout in force. A store that lost its
+// layout gets the one in force back.
 func (k *Keeper) Cover(ctx context.Context, locations []*retail.Location) error {
 	base := k.Layout()
 	for range 8 {
-		extended := base.Extend(locations)
+		kept := base
+		if len(kept) == 0 {
+			kept = k.Layout()
+		}
+		extended := kept.Extend(locations)
 		stored, err := k.store.SaveLayout(ctx, base, extended)
 		if err != nil {
 			return err

@@ -16,11 +16,11 @@ func (s *Service) read(
 ) *grid {
 	g, err := s.load(ctx, skus, locs)
 	switch {
-	case err != nil:
-		s.askLive(ctx, g, func(int64) bool { return true })
 	case maxAge != nil:
 		limit := now.Add(-*maxAge).UnixMilli()
 		s.askLive(ctx, g, func(at int64) bool { return at < limit })
+	case err != nil:
+		s.askLive(ctx, g, func(at int64) bool { return at == 0 })
 	}
 	s.report(ctx, g, now)
 	return g

@@ -39,6 +39,7 @@ type Deps struct {
 type Service struct {
 	deps   Deps
 	policy Policy
+	ready  readyTimes
 }
 
 // NewService returns a service; the policy must be valid.
@@ -166,11 +167,11 @@ func (s *Service) view(g *grid, now time.Time) []view {
 		_, at := m.oldest(c.Location)
 		v.known = at > 0 && now.UnixMilli()-at <= s.policy.UnknownAfter.Milliseconds()
 		v.reasons = s.sourceReasons(m, c.Location, now)
-		ready, reason := s.policy.ReadyBy(c.Location, now, s.deps.Queue(c.Location.Code))
-		if reason != "" {
-			v.reasons |= reasonBit(reason)
+		ready := s.ready.by(s.policy, c.Location, now, s.deps.Queue(c.Location.Code))
+		if ready.reason != "" {
+			v.reasons |= reasonBit(ready.reason)
 		} else {
-			v.readyBy = &ready
+			v.readyBy = &ready.at
 		}
 	}
 	return views

@@ -95,11 +95,12 @@ func (l *lane) counter(sku string) counter {
 	return l.counters[sku]
 }
 
-// snapshot lists every non-zero counter that the head office knows.
+// snapshot lists every counter that ever moved, as far as the head office knows; one back at zero too, for a reader that
+// missed the way back.
 func (l *lane) snapshot() []counter {
 	out := make([]counter, 0, len(l.counters))
 	for sku := range l.counters {
-		if c := l.counter(sku); c.net != 0 {
+		if c := l.counter(sku); c.seq != 0 {
 			out = append(out, c)
 		}
 	}
