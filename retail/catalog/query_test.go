@@ -2,8 +2,6 @@ package catalog_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -281,71 +279,6 @@ func TestFacetsOfOneProduct(t *testing.T) {
 	}
 }
 
-func TestInStockAsksOnceForAllCandidates(t *testing.T) {
-	calls := 0
-	s := newService(&shelf{list: boutique()}, &clock{now}, func(d *catalog.Deps) {
-		d.Stocked = stockedFunc(func(skus, refs []string) (map[string]bool, error) {
-			calls++
-			if diff := cmp.Diff([]string{"S1", "D1", "D1-1", "D2"}, skus); diff != "" || !slices.Equal(refs, []string{"S-1"}) {
-				t.Errorf("asked for %v at %v", skus, refs)
-			}
-			return map[string]bool{"D1-1": true, "S1": true, "D2": false}, nil
-		})
-	})
-	if err := s.Refresh(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	filter := catalog.Filter{CategoryIDs: []string{retail.GlobalID(retail.KindCategory, "c-1")}, InStockAt: []string{"S-1"}}
-	got := find(t, s, catalog.Query{Filter: filter})
-	if diff := cmp.Diff([]string{"S1", "D1"}, productCodes(got.Nodes())); diff != "" || calls != 1 || got.TotalCount.Value != 2 {
-		t.Errorf("%d calls, %d in all, %s", calls, got.TotalCount.Value, diff)
-	}
-}
-
-func TestInStockAsksInChunksAndHasALimit(t *testing.T) {
-	list := assortment(1500, 5)
-	skus := 0
-	for _, p := range list.Products {
-		skus += len(p.Variants)
-	}
-	var sizes []int
-	s := newService(&shelf{list: list}, &clock{now}, func(d *catalog.Deps) {
-		d.Stocked = stockedFunc(func(skus, _ []string) (map[string]bool, error) {
-			sizes = append(sizes, len(skus))
-			return map[string]bool{skus[0]: true}, nil
-		})
-	})
-	if err := s.Refresh(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	got := find(t, s, catalog.Query{Filter: catalog.Filter{InStockAt: []string{"S-1"}}})
-	if diff := cmp.Diff([]int{2000, skus - 2000}, sizes); diff != "" || got.TotalCount.Value != 2 {
-		t.Errorf("%d products, chunks %s", got.TotalCount.Value, diff)
-	}
-
-	var b builder
-	b.product("P", "", both("雨伞", ""), nil, make([]int64, catalog.MaxCandidates+1)...)
-	big := mustServe(t, b.build("1"))
-	_, err := big.Products(context.Background(), catalog.Query{First: 1, Filter: catalog.Filter{InStockAt: []string{"S-1"}}})
-	if retail.CodeOf(err) != retail.CodeLimitExceeded {
-		t.Errorf("too many candidates: %v", err)
-	}
-}
-
-func TestInStockFailsWithTheErrorOfTheStock(t *testing.T) {
-	down := retail.Unavailable(retail.SourceERP, errors.New("down"))
-	s := newService(&shelf{list: boutique()}, &clock{now}, func(d *catalog.Deps) {
-		d.Stocked = stockedFunc(func(_, _ []string) (map[string]bool, error) { return nil, down })
-	})
-	if err := s.Refresh(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	_, err := s.Products(context.Background(), catalog.Query{First: 1, Filter: catalog.Filter{InStockAt: []string{"S-1"}}})
-	if !errors.Is(err, down) {
-		t.Errorf("got %v", err)
-	}
-}
-
 // Searching for more words never finds more, and a product is found by any words of its own title.
 func TestSearchNarrows(t *testing.T) {
 	list := assortment(400, 9)
@@ -391,44 +324,4 @@ func FuzzSearch(f *testing.F) {
 			t.Errorf("%q: %d matches, %v on the page", search, c.TotalCount.Value, codes)
 		}
 	})
-}
-
-func BenchmarkProducts(b *testing.B) {
-	for _, size := range []int{1200, 50_000} {
-		s := mustServe(b, assortment(size, 7))
-		for _, c := range []struct {
-			name string
-			q    catalog.Query
-		}{
-			{"everything", catalog.Query{}},
-			{"by price", catalog.Query{Sort: catalog.SortPriceAsc}},
-			{"two words", catalog.Query{Search: "red dress"}},
-			{"Chinese", catalog.Query{Search: "红色羊毛围巾"}},
-			{"one letter", catalog.Query{Search: "r"}},
-			{"a SKU", catalog.Query{Search: "P000017"}},
-			{"brand and price", catalog.Query{Filter: catalog.Filter{Brands: []string{"Brand 7"}, MaxPrice: decimal("500")}}},
-		} {
-			c.q.First = 20
-			b.Run(fmt.Sprintf("%d/%s", size, c.name), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					if _, err := s.Products(context.Background(), c.q); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
-}
-
-func BenchmarkRefresh(b *testing.B) {
-	for _, size := range []int{1200, 50_000} {
-		list := assortment(size, 7)
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				mustServe(b, list)
-			}
-		})
-	}
 }
