@@ -129,15 +129,15 @@ func (l *Loader[K, V]) Load(ctx context.Context, key K) (V, error) { return l.St
 // Start asks for the value of one key and returns the function that waits for it, so that one caller can start several.
 func (l *Loader[K, V]) Start(ctx context.Context, key K) func() (V, error) {
 	if err := ctx.Err(); err != nil {
-		return func() (V, error) { return gaveUp[V](err) }
+		return func() (none V, _ error) { return none, gaveUp(err) }
 	}
 	a := l.answer(ctx, key)
-	return func() (V, error) {
+	return func() (none V, _ error) {
 		select {
 		case <-a.done:
 			return a.value, a.err
 		case <-ctx.Done():
-			return gaveUp[V](ctx.Err())
+			return none, gaveUp(ctx.Err())
 		}
 	}
 }
@@ -168,8 +168,8 @@ func (l *Loader[K, V]) forget(key K) {
 	delete(l.answers, key)
 }
 
-func gaveUp[V any](err error) (none V, _ error) {
-	return none, &retail.Error{
+func gaveUp(err error) error {
+	return &retail.Error{
 		Code: retail.CodeTimeout, Message: "the request's time is used up", Retryable: true, Err: err,
 	}
 }

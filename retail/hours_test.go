@@ -49,59 +49,72 @@ func TestWindows(t *testing.T) {
 		want     []string
 	}{
 		"today is cut by nothing, even when it has begun": {
-			retail.Location{Zone: shanghai, Hours: everyDay("09:00", "21:00")}, "2026-11-22T05:00:00Z", 2,
+			retail.Location{Zone: shanghai, Hours: everyDay("09:00", "21:00")},
+			"2026-11-22T05:00:00Z", 2,
 			[]string{"2026-11-22 22T01:00 22T13:00", "2026-11-23 23T01:00 23T13:00"},
 		},
 		"what is over is left out": {
-			retail.Location{Zone: shanghai, Hours: everyDay("09:00", "21:00")}, "2026-11-22T13:00:00Z", 2,
+			retail.Location{Zone: shanghai, Hours: everyDay("09:00", "21:00")},
+			"2026-11-22T13:00:00Z", 2,
 			[]string{"2026-11-23 23T01:00 23T13:00"},
 		},
 		"a day without hours is closed": { // 2026-11-22 is a Sunday
-			retail.Location{Zone: shanghai, Hours: weekdays}, "2026-11-22T05:00:00Z", 2,
+			retail.Location{Zone: shanghai, Hours: weekdays},
+			"2026-11-22T05:00:00Z", 2,
 			[]string{"2026-11-23 23T01:00 23T13:00"},
 		},
 		"a holiday replaces the weekday": {
 			retail.Location{Zone: shanghai, Hours: weekdays, Holidays: []retail.HolidayHours{
 				{Date: "2026-11-22", Opens: local("10:00"), Closes: local("12:00")}, {Date: "2026-11-23"},
-			}}, "2026-11-21T23:00:00Z", 3,
+			}},
+			"2026-11-21T23:00:00Z", 3,
 			[]string{"2026-11-22 22T02:00 22T04:00", "2026-11-24 24T01:00 24T13:00"},
 		},
 		"24:00 is midnight, and days round the clock touch": {
-			retail.Location{Zone: shanghai, Hours: everyDay("00:00", "24:00")}, "2026-11-21T16:00:00Z", 2,
+			retail.Location{Zone: shanghai, Hours: everyDay("00:00", "24:00")},
+			"2026-11-21T16:00:00Z", 2,
 			[]string{"2026-11-22 21T16:00 22T16:00", "2026-11-23 22T16:00 23T16:00"},
 		},
 		"closing before opening is past midnight, and yesterday's may still run": {
-			retail.Location{Zone: shanghai, Hours: everyDay("18:00", "02:00")}, "2026-11-21T17:00:00Z", 1,
+			retail.Location{Zone: shanghai, Hours: everyDay("18:00", "02:00")},
+			"2026-11-21T17:00:00Z", 1,
 			[]string{"2026-11-21 21T10:00 21T18:00", "2026-11-22 22T10:00 22T18:00"},
 		},
 		"a break at noon makes two": {
 			retail.Location{Zone: shanghai, Hours: []retail.OpeningHours{
 				{Weekday: 7, Opens: "14:00", Closes: "18:00"}, {Weekday: 7, Opens: "09:00", Closes: "12:00"},
-			}}, "2026-11-21T20:00:00Z", 1,
+			}},
+			"2026-11-21T20:00:00Z", 1,
 			[]string{"2026-11-22 22T01:00 22T04:00", "2026-11-22 22T06:00 22T10:00"},
 		},
 		"an overlap counts once": {
 			retail.Location{Zone: shanghai, Hours: []retail.OpeningHours{
 				{Weekday: 7, Opens: "09:00", Closes: "12:00"}, {Weekday: 7, Opens: "11:00", Closes: "13:00"},
-			}}, "2026-11-21T20:00:00Z", 1,
+			}},
+			"2026-11-21T20:00:00Z", 1,
 			[]string{"2026-11-22 22T01:00 22T04:00", "2026-11-22 22T04:00 22T05:00"},
 		},
 		"clocks that spring forward keep 09:00 local": {
-			retail.Location{Zone: newYork, Hours: everyDay("09:00", "21:00")}, "2026-03-07T12:00:00Z", 2,
+			retail.Location{Zone: newYork, Hours: everyDay("09:00", "21:00")},
+			"2026-03-07T12:00:00Z", 2,
 			[]string{"2026-03-07 07T14:00 08T02:00", "2026-03-08 08T13:00 09T01:00"},
 		},
 		"a day of 25 hours is open 25 hours": {
-			retail.Location{Zone: newYork, Hours: everyDay("00:00", "24:00")}, "2026-11-01T05:00:00Z", 1,
+			retail.Location{Zone: newYork, Hours: everyDay("00:00", "24:00")},
+			"2026-11-01T05:00:00Z", 1,
 			[]string{"2026-11-01 01T04:00 02T05:00"},
 		},
 		"unreadable or empty hours are closed": {
 			retail.Location{Zone: shanghai, Hours: []retail.OpeningHours{
-				{Weekday: 7, Opens: "9:00", Closes: "21:00"}, {Weekday: 7, Opens: "10:00", Closes: "24:01"},
-				{Weekday: 7, Opens: "10:00", Closes: "10:00"}, {Weekday: 7, Opens: "10:60", Closes: "11:00"},
+				{Weekday: 7, Opens: "9:00", Closes: "21:00"},
+				{Weekday: 7, Opens: "10:00", Closes: "24:01"},
+				{Weekday: 7, Opens: "10:00", Closes: "10:00"},
+				{Weekday: 7, Opens: "10:60", Closes: "11:00"},
 			}}, "2026-11-21T20:00:00Z", 1, nil,
 		},
 		"a place without a zone is taken as UTC": {
-			retail.Location{Hours: everyDay("09:00", "10:00")}, "2026-11-22T05:00:00Z", 1,
+			retail.Location{Hours: everyDay("09:00", "10:00")},
+			"2026-11-22T05:00:00Z", 1,
 			[]string{"2026-11-22 22T09:00 22T10:00"},
 		},
 	} {
