@@ -39,6 +39,7 @@ const groupsAtOnce = 4
 // Loader loads values by key, each key once a response. It is safe for concurrent use.
 type Loader[K comparable, V any] struct {
 	inner   *dataloader.Loader[K, V] // gathers keys; remembers nothing
+	batch   dataloader.BatchFunc[K, V]
 	lock    sync.Mutex
 	answers map[K]*answer[V]
 }
@@ -75,7 +76,7 @@ func newLoader[A, K comparable, V any](request context.Context, q question[A, K,
 	inner := dataloader.NewBatchedLoader(batch,
 		dataloader.WithWait[K, V](wait), dataloader.WithBatchCapacity[K, V](q.capacity),
 		dataloader.WithInputCapacity[K, V](q.capacity), dataloader.WithCache(&dataloader.NoCache[K, V]{}))
-	return &Loader[K, V]{inner: inner, answers: map[K]*answer[V]{}}
+	return &Loader[K, V]{inner: inner, batch: batch, answers: map[K]*answer[V]{}}
 }
 
 // answer fills the results of one group.
@@ -154,18 +155,19 @@ func (l *Loader[K, V]) answer(ctx context.Context, key K) *answer[V] {
 	thunk := l.inner.Load(ctx, key)
 	go func() { // the library's wait cannot be given up; it ends with the batch
 		a.value, a.err = thunk()
-		if a.err != nil && retail.CodeOf(a.err) != retail.CodeNotFound {
-			l.forget(key) // who asks later in this response tries again
-		}
-		close(a.done)
+		l.gave(key, a)
 	}()
 	return a
 }
 
-func (l *Loader[K, V]) forget(key K) {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	delete(l.answers, key)
+// gave lets everybody see an answer. A failure is forgotten: who asks later in this response tries again.
+func (l *Loader[K, V]) gave(key K, a *answer[V]) {
+	if a.err != nil && retail.CodeOf(a.err) != retail.CodeNotFound {
+		l.lock.Lock()
+		delete(l.answers, key)
+		l.lock.Unlock()
+	}
+	close(a.done)
 }
 
 func gaveUp(err error) error {

@@ -58,7 +58,7 @@ func (b *backend) Prices(ctx context.Context, skus []string, c retail.Channel) (
 	return b.prices(ctx, skus, c)
 }
 
-func (b *backend) Check(ctx context.Context, q stock.CheckQuery) (*stock.Check, error) {
+func (b *backend) CheckPage(ctx context.Context, q stock.CheckQuery) (*stock.Check, error) {
 	b.note("check %v of %d SKUs", q.LocationRefs, len(q.SKUs))
 	return b.check(ctx, q)
 }
@@ -172,7 +172,7 @@ func TestAvailabilityIsOneCheckForEachSetOfArguments(t *testing.T) {
 				t.Errorf("got %q, %v, want %q", got, errs[i], want[i])
 			}
 		}
-		asked := []string{"check [S-1 S-2] of 1 SKUs", "check [S-2 S-1] of 2 SKUs", "check [] of 1 SKUs"}
+		asked := []string{"check [S-1 S-2] of 1 SKUs", "check [S-2 S-1] of 3 SKUs", "check [] of 1 SKUs"}
 		if diff := cmp.Diff(asked, b.heard()); diff != "" {
 			t.Error(diff)
 		}
@@ -209,7 +209,7 @@ func TestTheArgumentsOfACheckArrive(t *testing.T) {
 func TestACheckNeverExceedsItsLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // whose clock stands still while keys are gathered
 		b := &backend{check: func(ctx context.Context, q stock.CheckQuery) (*stock.Check, error) {
-			if len(q.SKUs) > stock.MaxSKUs || len(q.SKUs)*max(len(q.LocationRefs), q.First) > stock.MaxPairs {
+			if len(q.SKUs)*max(len(q.LocationRefs), q.First) > stock.MaxPairs {
 				t.Errorf("%d SKUs at %d places", len(q.SKUs), max(len(q.LocationRefs), q.First))
 			}
 			return shops(ctx, q)
@@ -218,7 +218,7 @@ func TestACheckNeverExceedsItsLimits(t *testing.T) {
 			query  stock.CheckQuery
 			checks int
 		}{
-			"few places":         {stock.CheckQuery{First: 5}, 3},
+			"few places":         {stock.CheckQuery{First: 5}, 1},
 			"fifty by radius":    {stock.CheckQuery{First: 50}, 7},
 			"fifty named places": {stock.CheckQuery{LocationRefs: slices.Repeat([]string{"S"}, 50)}, 7},
 		} {
@@ -236,6 +236,59 @@ func TestACheckNeverExceedsItsLimits(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestTheFirstOfAPageAsksForTheWholePage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{check: shops, prices: func(_ context.Context, skus []string, _ retail.Channel) (map[string]*retail.Price, error) {
+			found := map[string]*retail.Price{}
+			for _, sku := range skus {
+				found[sku] = &retail.Price{SKU: sku}
+			}
+			return found, nil
+		}}
+		ctx := attach(t.Context(), b)
+		set := loaders.Of(ctx)
+		set.Page([]*retail.Product{{Variants: []*retail.Variant{{SKU: "A"}, {SKU: "B"}}}, {Variants: []*retail.Variant{{SKU: "C"}}}})
+		q := stock.CheckQuery{LocationRefs: []string{"S-1"}, First: 5}
+		for _, sku := range []string{"B", "A", "C", "D"} { // one after the other: no timer could gather them
+			price, err := set.PriceOf(ctx, sku, retail.ChannelApp)
+			if err != nil || price.SKU != sku {
+				t.Errorf("%s: %+v, %v", sku, price, err)
+			}
+			items, err := set.AvailabilityOf(ctx, sku, q)
+			if err != nil || len(items) != 1 || items[0].SKU != sku {
+				t.Errorf("%s: %+v, %v", sku, items, err)
+			}
+		}
+		want := []string{"check [S-1] of 1 SKUs", "check [S-1] of 3 SKUs", "prices APP [A B C]", "prices APP [D]"}
+		if diff := cmp.Diff(want, b.heard()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestAPageThatFailsIsAskedAgain(t *testing.T) {
+	fail := true
+	b := &backend{prices: func(_ context.Context, skus []string, _ retail.Channel) (map[string]*retail.Price, error) {
+		if fail {
+			return nil, errors.New("down")
+		}
+		return map[string]*retail.Price{"A": {SKU: "A"}}, nil
+	}}
+	ctx := attach(t.Context(), b)
+	set := loaders.Of(ctx)
+	set.Page([]*retail.Product{{Variants: []*retail.Variant{{SKU: "A"}, {SKU: "B"}}}})
+	if _, err := set.PriceOf(ctx, "A", retail.ChannelApp); err == nil {
+		t.Error("a failure was hidden")
+	}
+	fail = false
+	if price, err := set.PriceOf(ctx, "A", retail.ChannelApp); err != nil || price == nil {
+		t.Errorf("%+v, %v", price, err)
+	}
+	if price, err := set.PriceOf(ctx, "B", retail.ChannelApp); err != nil || price != nil {
+		t.Errorf("nobody knows B, yet %+v, %v", price, err)
+	}
 }
 
 func TestAPanicIsAnErrorOfItsBatchAndAnErrorIsTriedAgain(t *testing.T) {

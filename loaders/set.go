@@ -2,6 +2,7 @@ package loaders
 
 import (
 	"context"
+	"sync"
 
 	"github.com/portico-retail/portico/retail"
 	"github.com/portico-retail/portico/retail/stock"
@@ -22,6 +23,9 @@ type Set struct {
 	Price *Loader[PriceKey, *retail.Price]
 	// Availability loads where a SKU can be had.
 	Availability *Loader[AvailabilityKey, []*stock.Availability]
+
+	pagesLock sync.Mutex
+	pages     map[string][]string // by each of their SKUs
 }
 
 type setKey struct{}

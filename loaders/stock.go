@@ -2,7 +2,6 @@ package loaders
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 
 // Stock checks SKUs × locations; the stock service does.
 type Stock interface {
-	Check(ctx context.Context, q stock.CheckQuery) (*stock.Check, error)
+	CheckPage(ctx context.Context, q stock.CheckQuery) (*stock.Check, error)
 }
 
 // AvailabilityKey is one SKU and where it is looked for. SKUs of the same Where share one check.
@@ -87,12 +86,15 @@ func fetchAvailability(
 	if len(query.LocationRefs) == 0 {
 		places = max(1, query.First)
 	}
-	size := max(1, min(stock.MaxSKUs, stock.MaxPairs/places))
+	size := max(1, stock.MaxPairs/places)
 	all := make(map[AvailabilityKey][]*stock.Availability, len(keys))
 	for from := 0; from < len(keys); from += size {
 		chunk := keys[from:min(from+size, len(keys))]
-		query.SKUs = normalized(chunk)
-		check, err := service.Check(ctx, query)
+		query.SKUs = make([]string, len(chunk))
+		for i, k := range chunk {
+			query.SKUs[i] = k.SKU
+		}
+		check, err := service.CheckPage(ctx, query)
 		if err != nil {
 			return nil, err
 		}
@@ -104,17 +106,6 @@ func fetchAvailability(
 		}
 	}
 	return all, nil
-}
-
-// normalized lists the SKUs as the check spells them, each once.
-func normalized(keys []AvailabilityKey) []string {
-	skus := make([]string, 0, len(keys))
-	for _, k := range keys {
-		if sku := retail.NormalizeSKU(k.SKU); !slices.Contains(skus, sku) {
-			skus = append(skus, sku)
-		}
-	}
-	return skus
 }
 
 // cut splits a check, whose items come SKU by SKU, into the items of each.

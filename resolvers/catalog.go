@@ -11,25 +11,31 @@ import (
 )
 
 func (r *productVariantResolver) Price(ctx context.Context, obj *retail.Variant, channel *retail.Channel) (*retail.Price, error) {
-	return loaders.Of(ctx).Price.Load(ctx, loaders.PriceKey{
-		SKU: obj.SKU, Channel: valueOr(channel, retail.ContextOf(ctx).Channel),
-	})
+	return loaders.Of(ctx).PriceOf(ctx, obj.SKU, valueOr(channel, retail.ContextOf(ctx).Channel))
 }
 
 func (r *productVariantResolver) StoreAvailability(ctx context.Context, obj *retail.Variant, locationIds []string, near *retail.GeoPoint, withinKm *float64, first *int, maxAgeSeconds *int) ([]*stock.Availability, error) {
 	q := r.checkQuery(ctx, locationIds, near, valueOr(withinKm, 10), valueOr(first, 5), maxAgeSeconds)
-	return loaders.Of(ctx).Availability.Load(ctx, loaders.AvailabilityKey{SKU: obj.SKU, Where: loaders.WhereOf(q)})
+	return loaders.Of(ctx).AvailabilityOf(ctx, obj.SKU, q)
 }
 
 func (r *queryResolver) Product(ctx context.Context, id *string, sku *string, gtin *string, scan *string) (*retail.Product, error) {
-	return orNull(r.Catalog.Product(ctx, catalog.Lookup{ID: id, SKU: sku, GTIN: gtin, Scan: scan}))
+	p, err := orNull(r.Catalog.Product(ctx, catalog.Lookup{ID: id, SKU: sku, GTIN: gtin, Scan: scan}))
+	if p != nil {
+		loaders.Of(ctx).Page([]*retail.Product{p})
+	}
+	return p, err
 }
 
 func (r *queryResolver) Products(ctx context.Context, search *string, filter *catalog.Filter, sort *catalog.Sort, first *int, after *string) (*catalog.Connection, error) {
-	return r.Catalog.Products(ctx, catalog.Query{
+	page, err := r.Catalog.Products(ctx, catalog.Query{
 		Search: valueOr(search, ""), Filter: valueOr(filter, catalog.Filter{}), Sort: valueOr(sort, catalog.SortRelevance),
 		First: valueOr(first, 20), After: valueOr(after, ""),
 	})
+	if err == nil {
+		loaders.Of(ctx).Page(page.Nodes())
+	}
+	return page, err
 }
 
 func (r *queryResolver) Categories(ctx context.Context) ([]*retail.Category, error) {

@@ -49,17 +49,18 @@ func compareFloats(a, b float64) int { return cmp.Compare(a, b) }
 func (c *Cell) heard() bool { return c.OnHandVer > 0 || c.SoldVer > 0 || c.AllocVer > 0 }
 
 // cleanSKUs normalizes SKUs and drops repeats.
-func cleanSKUs(in []string) ([]string, error) {
-	if len(in) == 0 || len(in) > MaxSKUs {
-		return nil, retail.Errorf(retail.CodeLimitExceeded, "skus must name 1 to %d SKUs", MaxSKUs)
+func cleanSKUs(in []string, most int) ([]string, error) {
+	if len(in) == 0 || len(in) > most {
+		return nil, retail.Errorf(retail.CodeLimitExceeded, "skus must name 1 to %d SKUs", most)
 	}
-	out := make([]string, 0, len(in))
+	out, seen := make([]string, 0, len(in)), make(map[string]bool, len(in))
 	for _, raw := range in {
 		sku := retail.NormalizeSKU(raw)
 		if !retail.ValidSKU(sku) {
 			return nil, retail.BadInput("a SKU has 1 to %d letters, digits, '-', '_', '.' or '/'", retail.MaxSKULength)
 		}
-		if !slices.Contains(out, sku) {
+		if !seen[sku] {
+			seen[sku] = true
 			out = append(out, sku)
 		}
 	}

@@ -65,9 +65,18 @@ const (
 	MaxAgeLimit  = 24 * time.Hour
 )
 
-// Check answers a stock check. It fails on bad input only; silent sources show in the answer.
+// Check answers a stock check of up to MaxSKUs SKUs. It fails on bad input only; silent sources show in the answer.
 func (s *Service) Check(ctx context.Context, q CheckQuery) (*Check, error) {
-	skus, err := cleanSKUs(q.SKUs)
+	return s.check(ctx, q, MaxSKUs)
+}
+
+// CheckPage is Check for the variants of a page, bounded by the pairs alone.
+func (s *Service) CheckPage(ctx context.Context, q CheckQuery) (*Check, error) {
+	return s.check(ctx, q, MaxPairs)
+}
+
+func (s *Service) check(ctx context.Context, q CheckQuery, maxSKUs int) (*Check, error) {
+	skus, err := cleanSKUs(q.SKUs, maxSKUs)
 	if err != nil {
 		return nil, err
 	}
