@@ -3,6 +3,7 @@ package graph
 import (
 	"embed"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -26,5 +27,16 @@ func mountExplorer(r chi.Router) {
 	r.Get("/graphiql/{file}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "public, max-age=3600")
 		files.ServeHTTP(w, r)
+	})
+}
+
+// withExplorer sends a browser that opens the GraphQL address to the query page. Programs do not accept HTML.
+func withExplorer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.RawQuery == "" && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			http.Redirect(w, r, "/", http.StatusSeeOther)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }

@@ -77,6 +77,9 @@ func (s *Server) Handler() http.Handler {
 	if s.Verifier != nil {
 		graphql = auth.Middleware(s.Verifier, RefuseToken)(graphql)
 	}
+	if s.Config.Explorer {
+		graphql = withExplorer(graphql)
+	}
 	r.Handle("/graphql", withCORS(s.Config.Origins, graphql))
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})

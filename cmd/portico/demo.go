@@ -84,7 +84,7 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	return demoRun{
-		command: c, retailer: retailer, stand: stand, gateway: g, listener: ln, log: log, out: s.out,
+		command: c, retailer: retailer, stand: stand, gateway: g, listener: ln, log: log, out: s.out, notes: s.log,
 	}.run(ctx)
 }
 
@@ -121,7 +121,8 @@ type demoRun struct {
 	gateway  *gateway
 	listener net.Listener
 	log      *slog.Logger
-	out      io.Writer
+	out      io.Writer // for programs: the line "ready URL" and the report of a replay
+	notes    io.Writer // for people
 }
 
 func (d demoRun) endpoint() string { return "http://" + d.listener.Addr().String() + "/graphql" }
@@ -161,11 +162,17 @@ func (d demoRun) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// announce tells a person where everything is.
+// announce tells a person where everything is, apart from the one line that a program waits for.
 func (d demoRun) announce() {
-	d.log.Info("demo is running", "graphql", d.endpoint(), "page", "http://"+d.listener.Addr().String()+"/",
-		"erp faults", d.stand.ERPAdmin+"/admin/faults", "pos faults", d.stand.POSURL+"/admin/faults",
-		"shop faults", d.stand.ShopURL+"/admin/faults")
+	_, _ = fmt.Fprintf(d.notes, `
+  query page   http://%s/
+  break one    curl -X PUT ADDRESS -d '{"down": true}'
+    ERP        %s/admin/faults
+    POS        %s/admin/faults
+    shop       %s/admin/faults
+  see more     portico token --role associate
+
+`, d.listener.Addr(), d.stand.ERPAdmin, d.stand.POSURL, d.stand.ShopURL)
 }
 
 // simulate keeps the built-in retailer's trade moving.

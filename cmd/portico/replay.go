@@ -19,7 +19,7 @@ const leadLines = 20_000
 // replay plays the trade file through the backends while the gateway follows, compares every pair with the books and
 // prints the report.
 func (d demoRun) replay(ctx context.Context) error {
-	d.log.Info("replaying the trade; the gateway answers meanwhile", "graphql", d.endpoint())
+	d.log.InfoContext(ctx, "replaying the trade; the gateway answers meanwhile", "graphql", d.endpoint())
 	client := &http.Client{Timeout: time.Minute}
 	defer client.CloseIdleConnections()
 	if err := d.disorder(true); err != nil {

@@ -9,7 +9,8 @@ import (
 type Config struct {
 	// Timeout bounds a call with all its attempts; a nearer deadline of the caller wins. Default 2 s.
 	Timeout time.Duration
-	// Reserve is what a call leaves of its caller's time, so that there is some left to answer in. Default 10 ms.
+	// Reserve is the least that a call leaves of its caller's time, so that there is some left to answer in; a quarter of
+	// the time when that is more. Default 10 ms.
 	Reserve time.Duration
 	// MaxConcurrent bounds the calls under way; one more is refused at once. Default 64.
 	MaxConcurrent int

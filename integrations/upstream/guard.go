@@ -89,11 +89,16 @@ func call[T any](
 	return value, err
 }
 
-// limit is when a call must be over; hurried says that the caller's deadline is what limits it.
+// limit is when a call must be over; hurried says that the caller's deadline is what limits it. A quarter of the caller's
+// time is left to it, so that it can answer without this backend.
 func (g *Guard) limit(ctx context.Context, start time.Time) (limit time.Time, hurried bool) {
 	limit = start.Add(g.cfg.Timeout)
-	if deadline, ok := ctx.Deadline(); ok && deadline.Add(-g.cfg.Reserve).Before(limit) {
-		return deadline.Add(-g.cfg.Reserve), true
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return limit, false
+	}
+	if soonest := deadline.Add(-max(g.cfg.Reserve, deadline.Sub(start)/4)); soonest.Before(limit) {
+		return soonest, true
 	}
 	return limit, false
 }

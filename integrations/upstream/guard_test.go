@@ -42,7 +42,8 @@ func TestACallerNeverWaitsPastItsTime(t *testing.T) {
 		code       retail.Code
 	}{
 		"a caller without deadline waits for the timeout":         {0, 2 * time.Second, retail.CodeUpstreamUnavailable},
-		"a nearer deadline leaves a reserve":                      {300 * time.Millisecond, 290 * time.Millisecond, retail.CodeTimeout},
+		"a nearer deadline leaves a quarter":                      {300 * time.Millisecond, 225 * time.Millisecond, retail.CodeTimeout},
+		"a caller in a hurry is left the reserve":                 {20 * time.Millisecond, 10 * time.Millisecond, retail.CodeTimeout},
 		"a farther deadline does not stretch the timeout":         {time.Minute, 2 * time.Second, retail.CodeUpstreamUnavailable},
 		"a caller with less time than the reserve is not started": {5 * time.Millisecond, 0, retail.CodeTimeout},
 	} {
