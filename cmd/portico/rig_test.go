@@ -34,6 +34,7 @@ type rig struct {
 	gateway  *gateway
 	metrics  *prometheus.Registry
 	redis    redis.UniversalClient
+	embedded *redisstore.Embedded // nil on a real server
 	prefix   string
 	url      string
 	operator string // a token with all scopes
@@ -65,9 +66,11 @@ var rigs atomic.Int64
 func newRig(t testing.TB, kind string) *rig {
 	t.Helper()
 	config, dsn := redisstore.DefaultConfig(), ""
+	var embedded *redisstore.Embedded
+	var err error
 	switch kind {
 	case "embedded", "postgres":
-		embedded, err := redisstore.StartEmbedded()
+		embedded, err = redisstore.StartEmbedded()
 		must(t, err)
 		t.Cleanup(embedded.Close)
 		config.URLs = []string{embedded.URL()}
@@ -82,7 +85,7 @@ func newRig(t testing.TB, kind string) *rig {
 	client, err := redisstore.Open(config)
 	must(t, err)
 	r := &rig{
-		retailer: demo.Builtin(1, time.Now()), redis: client, metrics: newRegistry(),
+		retailer: demo.Builtin(1, time.Now()), redis: client, embedded: embedded, metrics: newRegistry(),
 		prefix: fmt.Sprintf("e2e-%d-%d:", os.Getpid(), rigs.Add(1)),
 		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}},
 	}
@@ -102,7 +105,9 @@ func newRig(t testing.TB, kind string) *rig {
 		err := errors.Join(<-stopped, <-stopped, r.stand.Close())
 		r.gateway.close()
 		r.client.CloseIdleConnections()
-		wipe(t, client, r.prefix)
+		if embedded == nil {
+			wipe(t, client, r.prefix)
+		}
 		if err = errors.Join(err, client.Close()); err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
@@ -232,4 +237,25 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// sell uploads one sale as a till does.
+func (r *rig) sell(t testing.TB, location, sku string, quantity int) error {
+	t.Helper()
+	reference, at := randomName(), time.Now().UTC().Format(time.RFC3339)
+	body := fmt.Sprintf(`<Envelope version="1"><Header><MessageId>%[1]s</MessageId><SentAt>%[2]s</SentAt></Header><Body>`+
+		`<TransactionUpload><Transaction location="%[3]s" kind="SALE" at="%[2]s" reference="%[1]s"><Line sku="%[4]s" quantity="%[5]d"/>`+
+		`</Transaction></TransactionUpload></Body></Envelope>`, reference, at, location, sku, quantity)
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, r.stand.POSURL+"/pos/service", strings.NewReader(body))
+	must(t, err)
+	request.Header.Set("Content-Type", "application/xml; charset=utf-8")
+	response, err := r.client.Do(request)
+	must(t, err)
+	defer response.Body.Close()
+	reply, err := io.ReadAll(response.Body)
+	must(t, err)
+	if !strings.Contains(string(reply), `accepted="1"`) {
+		return fmt.Errorf("the tills answer %s", reply)
+	}
+	return nil
 }
