@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -120,4 +121,33 @@ func TestAStockCheckReadsTheProjectionOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Ten times the pairs start not one goroutine more: the hot path has none per pair.
+func TestAStockCheckStartsNoGoroutinePerPair(t *testing.T) {
+	r := newRig(t, "embedded")
+	skus := make([]string, 50)
+	for i := range skus {
+		skus[i] = fmt.Sprint(10000000 + i)
+	}
+	const query = `query($skus: [String!]!) { stockCheck(skus: $skus, first: 10, near: {latitude: 31.23, longitude: 121.47}, withinKm: 500) {
+		items { sku location { code name } level quantity { value } reasons freshness { asOf } } } }`
+	started := func(skus []string) uint64 {
+		sample := []metrics.Sample{{Name: "/sched/goroutines-created:goroutines"}}
+		metrics.Read(sample)
+		before := sample[0].Value.Uint64()
+		for range 10 {
+			a := r.ask(t, "", query, map[string]any{"skus": skus})
+			if n := strings.Count(string(a.Data), `"level"`); n != 10*len(skus) {
+				t.Fatalf("%d pairs answered, %v", n, a.Errors)
+			}
+		}
+		metrics.Read(sample)
+		return (sample[0].Value.Uint64() - before) / 10
+	}
+	few, many := started(skus[:5]), started(skus)
+	t.Logf("goroutines started a request: %d for 50 pairs, %d for 500", few, many)
+	if many > few+50 { // the feeds start some of their own meanwhile; a goroutine per pair would be 450 more
+		t.Errorf("500 pairs start %d goroutines, 50 pairs %d", many, few)
+	}
 }
