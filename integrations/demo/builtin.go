@@ -113,8 +113,12 @@ func builtinVariants(rng *rand.Rand, f family, p Product, firstSKU, limit int) [
 	out := make([]Variant, n)
 	for i := range out {
 		number := firstSKU + i + 1
-		v := Variant{SKU: fmt.Sprintf("%d", 10_000_000+number), GTIN: gtin13(fmt.Sprintf("690%s%05d", brandPrefix(p.Brand), number)), Options: combos[i]}
-		v.Title = p.Title
+		v := Variant{
+			SKU:     fmt.Sprintf("%d", 10_000_000+number),
+			GTIN:    gtin13(fmt.Sprintf("690%s%05d", brandPrefix(p.Brand), number)),
+			Title:   p.Title,
+			Options: combos[i],
+		}
 		for _, o := range v.Options {
 			v.Title.Chinese += " " + o.Value.Chinese
 			v.Title.English += " " + o.Value.English

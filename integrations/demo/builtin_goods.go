@@ -30,7 +30,8 @@ var (
 
 var (
 	colours = axis{Text{"颜色", "Colour"}, []Text{
-		{"黑色", "Black"}, {"白色", "White"}, {"雾蓝", "Mist Blue"}, {"燕麦色", "Oat"}, {"墨绿", "Dark Green"}, {"砖红", "Brick Red"}}}
+		{"黑色", "Black"}, {"白色", "White"}, {"雾蓝", "Mist Blue"}, {"燕麦色", "Oat"}, {"墨绿", "Dark Green"}, {"砖红", "Brick Red"},
+	}}
 	sizes = axis{Text{"尺码", "Size"}, []Text{{"S", "S"}, {"M", "M"}, {"L", "L"}, {"XL", "XL"}}}
 	shoes = axis{Text{"鞋码", "Shoe size"}, []Text{{"37", "37"}, {"38", "38"}, {"40", "40"}, {"42", "42"}, {"43", "43"}}}
 	ages  = axis{Text{"适龄", "Age"}, []Text{{"0-1岁", "0-1 y"}, {"1-3岁", "1-3 y"}, {"3-6岁", "3-6 y"}}}
@@ -121,6 +122,16 @@ var families = []family{
 
 // lines tell products of one noun apart.
 var lines = []Text{
-	{"经典", "Classic"}, {"轻享", "Lite"}, {"臻选", "Select"}, {"城市", "Urban"}, {"自然", "Nature"}, {"四季", "Seasons"}, {"家庭", "Family"},
-	{"旅行", "Travel"}, {"周末", "Weekend"}, {"匠心", "Crafted"}, {"环保", "Eco"}, {"专业", "Pro"},
+	{"经典", "Classic"},
+	{"轻享", "Lite"},
+	{"臻选", "Select"},
+	{"城市", "Urban"},
+	{"自然", "Nature"},
+	{"四季", "Seasons"},
+	{"家庭", "Family"},
+	{"旅行", "Travel"},
+	{"周末", "Weekend"},
+	{"匠心", "Crafted"},
+	{"环保", "Eco"},
+	{"专业", "Pro"},
 }

@@ -252,7 +252,9 @@ func (r *Report) String() string {
 	var b strings.Builder
 	b.WriteString(r.Counts.String())
 	fmt.Fprintf(&b, "replayed         %8d lines in %.1f s: %.0f lines/s\n", r.Progress.Lines, r.Took.Seconds(), r.LinesPerSecond())
-	fmt.Fprintf(&b, "  till receipts  %8d\n  web parcels    %8d\n  ERP bookings   %8d\n", r.Progress.Transactions, r.Progress.Orders, r.Progress.Bookings)
+	fmt.Fprintf(&b, "  till receipts  %8d\n", r.Progress.Transactions)
+	fmt.Fprintf(&b, "  web parcels    %8d\n", r.Progress.Orders)
+	fmt.Fprintf(&b, "  ERP bookings   %8d\n", r.Progress.Bookings)
 	if !r.Verified {
 		return b.String()
 	}

@@ -131,7 +131,7 @@ func (s *Sim) Run(ctx context.Context, ticks <-chan time.Time, log *slog.Logger)
 		}
 		if (err != nil) != failing {
 			failing = err != nil
-			log.InfoContext(ctx, "simulated trade", "backends answer", !failing, "error", err)
+			log.InfoContext(ctx, "simulated trade", "backendsAnswer", !failing, "error", err)
 		}
 	}
 }

@@ -38,37 +38,58 @@ func TestTradeRules(t *testing.T) {
 	}{
 		"a sale to a British customer happens at the store of the customer's number modulo 12": {
 			"536365,85123A,HEART,6," + at + ",2.55,17850.0,United Kingdom",
-			demo.TradeCounts{Sales: 1}, books{{"UK-06", "85123A"}: 2000 + 85123%997 - 6}},
+			demo.TradeCounts{Sales: 1},
+			books{{"UK-06", "85123A"}: 2000 + 85123%997 - 6},
+		},
 		"a sale abroad happens at the store of the country": {
 			"1,22326,BOX,2," + at + ",2.95,12583.0,Channel Islands",
-			demo.TradeCounts{Sales: 1}, books{{"CHANNEL-ISLANDS", "22326"}: 2000 + 22326%997 - 2}},
+			demo.TradeCounts{Sales: 1},
+			books{{"CHANNEL-ISLANDS", "22326"}: 2000 + 22326%997 - 2},
+		},
 		"a customer abroad may have no number": {
 			"1,22326,BOX,2," + at + ",2.95,,Hong Kong",
-			demo.TradeCounts{Sales: 1}, books{{"HONG-KONG", "22326"}: 2000 + 22326%997 - 2}},
+			demo.TradeCounts{Sales: 1},
+			books{{"HONG-KONG", "22326"}: 2000 + 22326%997 - 2},
+		},
 		"a British sale without a customer is a web order from the warehouse": {
 			"1,22326,BOX,2," + at + ",2.95,,United Kingdom",
-			demo.TradeCounts{WebOrders: 1}, books{{"UK-DC", "22326"}: 50000 + 22326%997 - 2}},
+			demo.TradeCounts{WebOrders: 1},
+			books{{"UK-DC", "22326"}: 50000 + 22326%997 - 2},
+		},
 		"a return gives stock back": {
 			"C1,22326,BOX,-3," + at + ",2.95,17850.0,United Kingdom",
-			demo.TradeCounts{Returns: 1}, books{{"UK-06", "22326"}: 2000 + 22326%997 + 3}},
+			demo.TradeCounts{Returns: 1},
+			books{{"UK-06", "22326"}: 2000 + 22326%997 + 3},
+		},
 		"a return without a customer comes back to the warehouse": {
 			"C1,22326,BOX,-3," + at + ",2.95,,United Kingdom",
-			demo.TradeCounts{Returns: 1}, books{{"UK-DC", "22326"}: 50000 + 22326%997 + 3}},
+			demo.TradeCounts{Returns: 1},
+			books{{"UK-DC", "22326"}: 50000 + 22326%997 + 3},
+		},
 		"a negative quantity that is no return is an adjustment": {
 			"1,22326,damaged,-3," + at + ",0.0,,United Kingdom",
-			demo.TradeCounts{Adjustments: 1}, books{{"UK-DC", "22326"}: 50000 + 22326%997 - 3}},
+			demo.TradeCounts{Adjustments: 1},
+			books{{"UK-DC", "22326"}: 50000 + 22326%997 - 3},
+		},
 		"quantity zero ranges nothing": {
-			"1,22326,BOX,0," + at + ",2.95,,France", demo.TradeCounts{ZeroQuantity: 1}, books{}},
+			"1,22326,BOX,0," + at + ",2.95,,France", demo.TradeCounts{ZeroQuantity: 1}, books{},
+		},
 		"a code is trimmed and upper-cased": {
 			"1, 85099b ,BAG,1," + at + ",1.95,,France",
-			demo.TradeCounts{Sales: 1}, books{{"FRANCE", "85099B"}: 2000 + 85099%997 - 1}},
+			demo.TradeCounts{Sales: 1},
+			books{{"FRANCE", "85099B"}: 2000 + 85099%997 - 1},
+		},
 		"postage is no merchandise": {
-			"1,POST,POSTAGE,1," + at + ",18.0,12583.0,France", demo.TradeCounts{NonMerchandise: map[string]int{"POST": 1}}, books{}},
+			"1,POST,POSTAGE,1," + at + ",18.0,12583.0,France", demo.TradeCounts{NonMerchandise: map[string]int{"POST": 1}}, books{},
+		},
 		"a code with a digit after a letter is no merchandise, whatever else the line holds": {
-			"1,15056B1,?,x,never,?,?,", demo.TradeCounts{NonMerchandise: map[string]int{"15056B1": 1}}, books{}},
+			"1,15056B1,?,x,never,?,?,", demo.TradeCounts{NonMerchandise: map[string]int{"15056B1": 1}}, books{},
+		},
 		"a quoted description may hold commas and quotes": {
 			`1,22326,"BOX, ""BIG""",1,` + at + ",2.95,,France",
-			demo.TradeCounts{Sales: 1}, books{{"FRANCE", "22326"}: 2000 + 22326%997 - 1}},
+			demo.TradeCounts{Sales: 1},
+			books{{"FRANCE", "22326"}: 2000 + 22326%997 - 1},
+		},
 		"a quantity that is no number":     {"1,22326,BOX,1.5," + at + ",2.95,,France", unreadable(`line 2: quantity "1.5"`), books{}},
 		"a quantity beyond every wire":     {"1,22326,BOX,100001," + at + ",2.95,,France", unreadable(`line 2: quantity "100001"`), books{}},
 		"the most negative quantity":       {"C1,22326,BOX,-9223372036854775808," + at + ",2.95,,France", unreadable(`line 2: quantity "-9223372036854775808"`), books{}},

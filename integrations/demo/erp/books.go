@@ -81,8 +81,8 @@ func (e *ERP) BookShipment(ctx context.Context, location string, lines []Line) e
 }
 
 // BookPOS is the nightly run for one place: in one transaction it moves what the tills sold since the last run into the
-// books. counters are all that are not zero, so one that was booked and is missing has come back to zero. A counter
-// that is booked already changes nothing; an item that the books do not carry opens a row, not ranged.
+// books. A counter that was booked and is missing counts as zero. One that is booked already changes nothing; an item
+// that the books do not carry opens a row, not ranged.
 func (e *ERP) BookPOS(ctx context.Context, location string, counters []Counter) error {
 	err := e.write(ctx, func(tx *sqlx.Tx) error {
 		all, err := withZeroes(ctx, tx, location, counters)
@@ -104,7 +104,8 @@ func (e *ERP) BookPOS(ctx context.Context, location string, counters []Counter) 
 // withZeroes appends the counters that were booked once and are zero now.
 func withZeroes(ctx context.Context, tx *sqlx.Tx, location string, counters []Counter) ([]Counter, error) {
 	var booked []string
-	err := tx.SelectContext(ctx, &booked, tx.Rebind(`SELECT item_cd FROM stk_bal WHERE loc_cd = ? AND pos_cut <> 0 ORDER BY item_cd`), location)
+	err := tx.SelectContext(ctx, &booked, tx.Rebind(
+		`SELECT item_cd FROM stk_bal WHERE loc_cd = ? AND pos_cut <> 0 ORDER BY item_cd`), location)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,8 @@ func spoil(ctx context.Context, live driver.Rows, query string, board *faults.Bo
 	if !disorder && !state.Garbage && !state.Truncate && state.DripBytesPerSecond == 0 {
 		return live, nil
 	}
-	out := &rows{ctx: ctx, columns: live.Columns(), end: io.EOF, bytesPerSecond: state.DripBytesPerSecond}
+	out := &rows{columns: live.Columns(), end: io.EOF, bytesPerSecond: state.DripBytesPerSecond}
+	out.pause = func(d time.Duration) error { return faults.Pause(ctx, d) }
 	if err := out.drain(live); err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func isFeed(query string) bool {
 
 // rows is an answer held in memory.
 type rows struct {
-	ctx            context.Context // of the query: driver.Rows.Next has none
+	pause          func(time.Duration) error // no longer than the query: driver.Rows.Next has no context
 	columns        []string
 	values         [][]driver.Value
 	end            error
@@ -107,7 +108,7 @@ func (r *rows) Next(dest []driver.Value) error {
 	}
 	row := r.values[0]
 	if r.bytesPerSecond > 0 {
-		if err := faults.Pause(r.ctx, time.Duration(size(row))*time.Second/time.Duration(r.bytesPerSecond)); err != nil {
+		if err := r.pause(time.Duration(size(row)) * time.Second / time.Duration(r.bytesPerSecond)); err != nil {
 			return err
 		}
 	}

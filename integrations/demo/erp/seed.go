@@ -45,7 +45,8 @@ func (e *ERP) Seed(ctx context.Context, data Data) error {
 var tables = []string{"item_mst", "price_lst", "loc_mst", "loc_hrs", "loc_hol", "stk_bal", "ifc_stat"}
 
 func seedItems(ctx context.Context, tx *sqlx.Tx, data Data) error {
-	err := insert(ctx, tx, "item_mst (item_cd, gtin_cd, item_nm, item_nm_en, brand_cd, dept_cd, status_cd)", 7, len(data.Items), func(i int) []any {
+	const itemColumns = "item_mst (item_cd, gtin_cd, item_nm, item_nm_en, brand_cd, dept_cd, status_cd)"
+	err := insert(ctx, tx, itemColumns, 7, len(data.Items), func(i int) []any {
 		it := data.Items[i]
 		return []any{it.Code, null(it.GTIN), it.Name, it.NameEN, null(it.Brand), null(it.Dept), it.Status}
 	})
@@ -68,12 +69,15 @@ func priceRow(id int64, p Price, currency string) []any {
 }
 
 func seedLocations(ctx context.Context, tx *sqlx.Tx, data Data, now time.Time) error {
-	err := insert(ctx, tx, `loc_mst (loc_cd, loc_typ, loc_nm, loc_nm_en, ctry_cd, prov_nm, city_nm, dist_nm, addr_ln, post_cd, phone_no,
-		lat, lon, tz_nm, pickup_flg, curb_flg, instant_flg, pick_min, cutoff_tm, pick_cap, status_cd)`, 21, len(data.Locations), func(i int) []any {
+	const columns = `loc_mst (loc_cd, loc_typ, loc_nm, loc_nm_en, ctry_cd, prov_nm, city_nm, dist_nm, addr_ln, post_cd, phone_no,
+		lat, lon, tz_nm, pickup_flg, curb_flg, instant_flg, pick_min, cutoff_tm, pick_cap, status_cd)`
+	err := insert(ctx, tx, columns, 21, len(data.Locations), func(i int) []any {
 		l := data.Locations[i]
-		return []any{l.Code, l.Kind, l.Name, l.NameEN, null(l.Country), null(l.Province), null(l.City), null(l.District), null(l.Line),
+		return []any{
+			l.Code, l.Kind, l.Name, l.NameEN, null(l.Country), null(l.Province), null(l.City), null(l.District), null(l.Line),
 			null(l.PostCode), null(l.Phone), l.Lat, l.Lon, l.Zone, flag(l.Pickup), flag(l.Curbside), flag(l.Instant),
-			l.PickMinutes, null(l.Cutoff), l.PickCapacity, "A"}
+			l.PickMinutes, null(l.Cutoff), l.PickCapacity, "A",
+		}
 	})
 	if err != nil {
 		return err
