@@ -161,6 +161,7 @@ func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error 
 	group.Go(func() error { g.directory.Run(ctx); return nil })
 	group.Go(func() error { g.catalog.Run(ctx); return nil })
 	group.Go(func() error { g.keepLayout(ctx); return nil })
+	group.Go(func() error { g.checkERP(ctx); return nil })
 	group.Go(func() error {
 		// A fact of a location without a place has nowhere to go.
 		if g.await(ctx, func() bool { return len(g.keeper.Layout()) > 0 }) {
@@ -176,6 +177,16 @@ func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error 
 		return nil
 	})
 	return group.Wait()
+}
+
+// checkERP says in a sentence which SQL file does not fit the ERP, once the ERP answers at all.
+func (g *gateway) checkERP(ctx context.Context) {
+	if !g.await(ctx, g.directory.Ready) {
+		return
+	}
+	if err := g.clients.erp.Check(ctx); err != nil && ctx.Err() == nil {
+		g.log.ErrorContext(ctx, "the ERP does not fit its SQL files", "error", err)
+	}
 }
 
 // keepLayout gives new locations their places, and a store that lost the layout its layout back.
