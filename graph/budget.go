@@ -33,6 +33,7 @@ func checkBudget(doc *ast.QueryDocument, l *Limits) *refusal {
 		{"repeats", b.repeats, l.Repeats},
 		{"aliases", b.aliases, l.Aliases},
 		{"directives", b.directiveCount, l.Directives},
+		{"listItems", b.listItems, l.ListItems},
 		{"valueDepth", b.valueDepth, l.ValueDepth},
 		{"depth", worst.depth, l.Depth},
 		{"introspectionDepth", worst.introspection, l.IntrospectionDepth},
@@ -77,7 +78,7 @@ type budget struct {
 	limits *Limits
 	costs  map[string]cost // of fragments, by name; zero while the fragment is being walked
 
-	fields, repeats, aliases, directiveCount, fragments, valueDepth int
+	fields, repeats, aliases, directiveCount, fragments, valueDepth, listItems int
 
 	names map[string]bool // of the selection set being counted
 
@@ -175,6 +176,9 @@ func (b *budget) values(v *ast.Value, depth int) {
 		return
 	}
 	b.valueDepth = max(b.valueDepth, depth)
+	if v.Kind == ast.ListValue {
+		b.listItems = max(b.listItems, len(v.Children))
+	}
 	for _, child := range v.Children {
 		b.values(child.Value, depth+1)
 	}

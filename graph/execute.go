@@ -3,10 +3,12 @@ package graph
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/portico-retail/portico/graph/render"
 	"github.com/portico-retail/portico/retail"
 )
 
@@ -17,7 +19,10 @@ type result struct {
 	sources []retail.SourceReport
 }
 
-var errNoResponse = errors.New("the executor gave no response")
+var (
+	errNoResponse    = errors.New("the executor gave no response")
+	errTooManyFields = retail.Errorf(retail.CodeLimitExceeded, "the response has too many fields")
+)
 
 // execute runs an operation with everything that belongs to one response: its deadline, its loaders, its source log.
 func (h *Handler) execute(ctx context.Context, doc *document, op *operation, variables map[string]any) (res result) {
@@ -25,6 +30,8 @@ func (h *Handler) execute(ctx context.Context, doc *document, op *operation, var
 	defer cancel()
 	log := &retail.SourceLog{}
 	ctx = context.WithValue(retail.WithSourceLog(ctx, log), exchangeKey{}, new(exchange))
+	ctx, bytes := render.WithBudget(ctx, h.limits.ResponseBytes)
+	fields := counted{next: h.fields, most: int64(h.limits.ResponseFields)}
 	if h.attach != nil {
 		ctx = h.attach(ctx)
 	}
@@ -37,7 +44,7 @@ func (h *Handler) execute(ctx context.Context, doc *document, op *operation, var
 	ctx = graphql.WithOperationContext(ctx, &graphql.OperationContext{
 		Doc: doc.ast, Operation: op.def, OperationName: op.def.Name, Variables: variables,
 		DisableIntrospection: !h.introspection, RecoverFunc: h.errors.recovered,
-		ResolverMiddleware:     h.fields,
+		ResolverMiddleware:     fields.resolve,
 		RootResolverMiddleware: func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler { return next(ctx) },
 	})
 	ctx = graphql.WithResponseContext(ctx, h.errors.present, h.errors.recovered)
@@ -48,8 +55,27 @@ func (h *Handler) execute(ctx context.Context, doc *document, op *operation, var
 	}
 	res.data, res.errs = resp.Data, resp.Errors
 	res.errs = append(res.errs, graphql.GetErrors(ctx)...)
-	if len(res.data) > h.limits.ResponseBytes {
+	switch {
+	case bytes.Exceeded() || len(res.data) > h.limits.ResponseBytes:
 		res.data, res.errs = nil, gqlerror.List{limitError("responseBytes", h.limits.ResponseBytes)}
+	case fields.exceeded():
+		res.data, res.errs = nil, gqlerror.List{limitError("responseFields", h.limits.ResponseFields)}
 	}
 	return res
+}
+
+// counted resolves fields up to a number: lists within lists multiply what a short document asks for.
+type counted struct {
+	next  graphql.FieldMiddleware
+	most  int64
+	count atomic.Int64
+}
+
+func (c *counted) exceeded() bool { return c.count.Load() > c.most }
+
+func (c *counted) resolve(ctx context.Context, next graphql.Resolver) (any, error) {
+	if c.count.Add(1) > c.most {
+		return nil, errTooManyFields
+	}
+	return c.next(ctx, next)
 }

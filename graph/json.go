@@ -12,10 +12,11 @@ var (
 	errJSON      = errors.New("the JSON is malformed")
 	errJSONKey   = errors.New("the JSON repeats a key")
 	errJSONDepth = errors.New("the JSON nests too deep")
+	errJSONItems = errors.New("the JSON has a list that is too long")
 	errJSONType  = errors.New("the JSON has a value of the wrong type")
 )
 
-// jsonReader reads exact JSON: no repeated key, no lone surrogate, bounded nesting. encoding/json takes the last of
+// jsonReader reads exact JSON: no repeated key, no lone surrogate, bounded nesting and lists. encoding/json takes the last of
 // repeated keys, matches keys of other case and replaces broken text, all of which hide from whatever inspects requests
 // on the way what is executed here. Numbers stay json.Number, so that integers are exact.
 type jsonReader struct {
@@ -23,6 +24,7 @@ type jsonReader struct {
 	pos      int
 	depth    int
 	maxDepth int
+	maxItems int // of one list
 }
 
 // peek skips white space and returns the next byte, 0 at the end.
@@ -110,6 +112,9 @@ func (r *jsonReader) object(field func(key string) error) error {
 func (r *jsonReader) list() ([]any, error) {
 	items := []any{}
 	err := r.nested(']', func() error {
+		if len(items) == r.maxItems {
+			return errJSONItems
+		}
 		v, err := r.value()
 		items = append(items, v)
 		return err

@@ -10,8 +10,10 @@ import (
 type Limits struct {
 	BodyBytes     int // request body
 	ResponseBytes int // response data, after execution
-	Tokens        int // lexical tokens of the document
-	Depth         int // nested fields
+	// ResponseFields is the fields resolved for one response; those of a result that is rendered whole are not counted.
+	ResponseFields int
+	Tokens         int // lexical tokens of the document
+	Depth          int // nested fields
 	// IntrospectionDepth is Depth below `__schema` and `__type`: the standard introspection query nests 15 fields.
 	IntrospectionDepth int
 	Aliases            int           // fields with an alias, in the whole document
@@ -22,6 +24,7 @@ type Limits struct {
 	Directives         int           // directives written in the document
 	Expanded           int           // fields of one operation when every fragment is expanded
 	ValueDepth         int           // nested lists and objects, in literals and in variables
+	ListItems          int           // entries of one list, in literals and in variables
 	RequestErrors      int           // errors of one refusal
 	ResponseErrors     int           // errors of one executed operation
 	Timeout            time.Duration // to execute one operation
@@ -30,8 +33,8 @@ type Limits struct {
 // DefaultLimits are the published limits.
 func DefaultLimits() Limits {
 	return Limits{
-		BodyBytes: 128 << 10, ResponseBytes: 2 << 20, Tokens: 2000, Depth: 12, IntrospectionDepth: 16,
-		Aliases: 30, RootFields: 20, Fields: 400, Repeats: 100, Fragments: 40, Directives: 50, Expanded: 2000, ValueDepth: 16,
+		BodyBytes: 128 << 10, ResponseBytes: 2 << 20, ResponseFields: 50_000, Tokens: 2000, Depth: 12, IntrospectionDepth: 16,
+		Aliases: 30, RootFields: 20, Fields: 400, Repeats: 100, Fragments: 40, Directives: 50, Expanded: 2000, ValueDepth: 16, ListItems: 200,
 		RequestErrors: 5, ResponseErrors: 50, Timeout: 5 * time.Second,
 	}
 }
@@ -49,6 +52,7 @@ func (l Limits) Validate() error {
 	}{
 		{"BodyBytes", l.BodyBytes, 16 << 20},
 		{"ResponseBytes", l.ResponseBytes, 1 << 30},
+		{"ResponseFields", l.ResponseFields, 10_000_000},
 		{"Tokens", l.Tokens, 20_000},
 		{"Depth", l.Depth, 200},
 		{"IntrospectionDepth", l.IntrospectionDepth, 200},
@@ -60,6 +64,7 @@ func (l Limits) Validate() error {
 		{"Directives", l.Directives, 20_000},
 		{"Expanded", l.Expanded, 1_000_000},
 		{"ValueDepth", l.ValueDepth, 200},
+		{"ListItems", l.ListItems, 1_000_000},
 		{"RequestErrors", l.RequestErrors, 100},
 		{"ResponseErrors", l.ResponseErrors, 1000},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -12,6 +13,9 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/portico-retail/portico/graph"
+	"github.com/portico-retail/portico/graph/render"
+	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/stock"
 )
 
 // bomb is a chain of n fragments that spread the next one twice: 2^n fields in a text of n lines.
@@ -76,6 +80,8 @@ func TestHostileRequestsMeetALimit(t *testing.T) {
 		"a literal 17 deep":                 {query("{node(id:" + nest("[", "1", "]", 17) + "){id}}"), 400, "valueDepth"},
 		"a literal object 17 deep":          {query("{node(id:" + nest("{a:", "1", "}", 17) + "){id}}"), 400, "valueDepth"},
 		"a default 17 deep":                 {query("query($a:ID=" + nest("[", "1", "]", 17) + "){node(id:$a){id}}"), 400, "valueDepth"},
+		"201 items of a literal":            {query("{stockCheck(skus:[" + strings.Repeat("1 ", 201) + "]){items{sku}}}"), 400, "listItems"},
+		"30,000 items of a variable":        {`{"query":"query($a:[String!]!){stockCheck(skus:$a){items{sku}}}","variables":{"a":[1` + strings.Repeat(",1", 30_000) + `]}}`, 400, "listItems"},
 		"a variable 17 deep":                {listVariable, 400, "valueDepth"},
 		"introspection in circles":          {query("{__schema{" + nest("types{fields{type{", "name", "}}}", 6) + "}}"), 400, "introspectionDepth"},
 	} {
@@ -106,6 +112,7 @@ func TestRequestsAtTheLimitAreServed(t *testing.T) {
 		"400 fields":       "{stockCheck(skus:[]){__typename items{__typename " + repeat(36, "...F%d ") + "}}}" + repeat(36, "fragment F%d on StoreAvailability{sku level available distanceKm readyBy reasons freshness{asOf ageSeconds source basis}}"),
 		"101 equal fields": "{stockCheck(skus:[]){" + strings.Repeat("__typename ", 101) + "}}",
 		"40 fragments":     "{" + strings.Repeat("...{__typename}", 19) + "stockCheck(skus:[]){" + strings.Repeat("...{__typename}", 21) + "}}",
+		"200 items":        "{stockCheck(skus:[" + strings.Repeat(`"a" `, 200) + "]){__typename}}",
 		"introspection":    standardIntrospection,
 	} {
 		if w := post(h, query(text)); w.Code != http.StatusOK || decode(t, w).code() != "" {
@@ -222,6 +229,37 @@ func TestLargeResponsesAreRefused(t *testing.T) {
 	r := decode(t, w)
 	if r.code() != "LIMIT_EXCEEDED" || r.Errors[0].Extensions["limit"] != "responseBytes" || r.Data != nil {
 		t.Errorf("got %s", w.Body)
+	}
+}
+
+// fat is a check of 2,000 rows at a location that has much to say.
+func fat(context.Context, []string) (*stock.Check, error) {
+	location := &retail.Location{Code: "S-1", Zone: time.UTC, Kind: retail.Store}
+	for range 60 {
+		location.Holidays = append(location.Holidays, retail.HolidayHours{Date: "2026-12-25", Title: "Christmas"})
+	}
+	check := &stock.Check{Items: make([]stock.Availability, 2000)}
+	for i := range check.Items {
+		check.Items[i] = stock.Availability{SKU: "A", Location: location, Level: stock.InStock}
+	}
+	return check, nil
+}
+
+func TestListsWithinListsAreBounded(t *testing.T) {
+	s := newStub()
+	s.stockCheck = fat
+	rendered := mustHandler(t, s, func(o *graph.HandlerOptions) { o.Fields = render.New(mustSchema(t), (*stock.Check)(nil)) })
+	body := query("{" + repeat(20, "a%d:"+`stockCheck(skus:["A"]){items{location{holidays{date name}}}}`+" ") + "}")
+	for limit, h := range map[string]http.Handler{"responseBytes": rendered, "responseFields": mustHandler(t, s)} {
+		post(h, body)
+		var w *httptest.ResponseRecorder
+		size := allocated(func() { w = post(h, body) })
+		if r := decode(t, w); r.code() != "LIMIT_EXCEEDED" || r.Errors[0].Extensions["limit"] != limit || r.Data != nil {
+			t.Errorf("%s: got %.300s", limit, w.Body)
+		}
+		if size > 128<<20 {
+			t.Errorf("%s: allocates %d MB", limit, size>>20)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -83,28 +84,38 @@ func decodeRequest(body []byte, limits *Limits) (*request, *refusal) {
 	if !utf8.Valid(body) {
 		return nil, badRequest(http.StatusBadRequest, "the body is not UTF-8")
 	}
-	r := &jsonReader{data: body, maxDepth: limits.ValueDepth + 2} // the request and its variables are objects too
+	r := &jsonReader{data: body, maxDepth: limits.ValueDepth + 2, maxItems: limits.ListItems} // two objects are around a variable
 	req := &request{}
-	seen := make(map[string]bool, 4)
+	var seen []string // four keys at most, each once
 	err := r.object(func(key string) error {
-		if seen[key] {
+		if slices.Contains(seen, key) {
 			return errJSONKey
 		}
-		seen[key] = true
+		seen = append(seen, key)
 		return req.read(r, key)
 	})
-	switch {
-	case err == nil && !r.end():
+	if err == nil && !r.end() {
 		err = errJSON
-	case errors.Is(err, errJSONDepth):
-		no := overLimit("valueDepth", limits.ValueDepth)
-		no.understood = false
-		return nil, no
 	}
 	if err != nil {
-		return nil, badRequest(http.StatusBadRequest, "the body is not one GraphQL request: "+err.Error())
+		return nil, jsonRefusal("the body is not one GraphQL request: ", err, limits)
 	}
 	return req, req.check()
+}
+
+// jsonRefusal refuses JSON that the reader refused.
+func jsonRefusal(prefix string, err error, limits *Limits) *refusal {
+	var no *refusal
+	switch {
+	case errors.Is(err, errJSONDepth):
+		no = overLimit("valueDepth", limits.ValueDepth)
+	case errors.Is(err, errJSONItems):
+		no = overLimit("listItems", limits.ListItems)
+	default:
+		return badRequest(http.StatusBadRequest, prefix+err.Error())
+	}
+	no.understood = false
+	return no
 }
 
 var errUnknownKey = errors.New("the JSON has a key other than query, operationName, variables and extensions")
@@ -185,16 +196,13 @@ func (q *request) readParam(key, value string, limits *Limits) *refusal {
 	case "operationName":
 		q.operation = value
 	case "variables", "extensions":
-		r := &jsonReader{data: []byte(value), maxDepth: limits.ValueDepth + 1}
+		r := &jsonReader{data: []byte(value), maxDepth: limits.ValueDepth + 1, maxItems: limits.ListItems}
 		err := q.read(r, key)
 		if err == nil && !r.end() {
 			err = errJSON
 		}
-		if errors.Is(err, errJSONDepth) {
-			return overLimit("valueDepth", limits.ValueDepth)
-		}
 		if err != nil {
-			return badRequest(http.StatusBadRequest, "a parameter is no JSON object: "+err.Error())
+			return jsonRefusal("a parameter is no JSON object: ", err, limits)
 		}
 	default:
 		return badRequest(http.StatusBadRequest, "the URL has a parameter other than query, operationName, variables and extensions")

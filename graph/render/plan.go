@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"weak"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -15,14 +14,7 @@ import (
 )
 
 // plan is a selection compiled for a Go type.
-type plan struct {
-	value
-	size atomic.Int64 // of the last rendering
-}
-
-func (p *plan) sizeHint() int { return int(p.size.Load())*9/8 + 512 }
-
-func (p *plan) noteSize(n int) { p.size.Store(int64(n)) }
+type plan struct{ value }
 
 // planCache keeps plans as long as their document lives. A document leaves memory when the document cache drops it; the
 // weak key then takes the plan along, so that plans need no bound of their own.
@@ -60,10 +52,14 @@ func (c *planCache) drop(key weak.Pointer[ast.Field]) {
 
 // plan returns the compiled selection of field, nil when it cannot be rendered here.
 func (r *Renderer) plan(op *graphql.OperationContext, field graphql.CollectedField, t reflect.Type) *plan {
-	if p, ok := r.plans.get(field.Field); ok {
-		return p
+	// A field that is written several times has the selections of all; variables may leave some of them out.
+	once := len(field.Selections) == len(field.SelectionSet)
+	if once {
+		if p, ok := r.plans.get(field.Field); ok {
+			return p
+		}
 	}
-	c := compiler{schema: r.schema, op: op, constant: len(field.Selections) == len(field.SelectionSet)}
+	c := compiler{schema: r.schema, op: op, constant: once}
 	var p *plan
 	if v, ok := c.value(field.Definition.Type, field.Selections, t); ok {
 		p = &plan{value: v}

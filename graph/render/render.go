@@ -8,7 +8,6 @@ package render
 
 import (
 	"context"
-	"io"
 	"reflect"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -35,36 +34,44 @@ func New(schema *ast.Schema, samples ...any) *Renderer {
 
 // InterceptField replaces a resolver's result by its finished JSON when it can.
 func (r *Renderer) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil || !fc.IsResolver {
+		return next(ctx)
+	}
+	budget := budgetOf(ctx)
+	if budget.remaining() < 0 {
+		return nil, errTooLarge
+	}
 	res, err := next(ctx)
 	if err != nil || res == nil || !r.types[reflect.TypeOf(res)] {
 		return res, err
-	}
-	fc := graphql.GetFieldContext(ctx)
-	if fc == nil || !fc.IsResolver {
-		return res, nil
 	}
 	p := r.plan(graphql.GetOperationContext(ctx), fc.Field, reflect.TypeOf(res))
 	if p == nil {
 		return res, nil
 	}
-	out := &output{ctx: ctx, buf: make([]byte, 0, p.sizeHint())}
-	if !p.write(out, reflect.ValueOf(res)) {
+	buf := takeBuffer()
+	out := &output{ctx: ctx, buf: *buf, most: budget.remaining()}
+	complete := p.write(out, reflect.ValueOf(res))
+	*buf = out.buf
+	switch {
+	case len(out.buf) > out.most:
+		giveBuffer(buf)
+		budget.exhaust()
+		return nil, errTooLarge
+	case !complete:
+		giveBuffer(buf)
 		return res, nil
 	}
-	p.noteSize(len(out.buf))
-	return rendered(out.buf), nil
+	budget.spend(len(out.buf))
+	return &rendered{buf}, nil
 }
-
-// rendered is finished JSON.
-type rendered []byte
-
-// MarshalGQL writes the JSON.
-func (b rendered) MarshalGQL(w io.Writer) { _, _ = w.Write(b) }
 
 // output is the JSON written so far and what one rendering remembers.
 type output struct {
 	ctx  context.Context //nolint:containedctx // lives for one rendering, which is one call
 	buf  []byte
+	most int // bytes that buf may have
 	memo map[memoKey]span
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/google/go-cmp/cmp"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph/generated"
@@ -64,6 +65,7 @@ func run(t *testing.T, q query, withRenderer bool, scopes []auth.Scope, document
 		Resolvers: &root{query: q}, Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver]},
 	})
 	e := executor.New(es)
+	e.SetQueryCache(graphql.MapCache[*ast.QueryDocument]{})
 	if withRenderer {
 		e.Use(extension{render.New(es.Schema(), (*stock.Check)(nil), []*stock.PickupOption(nil))})
 	}
@@ -95,6 +97,31 @@ func TestRendererAndGeneratedExecutorWriteTheSameBytes(t *testing.T) {
 		got := run(t, q, true, scopes, document, variables)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("document %d\n%s\n%v\n(-generated +rendered)\n%s", i, document, variables, diff)
+		}
+	}
+}
+
+func TestPlansDoNotForgetFieldsThatVariablesAdd(t *testing.T) {
+	q := query{check: randomCheck(rand.New(rand.NewPCG(1, 2)))}
+	es := generated.NewExecutableSchema(generated.Config{Resolvers: &root{query: q}})
+	plain, rendering := executor.New(es), executor.New(es)
+	rendering.SetQueryCache(graphql.MapCache[*ast.QueryDocument]{})
+	rendering.Use(extension{render.New(es.Schema(), (*stock.Check)(nil))})
+	const document = `query($more: Boolean!) { stockCheck(skus: ["A"]) {items {sku}} ...F @include(if: $more) }
+		fragment F on Query { stockCheck(skus: ["A"]) {items {level}} }`
+	for _, more := range []bool{false, true, false} {
+		var data [2]string
+		for i, e := range []*executor.Executor{plain, rendering} {
+			ctx := graphql.StartOperationTrace(context.Background())
+			op, errs := e.CreateOperationContext(ctx, &graphql.RawParams{Query: document, Variables: map[string]any{"more": more}})
+			if errs != nil {
+				t.Fatal(errs)
+			}
+			responses, ctx := e.DispatchOperation(ctx, op)
+			data[i] = string(responses(ctx).Data)
+		}
+		if diff := cmp.Diff(data[0], data[1]); diff != "" {
+			t.Errorf("more %v (-generated +rendered)\n%s", more, diff)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func (p *value) writeList(out *output, v reflect.Value) bool {
 		if i > 0 {
 			out.buf = append(out.buf, ',')
 		}
-		if !p.list.write(out, v.Index(i)) {
+		if !p.list.write(out, v.Index(i)) || len(out.buf) > out.most {
 			return false
 		}
 	}
