@@ -2,6 +2,7 @@ package demo
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -10,9 +11,9 @@ import (
 	"time"
 )
 
-// FromTrade makes the retailer whose trade the file is: what a place ever sold, took back or wrote off is ranged there
-// and nothing else is. A SKU is called by its last description and costs its last positive price, in GBP; one that
-// never had a price has none.
+// FromTrade makes the retailer whose trade the file is: a SKU is ranged at a place if and only if a readable line names
+// both, also one of quantity 0. A SKU is called by its last description and costs its last positive price, in GBP; one
+// that never had a price has none. A file without a readable line of merchandise is an error that tells the counts.
 func FromTrade(r io.Reader) (*Retailer, TradeCounts, error) {
 	goods, pairs := map[string]*tradeItem{}, map[Pair]bool{}
 	counts, err := eachTradeLine(r, func(l *TradeLine) error {
@@ -22,8 +23,7 @@ func FromTrade(r io.Reader) (*Retailer, TradeCounts, error) {
 			goods[strings.Clone(l.SKU)] = item
 		}
 		item.learn(l)
-		if p := (Pair{l.Location, l.SKU}); l.Kind != TradeNothing && !pairs[p] {
-			item.ranged = true
+		if !pairs[Pair{l.Location, l.SKU}] {
 			pairs[Pair{l.Location, strings.Clone(l.SKU)}] = true
 		}
 		return nil
@@ -31,14 +31,16 @@ func FromTrade(r io.Reader) (*Retailer, TradeCounts, error) {
 	if err != nil {
 		return nil, counts, err
 	}
+	if len(pairs) == 0 {
+		return nil, counts, fmt.Errorf("demo: the trade holds no merchandise:\n%s", counts)
+	}
 	return tradeRetailer(goods, pairs), counts, nil
 }
 
 type tradeItem struct {
-	title  string
-	price  Cents
-	at     string // of the last line, RFC 3339
-	ranged bool
+	title string
+	price Cents
+	at    string // of the last line, RFC 3339
 }
 
 // learn copies what it keeps, so that the whole line is not kept alive.
@@ -58,9 +60,7 @@ func tradeRetailer(goods map[string]*tradeItem, pairs map[Pair]bool) *Retailer {
 		Categories: []Category{{ID: "c-1", Title: Text{"商品", "Merchandise"}, Position: 1}},
 	}
 	for _, sku := range slices.Sorted(maps.Keys(goods)) {
-		if item := goods[sku]; item.ranged {
-			r.Products = append(r.Products, item.product(sku))
-		}
+		r.Products = append(r.Products, goods[sku].product(sku))
 	}
 	for pair := range pairs {
 		r.Stock = append(r.Stock, Stock{Location: pair.Location, SKU: pair.SKU, OnHand: tradeOpening(pair), Ranged: true})
@@ -99,9 +99,6 @@ func tradeOpening(p Pair) int {
 func FoldBooks(r io.Reader) (map[Pair]int, error) {
 	books := map[Pair]int{}
 	_, err := eachTradeLine(r, func(l *TradeLine) error {
-		if l.Kind == TradeNothing {
-			return nil
-		}
 		pair := Pair{l.Location, l.SKU}
 		stock, known := books[pair]
 		if !known {

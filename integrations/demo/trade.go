@@ -20,13 +20,15 @@ import (
 // MaxTradeQuantity is the most units of one line, either way; more is unreadable, because no wire carries it.
 const MaxTradeQuantity = 100_000
 
-// tradeColumns is the header of a trade file. A line of the file is a physical line, so a broken quote spoils no other.
+// tradeColumns is the header of a trade file.
 const tradeColumns = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 
-// Limits of a line: its bytes, and those of a code that every system can carry.
+// Limits of a line: its bytes, the further lines over which a quoted text may run, and the bytes of a code that every
+// system can carry.
 const (
-	maxTradeLine = 64 << 10
-	maxTradeSKU  = 40
+	maxTradeLine   = 64 << 10
+	maxQuotedLines = 10
+	maxTradeSKU    = 40
 )
 
 // TradeKind is what a line of a trade file does to stock.
@@ -42,7 +44,7 @@ const (
 
 // TradeLine is one merchandise line.
 type TradeLine struct {
-	Number      int // in the file; the header is line 1
+	Number      int // in the file, of its first physical line; the header is line 1
 	Kind        TradeKind
 	Location    string
 	SKU         string
@@ -56,7 +58,7 @@ type TradeLine struct {
 
 // TradeCounts says what became of every line of a file but the header.
 type TradeCounts struct {
-	Lines          int
+	Lines          int // a quoted text may hold line breaks
 	Sales          int // lines sold at tills
 	WebOrders      int // lines ordered on the web
 	Returns        int
@@ -114,7 +116,7 @@ func newTradeReader(r io.Reader) (*tradeReader, error) {
 		return nil, fmt.Errorf("demo: read the trade: %w", err)
 	}
 	if strings.TrimPrefix(header, "\ufeff") != tradeColumns {
-		return nil, fmt.Errorf("demo: not a trade file: it begins with %.80q", header)
+		return nil, fmt.Errorf("demo: not a trade file: it begins with %.80q, not with %s", header, tradeColumns)
 	}
 	return t, nil
 }
@@ -130,7 +132,7 @@ func (t *tradeReader) next() (TradeLine, error) {
 		line := TradeLine{Number: t.number}
 		reason := "longer than 64 KiB"
 		if !tooLong {
-			reason = t.parse(text, &line)
+			reason = t.parse(t.wholeQuote(text), &line)
 		}
 		switch {
 		case reason != "":
@@ -154,6 +156,37 @@ func (t *tradeReader) line() (text string, tooLong bool, err error) {
 	}
 	t.number++
 	return string(bytes.TrimRight(raw, "\r\n")), tooLong, nil
+}
+
+// wholeQuote adds the lines over which the last quoted field of text runs. A quote that does not close soon, or closes
+// to something else than eight fields, is a broken one: it spoils its own line only.
+func (t *tradeReader) wholeQuote(text string) string {
+	if strings.Count(text, `"`)%2 == 0 {
+		return text
+	}
+	ahead, _ := t.in.Peek(maxTradeLine) // an error comes again when the line is read
+	end := 0
+	for lines := 1; lines <= maxQuotedLines && end < len(ahead); lines++ {
+		length := bytes.IndexByte(ahead[end:], '\n') + 1
+		if length == 0 && len(ahead) == maxTradeLine {
+			return text
+		}
+		if length == 0 {
+			length = len(ahead) - end
+		}
+		end += length
+		if bytes.Count(ahead[:end], []byte(`"`))%2 == 0 {
+			continue
+		}
+		whole := text + "\n" + string(bytes.TrimRight(ahead[:end], "\r\n"))
+		if _, reason := t.split(whole); reason != "" {
+			return text
+		}
+		_, _ = t.in.Discard(end) // it is buffered
+		t.number += lines
+		return whole
+	}
+	return text
 }
 
 func (t *tradeReader) unreadable(reason string) {
@@ -192,17 +225,15 @@ func (t *tradeReader) parse(text string, l *TradeLine) (unreadable string) {
 	if len(sku) > maxTradeSKU {
 		return fmt.Sprintf("code %.40q…", sku)
 	}
-	l.Invoice, l.Description = f[0], strings.TrimSpace(strings.ToValidUTF8(f[2], "\uFFFD"))
-	quantity, err := strconv.Atoi(f[3])
-	if err != nil || max(quantity, -quantity) > MaxTradeQuantity || quantity == math.MinInt {
+	l.Invoice, l.Description = strings.TrimSpace(f[0]), strings.TrimSpace(strings.ToValidUTF8(f[2], "\uFFFD"))
+	quantity, err := strconv.Atoi(strings.TrimSpace(f[3]))
+	if err != nil || quantity < -MaxTradeQuantity || quantity > MaxTradeQuantity {
 		return fmt.Sprintf("quantity %.40q", f[3])
 	}
-	at, err := time.Parse(time.DateTime, f[4])
-	if err != nil {
-		return fmt.Sprintf("date %.40q", f[4])
+	if l.At, reason = parseDate(strings.TrimSpace(f[4])); reason != "" {
+		return reason
 	}
-	l.At = at.Format(time.RFC3339)
-	if l.Price, reason = parsePrice(f[5]); reason != "" {
+	if l.Price, reason = parsePrice(strings.TrimSpace(f[5])); reason != "" {
 		return reason
 	}
 	if reason = t.place(f[6], f[7], l); reason != "" {
@@ -254,7 +285,20 @@ func isMerchandise(sku string) bool {
 	return true
 }
 
+// parseDate reads the two forms in which the data set goes round, and writes RFC 3339.
+func parseDate(s string) (at, unreadable string) {
+	for _, form := range [...]string{time.DateTime, "1/2/2006 15:04"} {
+		if t, err := time.Parse(form, s); err == nil {
+			return t.Format(time.RFC3339), ""
+		}
+	}
+	return "", fmt.Sprintf("date %.40q", s)
+}
+
 func parsePrice(s string) (Cents, string) {
+	if s == "" {
+		return 0, ""
+	}
 	price, err := strconv.ParseFloat(s, 64)
 	if err != nil || math.IsNaN(price) || math.Abs(price) > 1e9 {
 		return 0, fmt.Sprintf("price %.40q", s)
@@ -288,11 +332,12 @@ func (t *tradeReader) place(customer, country string, l *TradeLine) (unreadable 
 	return ""
 }
 
-// countryCode makes a location code of a country: upper case, spaces to '-'; empty when other characters are left over.
+// countryCode makes a location code of a country: upper case, spaces to '-'; empty when other characters are left over,
+// or when it would look like a British place.
 func countryCode(country string) string {
 	code := strings.ReplaceAll(strings.ToUpper(country), " ", "-")
 	odd := func(c rune) bool { return (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' }
-	if code == "" || len(code) > 24 || strings.ContainsFunc(code, odd) {
+	if code == "" || len(code) > 24 || strings.ContainsFunc(code, odd) || strings.HasPrefix(code, "UK-") {
 		return ""
 	}
 	return code

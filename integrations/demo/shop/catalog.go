@@ -34,8 +34,8 @@ type variantPlace struct{ product, variant int }
 func newCatalog(data Data, now time.Time) *catalog {
 	c := &catalog{
 		started: now, version: 1,
-		products:   slices.Clone(data.Products),
-		categories: slices.Clone(data.Categories),
+		products:   append([]Product{}, data.Products...), // an empty list is written as [], nil as null
+		categories: append([]Category{}, data.Categories...),
 		variants:   map[string]variantPlace{},
 	}
 	slices.SortFunc(c.products, func(a, b Product) int { return cmp.Compare(a.ID, b.ID) })
@@ -44,9 +44,6 @@ func newCatalog(data Data, now time.Time) *catalog {
 		for j, v := range c.products[i].Variants {
 			c.variants[v.SKU] = variantPlace{i, j}
 		}
-	}
-	if c.categories == nil {
-		c.categories = []Category{}
 	}
 	return c
 }

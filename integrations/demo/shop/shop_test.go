@@ -58,6 +58,16 @@ func TestPagingListsEveryProductOnce(t *testing.T) {
 	}
 }
 
+func TestAnEmptyShopListsNothing(t *testing.T) {
+	s := startSite(t, shop.Data{})
+	for path, want := range map[string]string{"/api/v1/products": `{"products":[],`, "/api/v1/categories": `{"categories":[]}`} {
+		got, err := s.send(t, http.MethodGet, path, "")
+		if err != nil || !strings.HasPrefix(string(got.body), want) {
+			t.Errorf("%s: got %s, %v, want %s", path, got.body, err, want)
+		}
+	}
+}
+
 func TestETagHoldsUntilTheCatalogChanges(t *testing.T) {
 	s := startSite(t, shop.Data{Products: products(3)})
 	paths := []string{"/api/v1/products?limit=1", "/api/v1/prices?skus=1", "/api/v1/categories"}
