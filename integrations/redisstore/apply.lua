@@ -1,6 +1,7 @@
 -- apply writes registers of one partition.
--- KEYS: 1 partition state (hash: seq, and one field per source that is open), then the rows.
--- ARGV: 1 lowest sequence that the caller has seen, 2 packed writes, then the sources that write.
+-- KEYS: 1 partition state (hash: seq, and one field per source that is open, with the token of its opening), then the rows.
+-- ARGV: 1 lowest sequence that the caller has seen, 2 packed writes, then each source that writes and
+-- the token of the opening that it knows, empty when it knows none.
 -- Packed writes: for every row a count (u16), then as often: slot (u8), offset of the register in the cell (u8), size of
 -- the register (u8), the register. A register ends with its version (u32). All numbers are little endian.
 -- Returns the partition's sequence, or -1 when rows were lost.
@@ -10,14 +11,18 @@ local byte, char, sub, floor = string.byte, string.char, string.sub, math.floor
 local HEADER, CELL = 4, 36
 local emptyRow, emptyCell = string.rep(char(0), HEADER), string.rep(char(0), CELL)
 
-local state = redis.call('HMGET', KEYS[1], 'seq', unpack(ARGV, 3))
+local fields = {'seq'}
+for i = 3, #ARGV, 2 do fields[#fields + 1] = ARGV[i] end
+local state = redis.call('HMGET', KEYS[1], unpack(fields))
 local seq = tonumber(state[1] or 0)
-for i = 2, #ARGV - 1 do
-  if not state[i] then return -1 end
-end
 if seq < tonumber(ARGV[1]) then -- an older copy of the partition is in force: close it for every source
   redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'seq', ARGV[1])
   return -1
+end
+for i = 2, #fields do
+  local token = ARGV[2 * i]
+  if not state[i] or (token ~= '' and token ~= state[i]) then return -1 end
 end
 
 local ones = {[0] = 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4}

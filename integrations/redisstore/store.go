@@ -27,15 +27,27 @@ type Store struct {
 	client redis.UniversalClient
 	prefix string
 	took   *prometheus.HistogramVec
-	// apply, advance and layout are the scripts.
-	apply, advance, layout *redis.Script
+	// begin, apply, advance and layout are the scripts.
+	begin, apply, advance, layout *redis.Script
 
 	mu    sync.RWMutex
 	names map[uint16]*names
 	// seen is the highest sequence that each partition has answered to this process. A lower one shows that an older copy
 	// of the partition came into force.
 	seen map[uint16]int64
+	// tokens are the openings that this process began from a snapshot. Another one in force shows that rows were lost and
+	// that another gateway is filling them again. A source that continued from its cursor has none.
+	tokens map[opening]string
 }
+
+// opening is a partition that is open for a source.
+type opening struct {
+	partition uint16
+	source    retail.Source
+}
+
+//go:embed begin.lua
+var beginLua string
 
 //go:embed apply.lua
 var applyLua string
@@ -51,8 +63,9 @@ var layoutLua string
 func New(client redis.UniversalClient, prefix string, reg prometheus.Registerer) *Store {
 	s := &Store{
 		client: client, prefix: prefix,
-		apply: redis.NewScript(applyLua), advance: redis.NewScript(advanceLua), layout: redis.NewScript(layoutLua),
-		names: map[uint16]*names{}, seen: map[uint16]int64{},
+		begin: redis.NewScript(beginLua), apply: redis.NewScript(applyLua), advance: redis.NewScript(advanceLua),
+		layout: redis.NewScript(layoutLua),
+		names:  map[uint16]*names{}, seen: map[uint16]int64{}, tokens: map[opening]string{},
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "portico_projection_seconds", Help: "Time of calls to the stock projection.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 10),

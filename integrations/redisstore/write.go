@@ -3,8 +3,8 @@ package redisstore
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,47 +30,43 @@ func (s *Store) Begin(ctx context.Context, source retail.Source, layout stock.La
 	if err != nil {
 		return err
 	}
-	partitions := map[uint16]*redis.StringCmd{}
+	partitions := map[uint16]bool{}
 	for code, place := range layout {
 		if stored[code] != place {
 			return retail.Errorf(retail.CodeConflict, "the stored layout has another place for %s", code)
 		}
-		partitions[place.Partition] = nil
+		partitions[place.Partition] = true
 	}
 	start := time.Now()
-	pipe := s.client.Pipeline()
-	for p := range partitions {
-		state := s.keys(p).state
-		pipe.HSet(ctx, state, string(source), 1)
-		partitions[p] = pipe.HGet(ctx, state, "seq")
-	}
-	_, err = pipe.Exec(ctx)
-	if err = withoutNil(err); err == nil {
-		err = s.forgetSeen(partitions)
-	}
-	return s.observe("begin", start, err)
+	return s.observe("begin", start, s.open(ctx, source, slices.Sorted(maps.Keys(partitions))))
 }
 
-// withoutNil drops the error that says that a key is missing.
-func withoutNil(err error) error {
-	if errors.Is(err, redis.Nil) {
-		return nil
+// open opens partitions for a source and remembers the tokens of their openings.
+func (s *Store) open(ctx context.Context, source retail.Source, partitions []uint16) error {
+	token := rand.Text()
+	calls := make([]call, len(partitions))
+	for i, p := range partitions {
+		calls[i] = call{keys: []string{s.keys(p).state}, args: []any{s.seenOf(p), string(source), token}}
 	}
-	return err
-}
-
-// forgetSeen takes the partitions' sequences as they are now: from here on only a lower one shows a loss.
-func (s *Store) forgetSeen(partitions map[uint16]*redis.StringCmd) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for p, cmd := range partitions {
-		seq, err := cmd.Int64()
-		if withoutNil(err) != nil {
+	replies, err := s.eval(ctx, s.begin, calls)
+	if err != nil {
+		return err
+	}
+	for i, reply := range replies {
+		if token, err = reply.Text(); err != nil {
 			return err
 		}
-		s.seen[p] = seq
+		s.mu.Lock()
+		s.tokens[opening{partitions[i], source}] = token
+		s.mu.Unlock()
 	}
 	return nil
+}
+
+func (s *Store) seenOf(partition uint16) int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.seen[partition]
 }
 
 // Apply writes facts to one partition, at most writesPerCall in one script call.
@@ -136,13 +132,14 @@ func (s *Store) applyCall(partition uint16, writes []stock.Write) (call, error) 
 	return c, nil
 }
 
-// scriptArgs is what both scripts take: the lowest sequence the partition may have, packed data and the sources in it.
+// scriptArgs is what both scripts take: the lowest sequence the partition may have, packed data, and the sources in it with
+// the tokens of their openings.
 func (s *Store) scriptArgs(partition uint16, packed []byte, sources map[retail.Source]bool) []any {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	args := []any{s.seen[partition], packed}
 	for _, source := range slices.Sorted(maps.Keys(sources)) {
-		args = append(args, string(source))
+		args = append(args, string(source), s.tokens[opening{partition, source}])
 	}
 	return args
 }
@@ -179,20 +176,13 @@ func (s *Store) Advance(ctx context.Context, partition uint16, marks []stock.Pla
 	return s.observe("advance", start, err)
 }
 
-// run sends calls of a script in one pipeline. A server that does not know the script gets its source and the call again.
+// run sends calls of a script that answers the partition's sequence.
 func (s *Store) run(ctx context.Context, partition uint16, script *redis.Script, calls []call) error {
-	pipe := s.client.Pipeline()
-	replies := make([]*redis.Cmd, len(calls))
-	for i, c := range calls {
-		replies[i] = script.EvalSha(ctx, pipe, c.keys, c.args...)
-	}
-	if _, err := pipe.Exec(ctx); err != nil && !redis.HasErrorPrefix(err, "NOSCRIPT") {
+	replies, err := s.eval(ctx, script, calls)
+	if err != nil {
 		return err
 	}
-	for i, reply := range replies {
-		if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
-			reply = script.Eval(ctx, s.client, calls[i].keys, calls[i].args...)
-		}
+	for _, reply := range replies {
 		seq, err := reply.Int64()
 		if err != nil {
 			return err
@@ -203,6 +193,24 @@ func (s *Store) run(ctx context.Context, partition uint16, script *redis.Script,
 		s.saw(partition, seq)
 	}
 	return nil
+}
+
+// eval sends calls of a script in one pipeline. A server that does not know the script gets its source and the call again.
+func (s *Store) eval(ctx context.Context, script *redis.Script, calls []call) ([]*redis.Cmd, error) {
+	pipe := s.client.Pipeline()
+	replies := make([]*redis.Cmd, len(calls))
+	for i, c := range calls {
+		replies[i] = script.EvalSha(ctx, pipe, c.keys, c.args...)
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !redis.HasErrorPrefix(err, "NOSCRIPT") {
+		return nil, err
+	}
+	for i, reply := range replies {
+		if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
+			replies[i] = script.Eval(ctx, s.client, calls[i].keys, calls[i].args...)
+		}
+	}
+	return replies, nil
 }
 
 func (s *Store) saw(partition uint16, seq int64) {
