@@ -158,11 +158,7 @@ func (s *Server) feedAllocations(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reply, err := s.feed(since, int(limit))
-	if err != nil {
-		return err
-	}
-	body, err := json.Marshal(reply)
+	body, err := json.Marshal(s.feed(since, int(limit)))
 	if err != nil {
 		return fmt.Errorf("shop: write: %w", err)
 	}
@@ -174,13 +170,10 @@ func (s *Server) feedAllocations(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, json.RawMessage(body))
 }
 
-func (s *Server) feed(since uint64, limit int) (feedReply, error) {
+func (s *Server) feed(since uint64, limit int) feedReply {
 	state := s.board.Get()
 	s.mu.Lock()
-	if since > s.allocations.position {
-		s.mu.Unlock()
-		return feedReply{}, badRequest("since is beyond the feed")
-	}
+	since = min(since, s.allocations.position) // a reader that knows more knew an earlier run: next tells it
 	asOf := s.now()
 	if s.frozen != nil {
 		asOf = s.frozen.asOf
@@ -202,7 +195,7 @@ func (s *Server) feed(since uint64, limit int) (feedReply, error) {
 	if list := reply.Allocations; state.Reorder {
 		s.board.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	}
-	return reply, nil
+	return reply
 }
 
 func (s *Server) lookupAllocations(w http.ResponseWriter, r *http.Request) error {
