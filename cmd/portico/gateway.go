@@ -102,7 +102,7 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 	})
 	g.catalog = catalog.New(
 		catalog.Config{
-			Refresh: s.Refresh, MaxAge: 10 * s.Refresh, RememberedPrices: catalog.DefaultConfig.RememberedPrices,
+			Refresh: s.Refresh, MaxAge: 10 * s.Refresh, RememberedPrices: catalog.DefaultConfig().RememberedPrices,
 		},
 		catalog.Deps{Products: c.shop, ERP: c.erp, POS: c.pos, Shop: c.shop, Stocked: stocks, Log: p.Log, Now: p.Now},
 	)

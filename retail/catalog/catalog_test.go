@@ -89,7 +89,7 @@ func newService(source catalog.ProductSource, c *clock, change func(*catalog.Dep
 	if change != nil {
 		change(&deps)
 	}
-	return catalog.New(catalog.DefaultConfig, deps)
+	return catalog.New(catalog.DefaultConfig(), deps)
 }
 
 func mustServe(t testing.TB, list *catalog.ProductList) *catalog.Service {
@@ -145,7 +145,7 @@ func assortment(n int, seed uint64) *catalog.ProductList {
 }
 
 func TestConfigurations(t *testing.T) {
-	if err := catalog.DefaultConfig.Validate(); err != nil {
+	if err := catalog.DefaultConfig().Validate(); err != nil {
 		t.Error(err)
 	}
 	for _, bad := range []catalog.Config{
@@ -200,7 +200,7 @@ func TestAnUnchangedCatalogOnlyMovesItsDate(t *testing.T) {
 		}
 	}
 	source.err = errors.New("down")
-	c.at = now.Add(time.Hour + catalog.DefaultConfig.MaxAge + time.Second)
+	c.at = now.Add(time.Hour + catalog.DefaultConfig().MaxAge + time.Second)
 	if err := s.Refresh(ctx); err == nil {
 		t.Error("the shop failed and Refresh did not")
 	}

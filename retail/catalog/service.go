@@ -23,7 +23,9 @@ type Config struct {
 }
 
 // DefaultConfig asks every half minute, calls ten minutes stale and remembers prices of about 60,000 SKUs.
-var DefaultConfig = Config{Refresh: 30 * time.Second, MaxAge: 10 * time.Minute, RememberedPrices: 200_000}
+func DefaultConfig() Config {
+	return Config{Refresh: 30 * time.Second, MaxAge: 10 * time.Minute, RememberedPrices: 200_000}
+}
 
 // Validate checks the configuration.
 func (c Config) Validate() error {

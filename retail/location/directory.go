@@ -21,7 +21,7 @@ type Config struct {
 }
 
 // DefaultConfig asks every minute and calls ten minutes stale.
-var DefaultConfig = Config{Refresh: time.Minute, MaxAge: 10 * time.Minute}
+func DefaultConfig() Config { return Config{Refresh: time.Minute, MaxAge: 10 * time.Minute} }
 
 // Validate checks the configuration.
 func (c Config) Validate() error {

@@ -48,7 +48,7 @@ func (c *clock) now() time.Time { return c.at }
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func newDirectory(source location.Source, c *clock) *location.Directory {
-	return location.New(location.DefaultConfig, location.Deps{
+	return location.New(location.DefaultConfig(), location.Deps{
 		Source: source, Log: slog.New(slog.DiscardHandler), Now: c.now, Rand: func() float64 { return 0.5 },
 	})
 }
@@ -93,7 +93,7 @@ func TestTheLastDirectoryOutlivesTheSourceAndIsDated(t *testing.T) {
 	d := newDirectory(m, c)
 	mustRefresh(t, d)
 	m.list, m.err = nil, errors.New("down")
-	c.at = noon.Add(location.DefaultConfig.MaxAge + time.Second)
+	c.at = noon.Add(location.DefaultConfig().MaxAge + time.Second)
 	if err := d.Refresh(context.Background()); err == nil {
 		t.Fatal("the source failed and Refresh did not")
 	}
@@ -121,7 +121,7 @@ func TestRunKeepsTryingUntilToldToStop(t *testing.T) {
 			}
 			return m.Locations(ctx)
 		})
-		d := location.New(location.DefaultConfig, location.Deps{Source: comesBack, Log: slog.New(slog.DiscardHandler)})
+		d := location.New(location.DefaultConfig(), location.Deps{Source: comesBack, Log: slog.New(slog.DiscardHandler)})
 		ctx, cancel := context.WithCancel(t.Context())
 		go d.Run(ctx)
 		synctest.Wait()
@@ -218,7 +218,7 @@ func TestOnlyOpenStoresLetCustomersIn(t *testing.T) {
 }
 
 func TestConfigurations(t *testing.T) {
-	if err := location.DefaultConfig.Validate(); err != nil {
+	if err := location.DefaultConfig().Validate(); err != nil {
 		t.Error(err)
 	}
 	for _, bad := range []location.Config{{}, {Refresh: -1, MaxAge: 1}, {Refresh: time.Hour, MaxAge: time.Minute}} {

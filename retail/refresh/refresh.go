@@ -18,11 +18,12 @@ type Loop struct {
 	Rand     func() float64 // uniform in [0, 1)
 }
 
-// Default is a loop that loads at this interval.
+// Default is a loop that loads at this interval, and at most three seconds after a failure: what was never loaded keeps the
+// gateway from being ready, and one load every few seconds hurts nobody.
 func Default(every time.Duration, rand func() float64) Loop {
 	return Loop{
 		Every: every, Timeout: max(every, 30*time.Second),
-		RetryMin: min(every, time.Second), RetryMax: max(every, 30*time.Second), Rand: rand,
+		RetryMin: min(every, time.Second), RetryMax: min(every, 3*time.Second), Rand: rand,
 	}
 }
 

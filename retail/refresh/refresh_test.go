@@ -3,6 +3,7 @@ package refresh_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +65,18 @@ func TestTheLoopRetriesWithGrowingPausesUntilItSucceeds(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestWhatFailedIsLoadedWithinSecondsOfItsRecovery(t *testing.T) {
+	for _, every := range []time.Duration{100 * time.Millisecond, 30 * time.Second, 10 * time.Minute} {
+		loop := refresh.Default(every, func() float64 { return 1 })
+		const back = time.Hour
+		began := run(t, loop, back+10*time.Second, func(_ context.Context, _ int) error { return errors.New("down") })
+		next := began[slices.IndexFunc(began, func(at time.Duration) bool { return at >= back })]
+		if next > back+3*time.Second {
+			t.Errorf("every %v: back after an hour, loaded %v later", every, next-back)
+		}
 	}
 }
 

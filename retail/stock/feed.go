@@ -24,9 +24,9 @@ type FeedConfig struct {
 	MaxWaiting int
 }
 
-// DefaultFeedConfig polls once a second.
+// DefaultFeedConfig polls once a second, and at least every two seconds while the source fails.
 func DefaultFeedConfig() FeedConfig {
-	return FeedConfig{Interval: time.Second, MaxBackoff: 10 * time.Second, PollTimeout: 30 * time.Second, MaxWaiting: 200_000}
+	return FeedConfig{Interval: time.Second, MaxBackoff: 2 * time.Second, PollTimeout: 30 * time.Second, MaxWaiting: 200_000}
 }
 
 // Validate refuses a configuration that makes no sense.

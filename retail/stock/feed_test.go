@@ -183,7 +183,7 @@ func TestFeedWritesTheOtherPartitionsWhileOneFails(t *testing.T) {
 			pass(time.Second)
 		}
 		good := w.seen().cells[stock.Pair{Location: "S-1", SKU: "A"}]
-		if good.Value < 55 || attempts > 20 || w.seen().cursor != saved || !errors.Is(f.Health().LastError, errInjected) {
+		if good.Value < 55 || attempts > 40 || w.seen().cursor != saved || !errors.Is(f.Health().LastError, errInjected) {
 			t.Errorf("the good partition is at %d of 59, %d attempts at the bad one, cursor %q, want %q; %v",
 				good.Value, attempts, w.seen().cursor, saved, f.Health().LastError)
 		}
@@ -261,15 +261,15 @@ func TestFeedBacksOffWhenTheSourceFails(t *testing.T) {
 		}
 		for i := 2; i < len(w.seen().polls); i++ {
 			last, this := w.seen().polls[i-1].Sub(w.seen().polls[i-2]), w.seen().polls[i].Sub(w.seen().polls[i-1])
-			if this < last || this > 10*time.Second {
+			if this < last || this > 2*time.Second {
 				t.Errorf("pause %d is %v after %v", i, this, last)
 			}
 		}
-		if n := len(w.seen().polls); n < 12 || n > 30 {
+		if n := len(w.seen().polls); n < 60 || n > 120 {
 			t.Errorf("%d polls in two minutes", n)
 		}
 		fail = false
-		mustCatchUp(t, f)
+		pass(2 * time.Second)
 		if f.Status() != retail.StatusOK || f.Health().LastSuccess.IsZero() {
 			t.Errorf("source is %v after it came back", f.Status())
 		}
