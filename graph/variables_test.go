@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -53,6 +54,7 @@ func TestVariables(t *testing.T) {
 		"a number for a text":        {"String", "1", nil, "variable $v must be a string"},
 		"a number for a boolean":     {"Boolean", "1", nil, "variable $v must be true or false"},
 		"a fraction for an id":       {"ID", "1.5", nil, "variable $v must be an id"},
+		"a long id":                  {"ID", `"` + strings.Repeat("x", 201) + `"`, nil, "variable $v must be an id"},
 		"an enum of other case":      {"Color", `"red"`, nil, "variable $v must be a value of its enum"},
 		"a number for an enum":       {"Color", "0", nil, "variable $v must be a value of its enum"},
 		"absent though needed":       {"Int!", "", nil, "variable $v must be given"},

@@ -41,11 +41,18 @@ func newProductLoader(request context.Context, products Products) *Loader[string
 	})
 }
 
+// maxPrices bounds the prices of one response, whatever its lists multiply to.
+const maxPrices = 5000
+
 func newPriceLoader(request context.Context, prices Prices) *Loader[PriceKey, *retail.Price] {
+	asked := newAllowance("prices", maxPrices)
 	return newLoader(request, question[retail.Channel, PriceKey, *retail.Price]{
 		capacity: priceBatch,
 		args:     func(k PriceKey) retail.Channel { return k.Channel },
 		fetch: func(ctx context.Context, channel retail.Channel, keys []PriceKey) (map[PriceKey]*retail.Price, error) {
+			if err := asked.take(len(keys)); err != nil {
+				return nil, err
+			}
 			skus := make([]string, len(keys))
 			for i, k := range keys {
 				skus[i] = k.SKU

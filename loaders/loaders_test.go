@@ -238,6 +238,40 @@ func TestACheckNeverExceedsItsLimits(t *testing.T) {
 	})
 }
 
+func TestWhatOneResponseAsksIsBounded(t *testing.T) {
+	nothing := func(context.Context, []string, retail.Channel) (map[string]*retail.Price, error) { return nil, nil }
+	b := &backend{check: shops, prices: nothing}
+	ctx := attach(t.Context(), b)
+	set := loaders.Of(ctx)
+	page := []*retail.Product{{}}
+	for i := range 300 {
+		page[0].Variants = append(page[0].Variants, &retail.Variant{SKU: fmt.Sprint("K", i)})
+	}
+	set.Page(page)
+	refused := 0
+	for first := 51; first < 55; first++ { // 300 × 51 pairs fit, 300 × (51 + 52) do not
+		if _, err := set.AvailabilityOf(ctx, "K0", stock.CheckQuery{First: first}); retail.CodeOf(err) == retail.CodeLimitExceeded {
+			refused++
+		}
+	}
+	if refused != 3 {
+		t.Errorf("%d of 4 lists of pairs were refused, want 3", refused)
+	}
+	refused = 0
+	for n := range 20 { // 300 prices each
+		_, err := set.PriceOf(ctx, "K0", retail.Channel(fmt.Sprint(n)))
+		if retail.CodeOf(err) == retail.CodeLimitExceeded {
+			refused++
+		}
+	}
+	if refused != 4 {
+		t.Errorf("%d of 20 lists of prices were refused, want 4", refused)
+	}
+	if _, err := loaders.Of(attach(t.Context(), b)).PriceOf(ctx, "K0", retail.ChannelWeb); err != nil {
+		t.Errorf("the next response: %v", err)
+	}
+}
+
 func TestTheFirstOfAPageAsksForTheWholePage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &backend{check: shops, prices: func(_ context.Context, skus []string, _ retail.Channel) (map[string]*retail.Price, error) {

@@ -15,8 +15,12 @@ type Services struct {
 	Stock    Stock
 }
 
-// Set is the loaders of one response.
+// Set is the loaders of one response. They are made when the first is asked for: most responses need none.
 type Set struct {
+	request  context.Context //nolint:containedctx // the response that the loaders live as long as
+	services Services
+	make     sync.Once
+
 	// Product loads a product by its code; an unknown one is CodeNotFound.
 	Product *Loader[string, *retail.Product]
 	// Price loads what a SKU costs in a channel; nil when nobody knows.
@@ -33,11 +37,7 @@ type setKey struct{}
 // Attach returns ctx carrying fresh loaders. Call it once a response, with the context that ends when the response does:
 // loaders remember what they loaded.
 func Attach(ctx context.Context, s Services) context.Context {
-	return context.WithValue(ctx, setKey{}, &Set{
-		Product:      newProductLoader(ctx, s.Products),
-		Price:        newPriceLoader(ctx, s.Prices),
-		Availability: newAvailabilityLoader(ctx, s.Stock),
-	})
+	return context.WithValue(ctx, setKey{}, &Set{request: ctx, services: s})
 }
 
 // Of returns the loaders carried by ctx. It panics without them, which is a mistake in the wiring.
@@ -46,5 +46,10 @@ func Of(ctx context.Context) *Set {
 	if !ok {
 		panic("loaders: Of called on a context without Attach")
 	}
+	set.make.Do(func() {
+		set.Product = newProductLoader(set.request, set.services.Products)
+		set.Price = newPriceLoader(set.request, set.services.Prices)
+		set.Availability = newAvailabilityLoader(set.request, set.services.Stock)
+	})
 	return set
 }

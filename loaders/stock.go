@@ -36,9 +36,12 @@ const refEnd = "\x00"
 // WhereOf takes the arguments of q; its SKUs do not matter.
 func WhereOf(q stock.CheckQuery) Where {
 	w := Where{withinKm: q.WithinKm, first: q.First, detail: q.Detail}
+	var refs strings.Builder
 	for _, ref := range q.LocationRefs {
-		w.refs += strings.ReplaceAll(ref, refEnd, "�") + refEnd
+		refs.WriteString(strings.ReplaceAll(ref, refEnd, "�"))
+		refs.WriteString(refEnd)
 	}
+	w.refs = refs.String()
 	if q.Near != nil {
 		w.near, w.hasNear = *q.Near, true
 	}
@@ -66,12 +69,20 @@ func (w Where) query() stock.CheckQuery {
 // availabilityBatch bounds the keys of one batch; what one check cannot carry is split below.
 const availabilityBatch = 1000
 
+// maxPairs bounds the pairs of one response, whatever its lists multiply to: ten full checks.
+const maxPairs = 10 * stock.MaxPairs
+
 func newAvailabilityLoader(request context.Context, service Stock) *Loader[AvailabilityKey, []*stock.Availability] {
+	pairs := newAllowance("pairs of SKU and location", maxPairs)
 	return newLoader(request, question[Where, AvailabilityKey, []*stock.Availability]{
 		capacity: availabilityBatch,
 		args:     func(k AvailabilityKey) Where { return k.Where },
 		fetch: func(ctx context.Context, where Where, keys []AvailabilityKey) (map[AvailabilityKey][]*stock.Availability, error) {
-			return fetchAvailability(ctx, service, where, keys)
+			query := where.query()
+			if err := pairs.take(len(keys) * places(query)); err != nil {
+				return nil, err
+			}
+			return fetchAvailability(ctx, service, query, keys)
 		},
 		missing: func(AvailabilityKey) ([]*stock.Availability, error) { return []*stock.Availability{}, nil }, // no place
 	})
@@ -79,14 +90,9 @@ func newAvailabilityLoader(request context.Context, service Stock) *Loader[Avail
 
 // fetchAvailability makes one check, or as few as the limits of a check allow.
 func fetchAvailability(
-	ctx context.Context, service Stock, where Where, keys []AvailabilityKey,
+	ctx context.Context, service Stock, query stock.CheckQuery, keys []AvailabilityKey,
 ) (map[AvailabilityKey][]*stock.Availability, error) {
-	query := where.query()
-	places := max(1, len(query.LocationRefs))
-	if len(query.LocationRefs) == 0 {
-		places = max(1, query.First)
-	}
-	size := max(1, stock.MaxPairs/places)
+	size := stock.MaxPairs / places(query)
 	all := make(map[AvailabilityKey][]*stock.Availability, len(keys))
 	for from := 0; from < len(keys); from += size {
 		chunk := keys[from:min(from+size, len(keys))]
@@ -106,6 +112,15 @@ func fetchAvailability(
 		}
 	}
 	return all, nil
+}
+
+// places is how many locations a check may answer for; the service refuses more.
+func places(q stock.CheckQuery) int {
+	n := q.First
+	if len(q.LocationRefs) > 0 {
+		n = len(q.LocationRefs)
+	}
+	return min(max(1, n), stock.MaxLocations)
 }
 
 // cut splits a check, whose items come SKU by SKU, into the items of each.

@@ -4,8 +4,9 @@ package resolvers
 
 import (
 	"context"
-	"errors"
 	"time"
+
+	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph/model"
@@ -99,18 +100,17 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 	return found, nil
 }
 
-// nodes loads objects in the order asked. One that cannot be loaded is null; the first failure is returned beside them.
+// nodes loads objects in the order asked. One that cannot be loaded is null and has an error of its own beside it.
 func (r *Resolver) nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 	if len(ids) > maxNodes {
 		return nil, retail.Errorf(retail.CodeLimitExceeded, "at most %d ids may be asked", maxNodes)
 	}
 	out := make([]model.Node, len(ids))
-	var failed error
 	for i, id := range ids {
 		var err error
 		if out[i], err = r.node(ctx, id); err != nil {
-			failed = errors.Join(failed, err)
+			graphql.AddError(graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i)), err)
 		}
 	}
-	return out, failed
+	return out, nil
 }

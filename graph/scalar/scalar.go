@@ -27,11 +27,16 @@ func UnmarshalString(v any) (string, error) {
 // MarshalID writes an id.
 func MarshalID(s string) graphql.Marshaler { return graphql.MarshalString(s) }
 
-// UnmarshalID accepts strings and, as the specification of GraphQL asks, integers.
+// maxID bounds an id in bytes; the gateway's own are shorter.
+const maxID = 200
+
+// UnmarshalID accepts strings of up to 200 bytes and, as the specification of GraphQL asks, integers.
 func UnmarshalID(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
-		return v, nil
+		if len(v) <= maxID {
+			return v, nil
+		}
 	case json.Number:
 		if _, err := strconv.ParseInt(string(v), 10, 64); err == nil {
 			return string(v), nil
