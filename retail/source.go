@@ -42,8 +42,13 @@ func FreshnessAt(asOf, now time.Time, source Source, basis Basis) Freshness {
 	if asOf.IsZero() {
 		return f
 	}
-	age := max(0, int((now.Sub(asOf)+time.Second-1)/time.Second))
-	f.AsOf, f.AgeSeconds = &asOf, &age
+	age := now.Sub(asOf) // at most 292 years
+	seconds := int(age / time.Second)
+	if age > 0 && age%time.Second > 0 {
+		seconds++
+	}
+	seconds = max(0, seconds)
+	f.AsOf, f.AgeSeconds = &asOf, &seconds
 	return f
 }
 

@@ -22,6 +22,9 @@ func TestAgesAreNeverNegativeAndRoundUp(t *testing.T) {
 			t.Errorf("%v ago: got %v, want %d", ago, f.AgeSeconds, want)
 		}
 	}
+	if f := retail.FreshnessAt(time.Unix(-1<<40, 0), now, retail.SourceERP, retail.BasisStale); *f.AgeSeconds < 9_000_000_000 {
+		t.Errorf("before all ages: got %d", *f.AgeSeconds)
+	}
 	if f := retail.FreshnessAt(time.Time{}, now, retail.SourceERP, retail.BasisStale); f.AsOf != nil || f.AgeSeconds != nil {
 		t.Errorf("never heard: got %+v", f)
 	}

@@ -27,6 +27,19 @@ func (b *Breakdown) beforeSafety() int {
 // Ranged reports whether the ERP has stated that the place carries the SKU.
 func (c *Cell) Ranged() bool { return c.OnHandVer > 0 && c.Flags&FlagRanged != 0 }
 
+// version is the version of a source's register.
+func (c *Cell) version(source retail.Source) uint32 {
+	switch source {
+	case retail.SourceERP:
+		return c.OnHandVer
+	case retail.SourcePOS:
+		return c.SoldVer
+	case retail.SourceShop:
+		return c.AllocVer
+	}
+	return 0
+}
+
 // Put writes f into its source's register if f is newer than what the register holds, and reports whether it did.
 func (c *Cell) Put(f *Fact) bool {
 	switch f.Source {

@@ -97,7 +97,8 @@ func findRead(reads []PartitionRead, partition uint16) int {
 	return -1
 }
 
-// merge folds a live answer into the grid. Registers keep the highest version, marks the latest date.
+// merge folds one source's live answer into the grid. Registers keep the highest version. A source that knows less about a
+// pair than it told before has lost data or answers from an old copy, so its date of that place is worth nothing.
 func (g *grid) merge(b Batch) {
 	skuAt := make(map[string]int, len(g.skus))
 	for i, sku := range g.skus {
@@ -107,31 +108,36 @@ func (g *grid) merge(b Batch) {
 	for i, c := range g.locs {
 		locAt[c.Location.Code] = i
 	}
+	behind := map[string]bool{}
 	for i := range b.Facts {
 		f := &b.Facts[i]
 		sku, okSKU := skuAt[f.SKU]
 		loc, okLoc := locAt[f.Location]
-		if okSKU && okLoc {
-			g.cell(sku, loc).Put(f)
+		if !okSKU || !okLoc {
+			continue
 		}
+		c := g.cell(sku, loc)
+		if f.Version < c.version(f.Source) {
+			behind[f.Location] = true
+		}
+		c.Put(f)
 	}
 	for _, m := range b.Marks {
 		loc, ok := locAt[m.Location]
 		source := SourceIndex(m.Source)
-		if !ok || source < 0 || m.AsOf.IsZero() {
+		if !ok || source < 0 || m.AsOf.UnixMilli() <= 0 || behind[m.Location] {
 			continue
 		}
-		g.marks[loc].at[source] = max(g.marks[loc].at[source], m.AsOf.UnixMilli())
-		g.marks[loc].live[source] = true
+		g.marks[loc].at[source], g.marks[loc].live[source] = m.AsOf.UnixMilli(), true
 	}
 }
 
-// freshness dates a location's cells.
-func (s *Service) freshness(m *marks, loc *retail.Location, now time.Time) retail.Freshness {
+// freshness dates a location's cells; care is what its sources ask for.
+func (m *marks) freshness(loc *retail.Location, now time.Time, care reasonSet) retail.Freshness {
 	source, at := m.oldest(loc)
 	basis := retail.BasisProjected
 	switch {
-	case at == 0, now.UnixMilli()-at > s.policy.StaleAfter.Milliseconds(), s.anyDown(m, loc):
+	case care != 0:
 		basis = retail.BasisStale
 	case m.live[source]:
 		basis = retail.BasisLive
@@ -143,12 +149,9 @@ func (s *Service) freshness(m *marks, loc *retail.Location, now time.Time) retai
 	return retail.FreshnessAt(asOf, now, sources[source], basis)
 }
 
-// anyDown reports whether a source that the location expects is down and was not just asked with success.
-func (s *Service) anyDown(m *marks, loc *retail.Location) bool {
-	for i, source := range sources {
-		if !m.live[i] && m.expects(loc, i) && s.deps.Health(source) == retail.StatusDown {
-			return true
-		}
-	}
-	return false
+// late reports whether a watermark is too old, or so far ahead of our clock that one of the clocks is wrong and nobody can
+// tell its age.
+func (s *Service) late(at int64, now time.Time) bool {
+	age, limit := now.UnixMilli()-at, s.policy.StaleAfter.Milliseconds()
+	return age > limit || age < -limit
 }

@@ -17,8 +17,8 @@ func (s *Service) read(
 	g, err := s.load(ctx, skus, locs)
 	switch {
 	case maxAge != nil:
-		limit := now.Add(-*maxAge).UnixMilli()
-		s.askLive(ctx, g, func(at int64) bool { return at < limit })
+		oldest, newest := now.Add(-*maxAge).UnixMilli(), now.Add(s.policy.StaleAfter).UnixMilli()
+		s.askLive(ctx, g, func(at int64) bool { return at < oldest || at > newest })
 	case err != nil:
 		s.askLive(ctx, g, func(at int64) bool { return at == 0 })
 	}
@@ -83,7 +83,7 @@ func (s *Service) report(ctx context.Context, g *grid, now time.Time) {
 	}
 	for i, source := range sources {
 		r := retail.SourceReport{Source: source, Status: retail.StatusOK}
-		oldest, expected, live := int64(0), false, true
+		oldest, expected, live, late := int64(0), false, true, false
 		for loc, c := range g.locs {
 			m := &g.marks[loc]
 			if !m.expects(c.Location, i) {
@@ -92,7 +92,7 @@ func (s *Service) report(ctx context.Context, g *grid, now time.Time) {
 			if !expected || m.at[i] < oldest {
 				oldest = m.at[i]
 			}
-			expected, live = true, live && m.live[i]
+			expected, live, late = true, live && m.live[i], late || s.late(m.at[i], now)
 		}
 		if !expected {
 			continue
@@ -100,7 +100,7 @@ func (s *Service) report(ctx context.Context, g *grid, now time.Time) {
 		switch {
 		case !live && s.deps.Health(source) == retail.StatusDown:
 			r.Status = retail.StatusDown
-		case now.UnixMilli()-oldest > s.policy.StaleAfter.Milliseconds():
+		case late:
 			r.Status = retail.StatusStale
 		}
 		if oldest > 0 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +29,7 @@ import (
 //	heard LOC|all SOURCE AGE …       watermarks
 //	down SOURCE | queue LOC N | lost
 //	check|public SKU at LOC [max-age SECONDS] -> LEVEL QUANTITY|- [exact|at-least] [REASON …]
+//	instock SKU … at LOC … -> SKU …|none|unknown
 //	parts …  dated SOURCE BASIS AGE|never         about the last check
 //	basket SKU N … (near LAT,LON | at LOC …) [whole]
 //	option LOC COVERAGE ready HH:MM|- SKU have/want … [reasons REASON …]   the options in order
@@ -210,6 +212,8 @@ func (s *scenario) run(w []string) error {
 		return nil
 	case "check", "public":
 		return s.check(w)
+	case "instock":
+		return s.inStock(w[1:])
 	case "parts":
 		return s.parts(w[1:])
 	case "dated":
@@ -282,6 +286,26 @@ func (s *scenario) check(w []string) error {
 		got += " " + string(r)
 	}
 	return s.expect(got, strings.Join(w[1:], " "))
+}
+
+func (s *scenario) inStock(w []string) error {
+	at, answer := slices.Index(w, "at"), slices.Index(w, "->")
+	have, err := s.service.InStock(context.Background(), w[:at], w[at+1:answer])
+	var got []string
+	for _, sku := range w[:at] {
+		if have[sku] {
+			got = append(got, sku)
+		}
+	}
+	switch {
+	case retail.CodeOf(err) == retail.CodeUpstreamUnavailable:
+		got = []string{"unknown"}
+	case err != nil:
+		return err
+	case got == nil:
+		got = []string{"none"}
+	}
+	return s.expect(strings.Join(got, " "), strings.Join(w[answer+1:], " "))
 }
 
 func (s *scenario) parts(w []string) error {

@@ -2,6 +2,7 @@ package stock
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -167,15 +168,16 @@ type view struct {
 }
 
 func (s *Service) view(g *grid, now time.Time) []view {
+	down := s.down()
 	views := make([]view, len(g.locs))
 	for i, c := range g.locs {
 		m := &g.marks[i]
 		v := &views[i]
 		v.location, v.distanceKm = c.Location, c.DistanceKm
-		v.freshness = s.freshness(m, c.Location, now)
+		v.reasons = s.sourceReasons(m, c.Location, now, &down)
+		v.freshness = m.freshness(c.Location, now, v.reasons)
 		_, at := m.oldest(c.Location)
 		v.known = at > 0 && now.UnixMilli()-at <= s.policy.UnknownAfter.Milliseconds()
-		v.reasons = s.sourceReasons(m, c.Location, now)
 		ready := s.ready.by(s.policy, c.Location, now, s.deps.Queue(c.Location.Code))
 		if ready.reason != "" {
 			v.reasons |= reasonBit(ready.reason)
@@ -186,18 +188,25 @@ func (s *Service) view(g *grid, now time.Time) []view {
 	return views
 }
 
-// sourceReasons says which care the location's sources ask for: DOWN when one cannot be reached, STALE when one is late.
-func (s *Service) sourceReasons(m *marks, loc *retail.Location, now time.Time) reasonSet {
-	var set reasonSet
+// down tells which sources cannot be reached.
+func (s *Service) down() (down [len(sources)]bool) {
 	for i, source := range sources {
+		down[i] = s.deps.Health(source) == retail.StatusDown
+	}
+	return down
+}
+
+// sourceReasons says which care the location's sources ask for: DOWN when one cannot be reached, STALE when one is late.
+func (s *Service) sourceReasons(m *marks, loc *retail.Location, now time.Time, down *[len(sources)]bool) reasonSet {
+	var set reasonSet
+	for i := range sources {
 		if !m.expects(loc, i) {
 			continue
 		}
-		late := now.UnixMilli()-m.at[i] > s.policy.StaleAfter.Milliseconds()
 		switch {
-		case !m.live[i] && s.deps.Health(source) == retail.StatusDown:
+		case !m.live[i] && down[i]:
 			set |= reasonBit(SourceDown)
-		case late:
+		case s.late(m.at[i], now):
 			set |= reasonBit(SourceStale)
 		}
 	}
@@ -226,7 +235,8 @@ func older(a, b retail.Freshness) retail.Freshness {
 	return a
 }
 
-// InStock tells which SKUs can be promised at one of the locations at least. A level that nobody knows counts as no.
+// InStock tells which SKUs can be promised at one of the locations at least. A place whose levels nobody knows counts as
+// having none; it fails with CodeUpstreamUnavailable when that is so everywhere.
 func (s *Service) InStock(ctx context.Context, skus []string, locationRefs []string) (map[string]bool, error) {
 	locs, err := s.candidates(ctx, locationRefs, nil, 0, MaxLocations, nil)
 	if err != nil {
@@ -236,6 +246,9 @@ func (s *Service) InStock(ctx context.Context, skus []string, locationRefs []str
 	g := s.read(ctx, skus, locs, nil, now)
 	have := make(map[string]bool, len(skus))
 	views := s.view(g, now)
+	if len(views) > 0 && !slices.ContainsFunc(views, func(v view) bool { return v.known }) {
+		return nil, retail.Unavailable(oldestFreshness(views).Source, errors.New("stock: no location has a date young enough"))
+	}
 	for k, sku := range skus {
 		for i := range views {
 			c := g.cell(k, i)
