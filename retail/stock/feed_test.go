@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -246,9 +247,9 @@ func TestFactsOfALocationWithoutAPlaceWaitForIt(t *testing.T) {
 func TestFeedBacksOffWhenTheSourceFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFeedWorld("S-1")
-		fail := true
+		var recovered atomic.Bool
 		w.onPoll = func(string) error {
-			if fail {
+			if !recovered.Load() {
 				return errInjected
 			}
 			return nil
@@ -268,7 +269,7 @@ func TestFeedBacksOffWhenTheSourceFails(t *testing.T) {
 		if n := len(w.seen().polls); n < 60 || n > 120 {
 			t.Errorf("%d polls in two minutes", n)
 		}
-		fail = false
+		recovered.Store(true)
 		pass(2 * time.Second)
 		if f.Status() != retail.StatusOK || f.Health().LastSuccess.IsZero() {
 			t.Errorf("source is %v after it came back", f.Status())
