@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -94,7 +95,7 @@ func mustFold(t *testing.T, file io.Reader) folded {
 }
 
 // mustAgree compares the fold with what the demo makes of the same file.
-func mustAgree(t *testing.T, open func() io.Reader) demo.TradeCounts {
+func mustAgree(t *testing.T, open func() io.Reader) (*demo.Retailer, demo.TradeCounts) {
 	t.Helper()
 	want := mustFold(t, open())
 	r, counts, err := demo.FromTrade(open())
@@ -118,10 +119,10 @@ func mustAgree(t *testing.T, open func() io.Reader) demo.TradeCounts {
 			got.Price[v.SKU] = v.List
 		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("-fold +demo:\n%.4000s", diff)
+	if !reflect.DeepEqual(want, got) { // cmp takes long to find that large maps are equal
+		t.Errorf("-fold +demo:\n%.4000s", cmp.Diff(want, got))
 	}
-	return counts
+	return r, counts
 }
 
 const oddTrade = "\ufeffInvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\r\n" +
@@ -145,7 +146,7 @@ const oddTrade = "\ufeffInvoiceNo,StockCode,Description,Quantity,InvoiceDate,Uni
 	"9,00000,ZERO,1,2010-12-01 08:26:00,-5,12583.0,EIRE" // no line end
 
 func TestTradeRulesAgreeWithAnotherImplementation(t *testing.T) {
-	counts := mustAgree(t, func() io.Reader { return strings.NewReader(oddTrade) })
+	_, counts := mustAgree(t, func() io.Reader { return strings.NewReader(oddTrade) })
 	want := demo.TradeCounts{
 		Lines: 18, Sales: 5, WebOrders: 1, Returns: 1, Adjustments: 1, ZeroQuantity: 1, Unreadable: 6,
 		NonMerchandise: map[string]int{"POST": 1, "15056B1": 1, "1505": 1},
@@ -157,19 +158,6 @@ func TestTradeRulesAgreeWithAnotherImplementation(t *testing.T) {
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
-}
-
-func TestTheRealTradeAgreesWithAnotherImplementation(t *testing.T) {
-	file, err := demo.OpenTrade(tradeFile(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	raw, err := io.ReadAll(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mustAgree(t, func() io.Reader { return bytes.NewReader(raw) })
 }
 
 func TestSpoiledFilesAreRefused(t *testing.T) {

@@ -1,7 +1,9 @@
 package demo_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -210,16 +212,11 @@ func tradeFile(t testing.TB) string {
 }
 
 func TestTheRealTrade(t *testing.T) {
-	path := tradeFile(t)
-	file, err := demo.OpenTrade(path)
+	raw, err := io.ReadAll(mustRead(t, realOpener(t, 0)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	r, counts, err := demo.FromTrade(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, counts := mustAgree(t, func() io.Reader { return bytes.NewReader(raw) })
 	codes := 0
 	for _, n := range counts.NonMerchandise {
 		codes += n
