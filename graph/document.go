@@ -229,7 +229,8 @@ func (d *documents) get(ctx context.Context, query string) (doc *document, cache
 		doc, no = d.compile(query)
 		return doc, false, no
 	}
-	doc, err := d.cache.Get(ctx, query, otter.LoaderFunc[string, *document](
+	// Compiling takes milliseconds: a client that gives up meanwhile is no reason to fail.
+	doc, err := d.cache.Get(context.WithoutCancel(ctx), query, otter.LoaderFunc[string, *document](
 		func(_ context.Context, query string) (*document, error) {
 			doc, no := d.compile(query)
 			if no != nil {
