@@ -7,16 +7,19 @@ import (
 	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/portico-retail/portico/auth"
 )
 
-// entry is one line of the access log. The handler fills in the operation; the query text and its variables, which may
-// hold personal data, never get here.
+// entry is one line of the access log. The handler fills in the operation and how it ended; the query text and its
+// variables, which may hold personal data, never get here.
 type entry struct {
 	operation string
 	kind      string
 	role      auth.Role
+	code      string // of the first error
+	reason    string // why a token was not accepted
 }
 
 type entryKey struct{}
@@ -28,6 +31,20 @@ func noteOperation(ctx context.Context, op *ast.OperationDefinition) {
 	}
 }
 
+// noteErrors puts the code of the first error into the access log: most errors travel with status 200.
+func noteErrors(ctx context.Context, errs gqlerror.List) {
+	if e, ok := ctx.Value(entryKey{}).(*entry); ok && len(errs) > 0 {
+		e.code, _ = errs[0].Extensions["code"].(string)
+	}
+}
+
+// noteToken puts the reason why a token was not accepted into the access log; the client does not learn it.
+func noteToken(ctx context.Context, err error) {
+	if e, ok := ctx.Value(entryKey{}).(*entry); ok {
+		e.reason = clip(err.Error())
+	}
+}
+
 // withAccessLog logs every request when it is answered.
 func withAccessLog(log *slog.Logger, now func() time.Time, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,16 +52,27 @@ func withAccessLog(log *slog.Logger, now func() time.Time, next http.Handler) ht
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
 			level := slog.LevelInfo
-			if e.kind == "" && seen.status < http.StatusBadRequest {
+			if e.kind == "" && e.code == "" && seen.status < http.StatusBadRequest {
 				level = slog.LevelDebug // probes, metrics and the query page
 			}
-			log.LogAttrs(r.Context(), level, "request",
+			if !log.Enabled(r.Context(), level) {
+				return
+			}
+			line := []slog.Attr{
 				slog.String("request", RequestID(r.Context())),
 				slog.String("method", r.Method), slog.String("path", clip(r.URL.Path)),
 				slog.Int("status", seen.status), slog.Int64("bytes", seen.bytes),
 				slog.Duration("took", now().Sub(started)),
 				slog.String("kind", e.kind), slog.String("operation", e.operation),
-				slog.String("role", string(e.role)))
+				slog.String("role", string(e.role)),
+			}
+			if e.code != "" {
+				line = append(line, slog.String("code", e.code))
+			}
+			if e.reason != "" {
+				line = append(line, slog.String("reason", e.reason))
+			}
+			log.LogAttrs(r.Context(), level, "request", line...)
 		}()
 		next.ServeHTTP(seen, r.WithContext(context.WithValue(r.Context(), entryKey{}, e)))
 	})

@@ -5,6 +5,7 @@ package graph
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -63,6 +64,9 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 	if o.MaxInFlight == 0 {
 		o.MaxInFlight = 16 * runtime.GOMAXPROCS(0)
 	}
+	if o.MaxInFlight < 0 {
+		return nil, fmt.Errorf("graph: MaxInFlight is %d, not above 0", o.MaxInFlight)
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -92,17 +96,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.metrics.observe(out, h.now().Sub(started))
 	}()
 	media, acceptable := negotiate(r.Header)
-	if !acceptable {
-		writeRefusal(w, mediaJSON, badRequest(http.StatusNotAcceptable,
-			"responses are "+mediaGraphQL+" or "+mediaJSON))
-		return
+	var res *result
+	var no *refusal
+	if acceptable {
+		res, no = h.answer(w, r)
+	} else {
+		media, no = mediaJSON, badRequest(http.StatusNotAcceptable, "responses are "+mediaGraphQL+" or "+mediaJSON)
 	}
-	res, no := h.answer(w, r)
 	if no != nil {
 		h.metrics.refuse(no)
+		noteErrors(r.Context(), no.errs)
 		writeRefusal(w, media, no)
 		return
 	}
+	noteErrors(r.Context(), res.errs)
 	out = outcomeOf(r.Context(), res)
 	if writeResult(w, media, res, h.now()) != nil {
 		out = outcomeCancelled
@@ -164,13 +171,15 @@ func (h *Handler) perform(r *http.Request, doc *document, op *operation, req *re
 	return &res, nil
 }
 
-// RefuseToken answers a request whose token was not accepted.
+// RefuseToken answers a request whose token was not accepted; err says why, to the log.
 func RefuseToken(w http.ResponseWriter, r *http.Request, err error) {
 	media, _ := negotiate(r.Header)
 	if media == "" {
 		media = mediaJSON
 	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="portico", error="invalid_token"`)
+	noteToken(r.Context(), err)
 	no := &refusal{status: http.StatusUnauthorized, errs: gqlerror.List{newError(retail.CodeUnauthenticated, "the token is not accepted")}}
+	noteErrors(r.Context(), no.errs)
 	writeRefusal(w, media, no)
 }

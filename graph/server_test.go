@@ -180,6 +180,11 @@ func TestTheAccessLogHasNoQueryAndNoVariables(t *testing.T) {
 		}
 	}
 	log.Reset()
+	post(h, query("{nonsense}"), "Accept", jsonMedia)
+	if !strings.Contains(log.String(), `"status":200`) || !strings.Contains(log.String(), `"code":"GRAPHQL_VALIDATION_FAILED"`) {
+		t.Errorf("an error with status 200 does not show: %s", &log)
+	}
+	log.Reset()
 	post(h, `{"query":"{__typename}","operationName":"`+secret+`\r\nlevel=ERROR"}`)
 	post(h, query(`{nonsense(a:"`+secret+`")}`))
 	if strings.Contains(log.String(), secret) || strings.Count(log.String(), "\n") != 2 {
@@ -199,6 +204,8 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := mustServer(t, mustFakeHandler(t, accessSchema))
+	var log bytes.Buffer
+	s.Log = slog.New(slog.NewTextHandler(&log, nil))
 	if s.Verifier, err = auth.NewVerifier(auth.DefaultTokenConfig(), time.Now, key); err != nil {
 		t.Fatal(err)
 	}
@@ -208,6 +215,11 @@ func TestTokens(t *testing.T) {
 	}
 	if w := post(h, query("{vital}"), "Authorization", "Bearer "+token); w.Code != 200 {
 		t.Errorf("an operator got %d %s", w.Code, w.Body)
+	}
+	log.Reset()
+	post(h, query("{vital}"), "Authorization", "Bearer "+token[:len(token)-2])
+	if line := log.String(); !strings.Contains(line, "code=UNAUTHENTICATED") || !strings.Contains(line, "signature") || strings.Contains(line, token[:40]) {
+		t.Errorf("the log does not say why: %s", line)
 	}
 	for _, bad := range []string{"Bearer " + token[:len(token)-2], "Bearer", "Basic " + token, "Bearer " + strings.Repeat("x", 9<<10)} {
 		w := post(h, query("{__typename}"), "Authorization", bad, "Accept", jsonMedia)
@@ -281,6 +293,13 @@ func TestTheQueryPageRunsUnderAStrictPolicy(t *testing.T) {
 	}
 	if w := get("/graphiql/"); w.Code == 200 {
 		t.Errorf("the directory is listed: %s", w.Body)
+	}
+}
+
+func TestANegativeMaxInFlightIsAMistake(t *testing.T) {
+	o := graph.HandlerOptions{MaxInFlight: -1}
+	if _, err := graph.NewHandler(&fake{schema: mustSchema(t)}, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), o); err == nil {
+		t.Error("it was accepted")
 	}
 }
 
