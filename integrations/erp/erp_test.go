@@ -128,6 +128,7 @@ func testPoll(t *testing.T, db *sqlx.DB) {
 		{"", stock.Batch{Facts: []stock.Fact{balance("S-1", "b", 7, -3), balance("S-1", "a", 1, 10)}, Cursor: "5", More: true}},
 		{"5", stock.Batch{Facts: []stock.Fact{balance("S-2", "a", 2, 4)}, Marks: wantMarks, Cursor: "9"}},
 		{"9", stock.Batch{Facts: []stock.Fact{}, Marks: wantMarks, Cursor: "9"}},
+		{"10", stock.Batch{Cursor: "10"}}, // an ERP restored from a backup dates nothing
 		{"rubbish", stock.Batch{Facts: []stock.Fact{balance("S-1", "b", 7, -3), balance("S-1", "a", 1, 10)}, Cursor: "5", More: true}},
 	} {
 		got, err := c.Poll(t.Context(), step.cursor)

@@ -50,7 +50,7 @@ func (r balanceRow) fact() (f stock.Fact, ok bool) {
 func isInt32(n int64) bool { return n >= math.MinInt32 && n <= math.MaxInt32 }
 
 // Poll reads the next page of changed balances. The cursor is the position of the last row read. Marks come only with
-// the page that reaches the end.
+// the page that reaches the end, and not from an ERP that lost data.
 func (c *Client) Poll(ctx context.Context, cursor string) (stock.Batch, error) {
 	after := parseCursor(cursor)
 	return upstream.Do(ctx, c.feed, "stock_feed", func(ctx context.Context) (stock.Batch, error) {
@@ -73,13 +73,20 @@ func (c *Client) poll(ctx context.Context, after int64) (stock.Batch, error) {
 	if err != nil {
 		return stock.Batch{}, err
 	}
-	limit := c.cfg.PageRows
+	from, limit := after, c.cfg.PageRows
+	if after > 0 { // once more the last row, which shows that the ERP still knows what it told
+		from, limit = after-1, limit+1
+	}
 	// A replicated ERP may repeat rows; a few pages' worth is the most that is believed.
-	rows, unreadable, err := query[balanceRow](ctx, c, "stock_feed", map[string]any{"after": after, "limit": limit}, 4*limit)
+	rows, unreadable, err := query[balanceRow](ctx, c, "stock_feed", map[string]any{"after": from, "limit": limit}, 4*limit)
 	if err != nil {
 		return stock.Batch{}, err
 	}
 	read := len(rows) + unreadable
+	if after > 0 && read == 0 { // it knows less than we have read: its date is worth nothing
+		return stock.Batch{Cursor: strconv.FormatInt(after, 10)}, nil
+	}
+	rows = slices.DeleteFunc(rows, func(r balanceRow) bool { return r.Position == after })
 	for _, r := range rows {
 		after = max(after, r.Position)
 	}

@@ -22,7 +22,7 @@ func TestNow(t *testing.T) {
 	pairs := []stock.Pair{{Location: "S-1", SKU: "a"}, {Location: "S-1", SKU: "b"}, {Location: "S-2", SKU: "a"}}
 	o.say("StockInquiry", `<StockInquiryReply asOf="2026-11-22T12:00:00Z"><Counter location="S-1" sku="a" net="-3" seq="812"/>`+
 		`<Counter location="S-1" sku="b" net="0" seq="0"/><Counter location="S-2" sku="a" net="many" seq="1"/>`+
-		`<Counter location="S-2" sku="zz" net="1" seq="1"/>`+beat("S-1", 812)+beat("S-2", 1)+`</StockInquiryReply>`)
+		`<Counter location="S-2" sku="zz" net="1" seq="1"/>`+beat("S-1", 812)+beat("S-2", 1)+beat("S-3", 1)+`</StockInquiryReply>`)
 	b, err := c.Now(t.Context(), pairs)
 	want := stock.Batch{
 		Facts:       []stock.Fact{fact("S-1", "a", 812, -3), fact("S-1", "b", 0, 0)},

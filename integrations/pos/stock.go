@@ -135,9 +135,9 @@ func (c *Client) withTills(ctx context.Context, pairs []stock.Pair) ([]stock.Pai
 
 func (c *Client) inquire(ctx context.Context, pairs []stock.Pair) (stock.Batch, error) {
 	var b stock.Batch
-	missing := make(map[stock.Pair]bool, len(pairs))
+	missing, places := make(map[stock.Pair]bool, len(pairs)), map[string]bool{}
 	for _, p := range pairs {
-		missing[p] = true
+		missing[p], places[p.Location] = true, true
 	}
 	var beats []heartbeat
 	start := c.now()
@@ -159,23 +159,22 @@ func (c *Client) inquire(ctx context.Context, pairs []stock.Pair) (stock.Batch, 
 			b.Facts = append(b.Facts, fact(counted.pair, counted.seq, counted.net))
 		}
 	}
-	dateInquiry(&b, beats, missing, start)
+	dateInquiry(&b, beats, places, missing, start)
 	c.metrics.Quarantine(retail.SourcePOS, "stock", b.Quarantined)
 	return b, nil
 }
 
-// dateInquiry adds marks and queues; places with a missing pair get no mark.
-func dateInquiry(b *stock.Batch, beats []heartbeat, missing map[stock.Pair]bool, start time.Time) {
+// dateInquiry adds marks and queues of the places asked, the first of each; those with a missing pair get no mark.
+func dateInquiry(b *stock.Batch, beats []heartbeat, places map[string]bool, missing map[stock.Pair]bool, start time.Time) {
 	silent := make(map[string]bool, len(missing))
 	for p := range missing {
 		silent[p.Location] = true
 	}
-	dated := make(map[string]bool, len(beats))
 	for _, beat := range beats {
-		if dated[beat.location] {
+		if !places[beat.location] {
 			continue
 		}
-		dated[beat.location] = true
+		delete(places, beat.location)
 		b.Queues = append(b.Queues, stock.Queue{Location: beat.location, Open: beat.pickQueue})
 		if !silent[beat.location] {
 			b.Marks = append(b.Marks, mark(beat.location, start, beat.at))

@@ -83,8 +83,8 @@ func TestPollReadsAllocations(t *testing.T) {
 			"123", `{"allocations":[],"next":123,"asOf":"` + asOf + `","more":false}`,
 			stock.Batch{Marks: marks, Cursor: "123"},
 		},
-		"a shop that was reset is read from the start": {
-			"500", `{"allocations":[],"next":123,"asOf":"` + asOf + `","more":false}`, stock.Batch{More: true, Cursor: "0"},
+		"a shop that lost data dates nothing": {
+			"500", `{"allocations":[],"next":123,"asOf":"` + asOf + `","more":false}`, stock.Batch{Cursor: "500"},
 		},
 	} {
 		got, err := newShop(t, says(tc.body)).Poll(t.Context(), tc.cursor)

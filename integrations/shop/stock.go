@@ -93,8 +93,8 @@ func (c *Client) Poll(ctx context.Context, cursor string) (stock.Batch, error) {
 	}
 	c.metrics.Quarantine(retail.SourceShop, "allocation", b.Quarantined)
 	switch {
-	case page.Next < since: // the shop was reset; what it has now must be read from the start
-		b.Cursor, b.More = "0", true
+	case page.Next < since: // a shop that knows less than we have read has lost data: its date is worth nothing
+		b.Cursor, b.More = strconv.FormatInt(since, 10), false
 		return b, nil
 	case page.More && page.Next == since:
 		return stock.Batch{}, retail.BadUpstream(retail.SourceShop, fmt.Errorf("shop: allocations stand still at %d", since))

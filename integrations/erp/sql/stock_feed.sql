@@ -5,7 +5,8 @@
 --   :limit          rows wanted
 -- Columns:
 --   position        whole number that grows with every change, in commit order: a row committed later must never show a
---                   lower position than one already visible, or its change is lost
+--                   lower position than one already visible, or its change is lost; the row with the highest position
+--                   stays, since an answer without it shows an ERP that lost data
 --   location, sku   the place and the item
 --   on_hand         book quantity, may be negative
 --   pos_cut         the POS counter already contained in on_hand
