@@ -19,6 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/portico-retail/portico/graph/scalar"
+	"github.com/portico-retail/portico/integrations/demo"
 	"github.com/portico-retail/portico/integrations/redisstore"
 	"github.com/portico-retail/portico/retail"
 	"github.com/portico-retail/portico/retail/stock"
@@ -48,7 +49,7 @@ func newReference(b *testing.B) *reference {
 	if os.Getenv("PORTICO_TEST_REDIS_ADDR") != "" {
 		kind = "redis"
 	}
-	r := &reference{rig: newRig(b, kind), skus: []string{"10000021", "10000022", "10000023", "10000100", "10000101"}}
+	r := &reference{rig: newRigOf(b, kind, demo.Builtin(1, time.Now())), skus: []string{"10000021", "10000022", "10000023", "10000100", "10000101"}}
 	for _, l := range r.rig.gateway.directory.All() {
 		if l.Kind == retail.Store && len(r.locations) < 10 {
 			r.locations = append(r.locations, l)

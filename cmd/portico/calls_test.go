@@ -6,8 +6,6 @@ import (
 	"runtime/metrics"
 	"strings"
 	"testing"
-
-	dto "github.com/prometheus/client_model/go"
 )
 
 // calls counts what was asked of the backends on behalf of clients, by source and operation, and the reads of the
@@ -19,7 +17,10 @@ func (r *rig) calls(t testing.TB) map[string]int {
 	counts := map[string]int{}
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
-			label := labels(m)
+			label := map[string]string{}
+			for _, l := range m.GetLabel() {
+				label[l.GetName()] = l.GetValue()
+			}
 			switch {
 			case family.GetName() == "portico_upstream_calls_total" && label["guard"] == "live":
 				counts[label["source"]+" "+label["operation"]] += int(m.GetCounter().GetValue())
@@ -29,14 +30,6 @@ func (r *rig) calls(t testing.TB) map[string]int {
 		}
 	}
 	return counts
-}
-
-func labels(m *dto.Metric) map[string]string {
-	all := map[string]string{}
-	for _, l := range m.GetLabel() {
-		all[l.GetName()] = l.GetValue()
-	}
-	return all
 }
 
 const wide = `{ products(first: 20) { nodes { title variants { sku

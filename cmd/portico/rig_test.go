@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -62,8 +63,27 @@ func environment(t testing.TB, name string) string {
 
 var rigs atomic.Int64
 
-// newRig starts a gateway and waits until it is ready. Trade stands still unless the test moves it.
+// newRig starts a gateway over a small retailer and waits until it is ready. Trade stands still unless the test moves it.
 func newRig(t testing.TB, kind string) *rig {
+	t.Helper()
+	return newRigOf(t, kind, small(demo.Builtin(1, time.Now())))
+}
+
+// small keeps a sixth of a retailer's products, because seeding takes its time under the race detector.
+func small(r *demo.Retailer) *demo.Retailer {
+	kept := map[string]bool{}
+	r.Products = r.Products[:len(r.Products)/6]
+	for _, p := range r.Products {
+		for _, v := range p.Variants {
+			kept[v.SKU] = true
+		}
+	}
+	r.Conditions = slices.DeleteFunc(r.Conditions, func(c demo.Condition) bool { return !kept[c.SKU] })
+	r.Stock = slices.DeleteFunc(r.Stock, func(s demo.Stock) bool { return !kept[s.SKU] })
+	return r
+}
+
+func newRigOf(t testing.TB, kind string, retailer *demo.Retailer) *rig {
 	t.Helper()
 	config, dsn := redisstore.DefaultConfig(), ""
 	var embedded *redisstore.Embedded
@@ -85,7 +105,7 @@ func newRig(t testing.TB, kind string) *rig {
 	client, err := redisstore.Open(config)
 	must(t, err)
 	r := &rig{
-		retailer: demo.Builtin(1, time.Now()), redis: client, embedded: embedded, metrics: newRegistry(),
+		retailer: retailer, redis: client, embedded: embedded, metrics: newRegistry(),
 		prefix: fmt.Sprintf("e2e-%d-%d:", os.Getpid(), rigs.Add(1)),
 		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}},
 	}
