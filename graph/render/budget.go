@@ -2,9 +2,7 @@ package render
 
 import (
 	"context"
-	"io"
 	"math"
-	"sync"
 	"sync/atomic"
 
 	"github.com/portico-retail/portico/retail"
@@ -49,28 +47,3 @@ func (b *Budget) spend(bytes int) {
 func (b *Budget) exhaust() { b.left.Store(math.MinInt32) }
 
 var errTooLarge = retail.Errorf(retail.CodeLimitExceeded, "the response is too large")
-
-// rendered is finished JSON. It is written once, which gives its buffer back.
-type rendered struct{ buf *[]byte }
-
-// MarshalGQL writes the JSON.
-func (r *rendered) MarshalGQL(w io.Writer) {
-	_, _ = w.Write(*r.buf)
-	giveBuffer(r.buf)
-	r.buf = nil
-}
-
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-func takeBuffer() *[]byte {
-	buf, _ := buffers.Get().(*[]byte)
-	*buf = (*buf)[:0]
-	return buf
-}
-
-// giveBuffer keeps a buffer for the next rendering unless it is much larger than most need.
-func giveBuffer(buf *[]byte) {
-	if cap(*buf) <= 1<<20 {
-		buffers.Put(buf)
-	}
-}

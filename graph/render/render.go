@@ -50,35 +50,17 @@ func (r *Renderer) InterceptField(ctx context.Context, next graphql.Resolver) (a
 	if p == nil {
 		return res, nil
 	}
-	buf := takeBuffer()
-	out := &output{ctx: ctx, buf: *buf, most: budget.remaining()}
+	out := newOutput(ctx, budget.remaining())
 	complete := p.write(out, reflect.ValueOf(res))
-	*buf = out.buf
 	switch {
 	case len(out.buf) > out.most:
-		giveBuffer(buf)
+		out.free()
 		budget.exhaust()
 		return nil, errTooLarge
 	case !complete:
-		giveBuffer(buf)
+		out.free()
 		return res, nil
 	}
 	budget.spend(len(out.buf))
-	return &rendered{buf}, nil
+	return &rendered{out}, nil
 }
-
-// output is the JSON written so far and what one rendering remembers.
-type output struct {
-	ctx  context.Context //nolint:containedctx // lives for one rendering, which is one call
-	buf  []byte
-	most int // bytes that buf may have
-	memo map[memoKey]span
-}
-
-// memoKey is an object already rendered by a plan; span is where its JSON lies.
-type memoKey struct {
-	plan   *object
-	object uintptr
-}
-
-type span struct{ from, to int }

@@ -88,9 +88,6 @@ func (o *object) write(out *output, v reflect.Value) bool {
 	if !o.writeMembers(out, v) {
 		return false
 	}
-	if out.memo == nil {
-		out.memo = map[memoKey]span{}
-	}
 	out.memo[key] = span{from: from, to: len(out.buf)}
 	return true
 }
@@ -104,7 +101,7 @@ func (o *object) writeMembers(out *output, v reflect.Value) bool {
 		case m.scope != "" && !auth.PrincipalOf(out.ctx).Has(m.scope):
 			out.buf = append(out.buf, "null"...)
 		default:
-			of, ok := m.of(out.ctx, v)
+			of, ok := m.of(out, v)
 			if !ok || !m.value.write(out, of) {
 				return false
 			}
@@ -115,7 +112,7 @@ func (o *object) writeMembers(out *output, v reflect.Value) bool {
 }
 
 // of reads the member from a struct; false when a method cannot be called on it.
-func (m *member) of(ctx context.Context, v reflect.Value) (reflect.Value, bool) {
+func (m *member) of(out *output, v reflect.Value) (reflect.Value, bool) {
 	if m.method < 0 {
 		return v.Field(m.field), true
 	}
@@ -124,7 +121,7 @@ func (m *member) of(ctx context.Context, v reflect.Value) (reflect.Value, bool) 
 	}
 	method := v.Addr().Method(m.method)
 	if m.withContext {
-		return method.Call([]reflect.Value{reflect.ValueOf(ctx)})[0], true
+		return method.Call(out.args)[0], true
 	}
 	return method.Call(nil)[0], true
 }
