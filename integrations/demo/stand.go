@@ -88,14 +88,14 @@ func (s *Stand) serve(ctx context.Context, h http.Handler) (url string, err erro
 	return "http://" + ln.Addr().String(), nil
 }
 
-// Run keeps the heartbeats of ERP and tills going until ctx ends.
+// Run keeps the heartbeats of ERP and tills going until ctx ends, then returns nil.
 func (s *Stand) Run(ctx context.Context) error {
 	ticker := time.NewTicker(s.beat)
 	defer ticker.Stop()
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.ERP.Run(ctx, ticker.C) })
-	group.Go(func() error { s.POS.Run(ctx, s.beat); return nil })
-	return group.Wait()
+	var beating errgroup.Group
+	beating.Go(func() error { s.ERP.Run(ctx, ticker.C); return nil })
+	beating.Go(func() error { s.POS.Run(ctx, s.beat); return nil })
+	return beating.Wait()
 }
 
 // Backends are the doors for what drives the systems.

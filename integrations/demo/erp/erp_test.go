@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -200,15 +201,48 @@ func testHeartbeat(t *testing.T, dsn string) {
 		t.Errorf("as_of = %s at the opening", got)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ticks, done := make(chan time.Time), make(chan error)
+	ticks, done := make(chan time.Time), make(chan struct{})
 	c.at = opening.Add(90 * time.Second)
-	go func() { done <- e.Run(ctx, ticks) }()
+	go func() { defer close(done); e.Run(ctx, ticks) }()
 	ticks <- c.at
 	ticks <- c.at // received once the beat of the first tick is done
 	cancel()
-	check(t, <-done)
+	<-done
 	if got := asOf(); got != "2026-11-22T05:01:30.000Z" {
 		t.Errorf("as_of = %s after the tick", got)
+	}
+}
+
+// A database that is away for a while must not end what lives beside it.
+func TestAFailedBeatIsMadeUpByTheNext(t *testing.T) {
+	c := &clock{opening}
+	path := filepath.Join(t.TempDir(), "erp.db")
+	e := mustOpen(t, erp.Options{DSN: path, Now: c.now})
+	mustSeed(t, e)
+	other, err := sql.Open("sqlite", path)
+	check(t, err)
+	defer other.Close()
+	rename := func(from, to string) {
+		t.Helper()
+		_, err := other.ExecContext(t.Context(), "ALTER TABLE "+from+" RENAME TO "+to)
+		check(t, err)
+	}
+	rename("ifc_stat", "away")
+	ctx, cancel := context.WithCancel(t.Context())
+	ticks, done := make(chan time.Time), make(chan struct{})
+	c.at = opening.Add(time.Minute)
+	go func() { defer close(done); e.Run(ctx, ticks) }()
+	ticks <- c.at
+	ticks <- c.at // received once the first beat has failed
+	cancel()
+	<-done
+	rename("away", "ifc_stat")
+
+	check(t, e.Heartbeat(t.Context()))
+	var got string
+	check(t, e.Gateway().QueryRowContext(t.Context(), `SELECT MIN(as_of) FROM ifc_stat`).Scan(&got))
+	if got != "2026-11-22T05:01:00.000Z" {
+		t.Errorf("as_of = %s after the next beat", got)
 	}
 }
 
