@@ -50,6 +50,7 @@ func (c Config) options() (*redis.UniversalOptions, error) {
 	}
 	o := &redis.UniversalOptions{
 		PoolSize: c.PoolSize, DialTimeout: c.Timeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout, PoolTimeout: c.Timeout,
+		PipelinePoolSize:      -1, // pipelines share the pool, so that PoolSize bounds all connections
 		ContextTimeoutEnabled: true,
 		// The feed repeats what failed and a question falls back to the systems of record: a retry in between would only
 		// make both wait longer.

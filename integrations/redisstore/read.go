@@ -17,13 +17,11 @@ func (s *Store) Read(ctx context.Context, reads []stock.PartitionRead, skus []st
 		return nil
 	}
 	start := time.Now()
-	pipe := s.client.Pipeline()
 	cmds := make([]*redis.StringSliceCmd, len(reads))
 	for i := range reads {
 		cmds[i] = redis.NewStringSliceCmd(ctx, s.readArgs(reads[i].Partition, skus)...)
-		_ = pipe.Process(ctx, cmds[i]) // queues; Exec reports what fails
 	}
-	_, err := pipe.Exec(ctx)
+	err := s.send(ctx, cmds)
 	for i, cmd := range cmds {
 		values := cmd.Val()
 		if cmd.Err() != nil || len(values) != 1+len(skus) {
@@ -32,6 +30,19 @@ func (s *Store) Read(ctx context.Context, reads []stock.PartitionRead, skus []st
 		reads[i].Watermarks, reads[i].Rows = values[0], values[1:]
 	}
 	return s.observe("read", start, err)
+}
+
+// send sends the commands in one pipeline; a single one needs none.
+func (s *Store) send(ctx context.Context, cmds []*redis.StringSliceCmd) error {
+	if len(cmds) == 1 {
+		return s.client.Process(ctx, cmds[0])
+	}
+	pipe := s.client.Pipeline()
+	for _, cmd := range cmds {
+		_ = pipe.Process(ctx, cmd) // queues; Exec reports what fails
+	}
+	_, err := pipe.Exec(ctx)
+	return err
 }
 
 // readArgs is the MGET of a partition's watermarks and rows. The row keys share one string and are passed by pointer, so
