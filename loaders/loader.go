@@ -36,7 +36,8 @@ type question[A, K comparable, V any] struct {
 // groupsAtOnce bounds the calls of one batch that run at the same time.
 const groupsAtOnce = 4
 
-// Loader loads values by key, each key once a response. It is safe for concurrent use.
+// Loader loads values by key, each key once a response: a dead backend is not asked again for every row. It is safe for
+// concurrent use.
 type Loader[K comparable, V any] struct {
 	inner   *dataloader.Loader[K, V] // gathers keys; remembers nothing
 	batch   dataloader.BatchFunc[K, V]
@@ -155,19 +156,9 @@ func (l *Loader[K, V]) answer(ctx context.Context, key K) *answer[V] {
 	thunk := l.inner.Load(ctx, key)
 	go func() { // the library's wait cannot be given up; it ends with the batch
 		a.value, a.err = thunk()
-		l.gave(key, a)
+		close(a.done)
 	}()
 	return a
-}
-
-// gave lets everybody see an answer. A failure is forgotten: who asks later in this response tries again.
-func (l *Loader[K, V]) gave(key K, a *answer[V]) {
-	if a.err != nil && retail.CodeOf(a.err) != retail.CodeNotFound {
-		l.lock.Lock()
-		delete(l.answers, key)
-		l.lock.Unlock()
-	}
-	close(a.done)
 }
 
 func gaveUp(err error) error {

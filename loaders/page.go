@@ -86,6 +86,6 @@ func (l *Loader[K, V]) loadWith(ctx context.Context, key K, together func() []K)
 func (l *Loader[K, V]) settle(ctx context.Context, batch []K, answers []*answer[V]) {
 	for i, r := range l.batch(ctx, batch) {
 		answers[i].value, answers[i].err = r.Data, r.Error
-		l.gave(batch[i], answers[i])
+		close(answers[i].done)
 	}
 }
