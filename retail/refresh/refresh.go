@@ -19,10 +19,11 @@ type Loop struct {
 }
 
 // Default is a loop that loads at this interval, and at most three seconds after a failure: what was never loaded keeps the
-// gateway from being ready, and one load every few seconds hurts nobody.
+// gateway from being ready, and one load every few seconds hurts nobody. A load may take five minutes, because a large
+// catalog has hundreds of pages; each call in it has a bound of its own.
 func Default(every time.Duration, rand func() float64) Loop {
 	return Loop{
-		Every: every, Timeout: max(every, 30*time.Second),
+		Every: every, Timeout: max(every, 5*time.Minute),
 		RetryMin: min(every, time.Second), RetryMax: min(every, 3*time.Second), Rand: rand,
 	}
 }

@@ -80,6 +80,22 @@ func TestWhatFailedIsLoadedWithinSecondsOfItsRecovery(t *testing.T) {
 	}
 }
 
+func TestALoadOfManyPagesIsLetFinish(t *testing.T) {
+	loop, finished := refresh.Default(time.Second, func() float64 { return 0.5 }), 0
+	run(t, loop, 10*time.Minute, func(ctx context.Context, _ int) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(4 * time.Minute):
+			finished++
+			return nil
+		}
+	})
+	if finished != 2 {
+		t.Errorf("%d of 2 long loads finished", finished)
+	}
+}
+
 func TestALoadHasATimeoutAndMayPanic(t *testing.T) {
 	loop := refresh.Loop{
 		Every: time.Minute, Timeout: 5 * time.Second, RetryMin: time.Second, RetryMax: time.Second,

@@ -31,8 +31,9 @@ import (
 //	check|public SKU at LOC [max-age SECONDS] -> LEVEL QUANTITY|- [exact|at-least] [REASON …]
 //	instock SKU … at LOC … -> SKU …|none|unknown
 //	parts …  dated SOURCE BASIS AGE|never         about the last check
-//	basket SKU N … (near LAT,LON | at LOC …) [whole]
-//	option LOC COVERAGE ready HH:MM|- SKU have/want … [reasons REASON …]   the options in order
+//	clock HH:MM[:SS]                 Shanghai time, 10:00 unless set; everything heard is heard again
+//	basket|guest SKU N … (near LAT,LON | at LOC …) [whole]    a guest reads no exact quantities
+//	option LOC COVERAGE ready [tomorrow] HH:MM|- SKU have/want … [reasons REASON …]   the options in order
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/scenarios/*.txt")
 	if err != nil || len(files) == 0 {
@@ -218,8 +219,10 @@ func (s *scenario) run(w []string) error {
 		return s.parts(w[1:])
 	case "dated":
 		return s.dated(w[1:])
-	case "basket":
-		return s.basket(w[1:])
+	case "clock":
+		return s.clock(w[1])
+	case "basket", "guest":
+		return s.basket(w)
 	case "option":
 		return s.option(w[1:])
 	}
@@ -326,9 +329,22 @@ func (s *scenario) dated(w []string) error {
 	return s.expect(fmt.Sprintf("%s %s %s", f.Source, f.Basis, age), strings.Join(w, " "))
 }
 
+func (s *scenario) clock(text string) error {
+	if len(text) == len("15:04") {
+		text += ":00"
+	}
+	at, err := time.Parse(time.TimeOnly, text)
+	if err != nil {
+		return err
+	}
+	zone := time.FixedZone("Shanghai", 8*60*60)
+	s.now = time.Date(2026, 11, 23, at.Hour(), at.Minute(), at.Second(), 0, zone).UTC()
+	return s.heard(strings.Fields("all erp 0s pos 0s shop 0s"))
+}
+
 func (s *scenario) basket(w []string) error {
-	q := stock.PickupQuery{IncludePartial: true, First: 10, WithinKm: 20, Detail: true}
-	i := 0
+	q := stock.PickupQuery{IncludePartial: true, First: 10, WithinKm: 20, Detail: w[0] == "basket"}
+	i := 1
 	for ; i+1 < len(w) && w[i] != "near" && w[i] != "at"; i += 2 {
 		q.Items = append(q.Items, stock.BasketItem{SKU: w[i], Quantity: int(number(w[i+1]))})
 	}
@@ -358,7 +374,11 @@ func (s *scenario) option(w []string) error {
 	s.options = s.options[1:]
 	got := fmt.Sprintf("%s %s ready -", o.Location.Code, o.Coverage)
 	if o.ReadyBy != nil {
-		got = strings.TrimSuffix(got, "-") + o.ReadyBy.In(o.Location.Zone).Format("15:04")
+		local, form := o.ReadyBy.In(o.Location.Zone), "15:04"
+		if local.Day() == s.now.In(o.Location.Zone).Day()+1 {
+			form = "tomorrow 15:04"
+		}
+		got = strings.TrimSuffix(got, "-") + local.Format(form)
 	}
 	for _, l := range o.Lines {
 		have := "?"
