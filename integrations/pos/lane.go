@@ -116,7 +116,7 @@ func (cur *cursor) advance(asked []string, reply *logReply, at readAt, b *stock.
 		case is.Seq > was.Seq:
 			is.Since = at.now.UnixMilli()
 			more = true
-		case is.Since == 0:
+		case is.Since == 0, is.Since > at.now.UnixMilli(): // or our clock was set back
 			is.Since = at.now.UnixMilli()
 		case at.now.UnixMilli()-is.Since >= at.patience.Milliseconds():
 			cur.Due = append(cur.Due, location)

@@ -167,6 +167,26 @@ func started(t *testing.T) (*office, *pos.Client, *clock, string) {
 	return o, c, at, b.Cursor
 }
 
+func TestCountersThatWereReadCountThoughTheLogFails(t *testing.T) {
+	o, c, _ := newOffice(t)
+	o.say("LaneList", `<LaneListReply>`+beat("S-1", 10)+`</LaneListReply>`)
+	o.say("CounterSnapshot", `<CounterSnapshotReply location="S-1" seq="10" asOf="2026-11-22T11:59:59Z">`+
+		`<Counter location="S-1" sku="a" net="-3" seq="8"/></CounterSnapshotReply>`)
+	o.say("LogRead", `<Fault code="BUSY" retryable="true">later</Fault>`, logReply(beat("S-1", 10)))
+	b := mustPoll(t, c, "")
+	if len(b.Facts) != 1 || len(b.Marks) != 0 || !b.More {
+		t.Fatalf("%+v, want the counters without a mark and more to tell", b)
+	}
+	o.say("LogRead", `<Fault code="BUSY" retryable="true">later</Fault>`, logReply(beat("S-1", 10)))
+	if _, err := c.Poll(t.Context(), b.Cursor); retail.CodeOf(err) != retail.CodeUpstreamUnavailable {
+		t.Errorf("with nothing to count a busy log is an error, not %v", err)
+	}
+	b = mustPoll(t, c, b.Cursor)
+	if len(b.Marks) != 1 || len(o.requests()) != 2 {
+		t.Errorf("%+v after %v, want a mark and no counters asked again", b, o.requests())
+	}
+}
+
 func TestPollStartsFromCountersAndGoesOnWithTheLog(t *testing.T) {
 	o, c, _, cursor := started(t)
 	o.say("LogRead", logReply(sale("S-1", 11, 12), beat("S-1", 12)))
@@ -233,6 +253,25 @@ func TestAHoleIsHealedByTheCountersAfterPatience(t *testing.T) {
 	}
 	if diff := cmp.Diff([]stock.Fact{fact("S-1", "c", 12, 5)}, b.Facts); diff != "" {
 		t.Errorf("facts of the hole (-want +got):\n%s", diff)
+	}
+}
+
+func TestAClockThatIsSetBackStopsNothing(t *testing.T) {
+	o, c, at, cursor := started(t)
+	o.say("LogRead", logReply(sale("S-1", 12), beat("S-1", 12)))
+	b := mustPoll(t, c, cursor) // the hole is known since now
+	at.pass(-24 * time.Hour)
+	o.say("LaneList", `<LaneListReply>`+beat("S-1", 12)+`</LaneListReply>`)
+	b = mustPoll(t, c, b.Cursor)
+	if asked := o.requests(); len(asked) != 2 || asked[0] != "<LaneList/>" {
+		t.Errorf("asked %v, want the lanes again", asked)
+	}
+	at.pass(3 * time.Second)
+	b = mustPoll(t, c, b.Cursor)
+	o.say("CounterSnapshot", `<CounterSnapshotReply location="S-1" seq="12" asOf="2026-11-22T11:59:59Z"/>`)
+	o.say("LogRead", logReply(beat("S-1", 12)))
+	if b = mustPoll(t, c, b.Cursor); len(b.Marks) != 1 {
+		t.Errorf("the hole is not healed: %+v", b)
 	}
 }
 

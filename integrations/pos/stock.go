@@ -17,7 +17,7 @@ const maxInquiry = 1000
 func (c *Client) Poll(ctx context.Context, text string) (stock.Batch, error) {
 	cur := parseCursor(text)
 	var b stock.Batch
-	if c.now().UnixMilli()-cur.Listed >= c.cfg.ListEvery.Milliseconds() {
+	if age := c.now().UnixMilli() - cur.Listed; age < 0 || age >= c.cfg.ListEvery.Milliseconds() {
 		if err := c.list(ctx, &cur, &b); err != nil {
 			return stock.Batch{}, err
 		}
@@ -30,9 +30,11 @@ func (c *Client) Poll(ctx context.Context, text string) (stock.Batch, error) {
 	}
 	if len(asked) > 0 {
 		more, err := c.readLog(ctx, &cur, asked, &b)
-		if err != nil {
+		if err != nil && !jumped {
 			return stock.Batch{}, err
 		}
+		// Counters that were read are kept: a slow head office must not begin with the same ones at every poll.
+		more = more || err != nil
 		b.More = b.More || more
 	}
 	c.metrics.Quarantine(retail.SourcePOS, "stock", b.Quarantined)
