@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,7 +56,8 @@ type ERP struct {
 	mu sync.Mutex // one writer at a time, so that the order of chg_seq is the order of commits
 }
 
-// Open opens the database and brings its tables up to date. Close it when done.
+// Open opens the database and brings its tables up to date. A database with tables of somebody else is refused: Seed
+// empties ours, and a setting meant for the gateway must not lead here to a real ERP. Close it when done.
 func Open(ctx context.Context, opts Options) (*ERP, error) {
 	if opts.Board == nil {
 		opts.Board = faults.NewBoard(0)
@@ -66,6 +68,9 @@ func Open(ctx context.Context, opts Options) (*ERP, error) {
 	e := &ERP{now: opts.Now}
 	live, err := e.connect(opts.DSN)
 	if err != nil {
+		return nil, errors.Join(fmt.Errorf("erp: open: %w", err), e.Close())
+	}
+	if err := e.refuseForeign(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("erp: open: %w", err), e.Close())
 	}
 	if err := e.migrate(ctx); err != nil {
@@ -129,6 +134,27 @@ func (e *ERP) connectSQLite(path string) (driver.Connector, error) {
 func sqliteDSN(path string, params ...string) string {
 	params = append(params, "_pragma=busy_timeout(5000)")
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: strings.Join(params, "&")}).String()
+}
+
+func (e *ERP) refuseForeign(ctx context.Context) error {
+	list := `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name`
+	if e.dialect == "pgx" {
+		list = `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() ORDER BY table_name`
+	}
+	var names []string
+	if err := e.writer.SelectContext(ctx, &names, list); err != nil {
+		return err
+	}
+	ours := append([]string{"chg_ctl", goose.DefaultTablename}, tables...)
+	for _, name := range names {
+		if !slices.Contains(ours, name) {
+			return fmt.Errorf("the database holds a table %q that is not of the demo: give the demo a database of its own", name)
+		}
+	}
+	if len(names) > 0 && !slices.Contains(names, goose.DefaultTablename) {
+		return fmt.Errorf("the database holds tables that the demo did not make: give the demo a database of its own")
+	}
+	return nil
 }
 
 func (e *ERP) migrate(ctx context.Context) error {

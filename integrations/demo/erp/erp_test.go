@@ -280,6 +280,36 @@ func TestAFileKeepsItsData(t *testing.T) {
 	}
 }
 
+func TestADatabaseOfSomebodyElseIsRefused(t *testing.T) { onEveryDatabase(t, testForeign) }
+
+func testForeign(t *testing.T, dsn string) {
+	driver := "pgx"
+	if dsn == "" {
+		driver, dsn = "sqlite", filepath.Join(t.TempDir(), "erp.db")
+	}
+	db, err := sql.Open(driver, dsn)
+	check(t, err)
+	defer db.Close()
+	for _, table := range []string{"customers", "item_mst"} {
+		_, err = db.ExecContext(t.Context(), "CREATE TABLE "+table+" (item_cd TEXT)")
+		check(t, err)
+		_, err = db.ExecContext(t.Context(), "INSERT INTO "+table+" VALUES ('A1')")
+		check(t, err)
+		e, err := erp.Open(t.Context(), erp.Options{DSN: dsn})
+		if err == nil {
+			t.Errorf("a database with a table %s was taken", table)
+			check(t, e.Close())
+		}
+		var rows int
+		check(t, db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&rows))
+		if rows != 1 {
+			t.Errorf("%s has %d rows afterwards", table, rows)
+		}
+		_, err = db.ExecContext(t.Context(), "DROP TABLE "+table)
+		check(t, err)
+	}
+}
+
 func BenchmarkSeed(b *testing.B) {
 	data := erp.Data{Currency: "CNY"}
 	for l := range 60 {
