@@ -98,7 +98,7 @@ func (c *Client) calendar(ctx context.Context) (cal calendar, lost int, err erro
 	for _, r := range holidays {
 		cal.addHoliday(r)
 	}
-	return cal, lostHours + lostDays, nil
+	return cal, lostHours + lostDays + cal.cutHours(), nil
 }
 
 func (cal calendar) addHours(r hoursRow) {
