@@ -241,3 +241,11 @@ func TestSchemaPrintsThePublishedContract(t *testing.T) {
 		t.Error("portico schema differs from schema/testdata/printed.graphql: go test ./schema -update")
 	}
 }
+
+func TestADemoNeverMeetsWhatAnEarlierOneStored(t *testing.T) {
+	c := demoCmd{redisFlags: redisFlags{RedisPrefix: "mine:"}}
+	first, second := c.keyPrefix(), c.keyPrefix()
+	if first == second || !strings.HasPrefix(first, "mine:demo-") {
+		t.Errorf("prefixes %q and %q, want two that begin with mine:demo-", first, second)
+	}
+}

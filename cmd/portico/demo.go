@@ -55,9 +55,7 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 		defer embedded.Close()
 		c.Redis = []string{embedded.URL()}
 	}
-	if c.RedisPrefix == "" { // the stand-ins start anew each time, so what an earlier demo stored must not be met
-		c.RedisPrefix = "demo-" + randomName() + ":"
-	}
+	c.RedisPrefix = c.keyPrefix()
 	client, err := redisstore.Open(c.redisFlags.config())
 	if err != nil {
 		return err
@@ -87,6 +85,10 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 		command: c, retailer: retailer, stand: stand, gateway: g, listener: ln, log: log, out: s.out, notes: s.log,
 	}.run(ctx)
 }
+
+// keyPrefix is another one each time: the stand-ins start anew, with low versions, so that what an earlier demo stored
+// would win over them.
+func (c demoCmd) keyPrefix() string { return c.RedisPrefix + "demo-" + randomName() + ":" }
 
 func (c demoCmd) retailer() (*demo.Retailer, error) {
 	if c.Trade == "" {
