@@ -20,8 +20,8 @@ type result struct {
 }
 
 var (
-	errNoResponse    = errors.New("the executor gave no response")
-	errTooManyFields = retail.Errorf(retail.CodeLimitExceeded, "the response has too many fields")
+	errNoResponse = errors.New("the executor gave no response")
+	errTooLarge   = retail.Errorf(retail.CodeLimitExceeded, "the response is too large")
 )
 
 // execute runs an operation with everything that belongs to one response: its deadline, its loaders, its source log.
@@ -31,7 +31,7 @@ func (h *Handler) execute(ctx context.Context, doc *document, op *operation, var
 	log := &retail.SourceLog{}
 	ctx = context.WithValue(retail.WithSourceLog(ctx, log), exchangeKey{}, new(exchange))
 	ctx, bytes := render.WithBudget(ctx, h.limits.ResponseBytes)
-	fields := counted{next: h.fields, most: int64(h.limits.ResponseFields)}
+	fields := counted{next: h.fields, most: int64(h.limits.ResponseFields), bytes: bytes}
 	if h.attach != nil {
 		ctx = h.attach(ctx)
 	}
@@ -64,18 +64,23 @@ func (h *Handler) execute(ctx context.Context, doc *document, op *operation, var
 	return res
 }
 
-// counted resolves fields up to a number: lists within lists multiply what a short document asks for.
+// counted resolves fields up to a number: lists within lists multiply what a short document asks for. When the response
+// cannot be given any more, for its size or the time, the rest is not resolved.
 type counted struct {
 	next  graphql.FieldMiddleware
 	most  int64
 	count atomic.Int64
+	bytes *render.Budget
 }
 
 func (c *counted) exceeded() bool { return c.count.Load() > c.most }
 
 func (c *counted) resolve(ctx context.Context, next graphql.Resolver) (any, error) {
-	if c.count.Add(1) > c.most {
-		return nil, errTooManyFields
+	switch {
+	case c.count.Add(1) > c.most, c.bytes.Exceeded():
+		return nil, errTooLarge
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	}
 	return c.next(ctx, next)
 }

@@ -33,7 +33,7 @@ type Limits struct {
 // DefaultLimits are the published limits.
 func DefaultLimits() Limits {
 	return Limits{
-		BodyBytes: 128 << 10, ResponseBytes: 2 << 20, ResponseFields: 50_000, Tokens: 2000, Depth: 12, IntrospectionDepth: 16,
+		BodyBytes: 128 << 10, ResponseBytes: 2 << 20, ResponseFields: 20_000, Tokens: 2000, Depth: 12, IntrospectionDepth: 16,
 		Aliases: 30, RootFields: 20, Fields: 400, Repeats: 100, Fragments: 40, Directives: 50, Expanded: 2000, ValueDepth: 16, ListItems: 200,
 		RequestErrors: 5, ResponseErrors: 50, Timeout: 5 * time.Second,
 	}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"reflect"
@@ -43,12 +44,28 @@ func (out *output) free() {
 	outputs.Put(out)
 }
 
-// rendered is finished JSON. It is written once, which frees its output.
-type rendered struct{ out *output }
+// rendered is finished JSON. It is written once, which frees the output that holds it.
+type rendered struct {
+	json []byte
+	out  *output // nil when json is a copy
+}
+
+// finish returns what was written. Thousands of small results may wait for the end of their response, so one that would
+// keep a much larger buffer waiting is copied.
+func (out *output) finish() *rendered {
+	if len(out.buf) >= cap(out.buf)/2 {
+		return &rendered{json: out.buf, out: out}
+	}
+	r := &rendered{json: bytes.Clone(out.buf)}
+	out.free()
+	return r
+}
 
 // MarshalGQL writes the JSON.
 func (r *rendered) MarshalGQL(w io.Writer) {
-	_, _ = w.Write(r.out.buf)
-	r.out.free()
-	r.out = nil
+	_, _ = w.Write(r.json)
+	if r.out != nil {
+		r.out.free()
+		r.json, r.out = nil, nil
+	}
 }

@@ -62,5 +62,5 @@ func (r *Renderer) InterceptField(ctx context.Context, next graphql.Resolver) (a
 		return res, nil
 	}
 	budget.spend(len(out.buf))
-	return &rendered{out}, nil
+	return out.finish(), nil
 }
