@@ -3,7 +3,6 @@ package redisstore_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -13,10 +12,11 @@ import (
 	"github.com/portico-retail/portico/retail/stock"
 )
 
-// book is a source whose log grows; a poll tells at most 50 facts.
+// book is a source whose log grows; a poll tells at most page facts.
 type book struct {
 	mu     sync.Mutex
 	source retail.Source
+	page   int
 	log    []stock.Fact
 }
 
@@ -28,6 +28,18 @@ func (s *book) say(location, sku string, value int32) {
 	})
 }
 
+// version is that of the last fact about a pair among the first n.
+func (s *book) version(location, sku string, n int) uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := n - 1; i >= 0; i-- {
+		if f := &s.log[i]; f.Location == location && f.SKU == sku {
+			return f.Version
+		}
+	}
+	return 0
+}
+
 func (s *book) Poll(_ context.Context, cursor string) (stock.Batch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,7 +49,7 @@ func (s *book) Poll(_ context.Context, cursor string) (stock.Batch, error) {
 			return stock.Batch{}, err
 		}
 	}
-	to := min(len(s.log), from+50)
+	to := min(len(s.log), from+s.page)
 	b := stock.Batch{Facts: s.log[from:to:to], Cursor: fmt.Sprint(to), More: to < len(s.log)}
 	if !b.More {
 		for code := range layoutOf(3, 4) {
@@ -65,15 +77,11 @@ func TestFeedsFillALostStoreAgain(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				r.wipe(t)
 				store := r.store()
-				var feeds stock.Feeds
 				books := make([]*book, len(sources))
 				for i, source := range sources {
-					books[i] = &book{source: source}
-					feeds = append(feeds, stock.NewFeed(source, stock.DefaultFeedConfig(), stock.FeedDeps{
-						Source: books[i], Projection: store, Layout: func() stock.Layout { return layout },
-						Now: time.Now, Random: func() float64 { return 0 }, Log: slog.New(slog.DiscardHandler),
-					}))
+					books[i] = &book{source: source, page: 50}
 				}
+				feeds := feedsOf(books, store, layout)
 				ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 				done := make(chan error, 1)
 				go func() { done <- feeds.Run(ctx) }()

@@ -3,8 +3,12 @@ package redisstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/portico-retail/portico/retail"
 	"github.com/portico-retail/portico/retail/stock"
@@ -64,4 +68,84 @@ func TestALossIsNoticedByTheFeedsOfEveryGateway(t *testing.T) {
 			})
 		}
 	})
+}
+
+// Two gateways run on one Redis that is emptied again and again while the systems go on. Whenever somebody reads, a
+// watermark must not promise a fact that the rows beside it lack.
+func TestNoWatermarkPromisesMoreThanTheRowsHold(t *testing.T) {
+	for _, kind := range []string{"miniredis", "redis"} {
+		t.Run(kind, func(t *testing.T) {
+			r, layout := newRig(t, kind), layoutOf(2, 3)
+			books := make([]*book, len(sources))
+			for i, source := range sources {
+				books[i] = &book{source: source, page: 7} // a snapshot takes a while
+			}
+			one, other := feedsOf(books, r.store(), layout), feedsOf(books, r.store(), layout)
+			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			var group errgroup.Group
+			group.Go(func() error { return one.Run(ctx) })
+			group.Go(func() error { return other.Run(ctx) })
+			defer func() {
+				cancel()
+				if err := group.Wait(); err != nil {
+					t.Error(err)
+				}
+			}()
+			reader := r.store()
+			for round := range int32(15) {
+				for code := range layout {
+					for _, b := range books {
+						for sku := range 5 {
+							b.say(code, fmt.Sprintf("SKU-%d", sku), round)
+						}
+					}
+				}
+				if err := errors.Join(one.CaughtUp(ctx), other.CaughtUp(ctx)); err != nil {
+					t.Fatal(err)
+				}
+				if err := r.client.Del(ctx, r.keys(t)...).Err(); err != nil { // all at once
+					t.Fatal(err)
+				}
+				for range 50 {
+					checkPromises(t, reader, layout, books)
+				}
+			}
+		})
+	}
+}
+
+func feedsOf(books []*book, store stock.Projection, layout stock.Layout) stock.Feeds {
+	cfg := stock.DefaultFeedConfig()
+	cfg.Interval, cfg.MaxBackoff = 5*time.Millisecond, 5*time.Millisecond
+	var feeds stock.Feeds
+	for _, b := range books {
+		feeds = append(feeds, stock.NewFeed(b.source, cfg, stock.FeedDeps{
+			Source: b, Projection: store, Layout: func() stock.Layout { return layout },
+			Now: time.Now, Random: func() float64 { return 0 }, Log: slog.New(slog.DiscardHandler),
+		}))
+	}
+	return feeds
+}
+
+// checkPromises reads what there is and compares it with what the books said up to each watermark.
+func checkPromises(t *testing.T, store stock.Projection, layout stock.Layout, books []*book) {
+	t.Helper()
+	skus := []string{"SKU-0", "SKU-1", "SKU-2", "SKU-3", "SKU-4"}
+	for code, place := range layout {
+		read := mustRead(t, store, place.Partition, skus...)
+		for source, b := range books {
+			asOf := stock.WatermarkAt(read.Watermarks, place.Slot, source)
+			if asOf.IsZero() {
+				continue
+			}
+			for k, sku := range skus {
+				var c stock.Cell
+				stock.CellAt(read.Rows[k], place.Slot, &c)
+				have := []uint32{c.OnHandVer, c.SoldVer, c.AllocVer}[source]
+				if want := b.version(code, sku, int(asOf.UnixMilli())); have < want {
+					t.Fatalf("%s at %s: the watermark promises version %d of the %s, the row has %d", sku, code, want, b.source, have)
+				}
+			}
+		}
+	}
 }
