@@ -280,6 +280,7 @@ func realOpener(t testing.TB, limit int) func() (io.ReadCloser, error) {
 }
 
 func TestTheRealTradeEndsWithTheBooks(t *testing.T) {
+	t.Parallel()
 	_, report, books := mustReplay(t, realOpener(t, 1500), func(r *demo.Replay) { r.BatchLines, r.BookEvery = 500, 1200 })
 	if report.Counts.Lines != 1500 || len(books) < 700 {
 		t.Errorf("%d lines, %d pairs", report.Counts.Lines, len(books))

@@ -212,6 +212,7 @@ func tradeFile(t testing.TB) string {
 }
 
 func TestTheRealTrade(t *testing.T) {
+	t.Parallel()
 	raw, err := io.ReadAll(mustRead(t, realOpener(t, 0)))
 	if err != nil {
 		t.Fatal(err)
