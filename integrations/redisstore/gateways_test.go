@@ -92,7 +92,7 @@ func TestNoWatermarkPromisesMoreThanTheRowsHold(t *testing.T) {
 				}
 			}()
 			reader := r.store()
-			for round := range int32(15) {
+			for round := range int32(6) {
 				for code := range layout {
 					for _, b := range books {
 						for sku := range 5 {
