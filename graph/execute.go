@@ -58,6 +58,8 @@ func (h *Handler) execute(ctx context.Context, doc *document, op *operation, var
 	switch {
 	case bytes.Exceeded() || len(res.data) > h.limits.ResponseBytes:
 		res.data, res.errs = nil, gqlerror.List{limitError("responseBytes", h.limits.ResponseBytes)}
+	case ctx.Err() != nil && len(res.errs) > 0:
+		res.data = nil // the executor leaves lists empty whose rows it did not get to
 	case fields.exceeded():
 		res.data, res.errs = nil, gqlerror.List{limitError("responseFields", h.limits.ResponseFields)}
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -276,6 +277,20 @@ func TestOperationsHaveADeadline(t *testing.T) {
 	if r := decode(t, w); w.Code != 200 || r.code() != "TIMEOUT" || r.Errors[0].Extensions["retryable"] != true {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
+}
+
+func TestListsCutShortByTheDeadlineDoNotReadEmpty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStub()
+		s.stockCheck = func(ctx context.Context, _ []string) (*stock.Check, error) {
+			<-ctx.Done()
+			return fat(ctx, nil)
+		}
+		w := post(mustHandler(t, s), query(`{stockCheck(skus:["A"]){items{sku}}}`))
+		if r := decode(t, w); r.code() != "TIMEOUT" || r.Data != nil {
+			t.Errorf("got %.300s", w.Body)
+		}
+	})
 }
 
 // standardIntrospection is what GraphiQL 3 sends.

@@ -3056,7 +3056,7 @@ func (ec *executionContext) marshalNAttribute2githubᚗcomᚋporticoᚑretailᚋ
 }
 
 func (ec *executionContext) marshalNAttribute2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAttributeᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.Attribute) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNAttribute2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAttribute(ctx, sel, v[i])
@@ -3072,7 +3072,7 @@ func (ec *executionContext) marshalNAttribute2ᚕgithubᚗcomᚋporticoᚑretail
 }
 
 func (ec *executionContext) marshalNCategory2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategoryᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Category) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNCategory2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategory(ctx, sel, v[i])
@@ -3102,7 +3102,7 @@ func (ec *executionContext) marshalNFacet2githubᚗcomᚋporticoᚑretailᚋport
 }
 
 func (ec *executionContext) marshalNFacet2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetᚄ(ctx context.Context, sel ast.SelectionSet, v []catalog.Facet) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFacet2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacet(ctx, sel, v[i])
@@ -3139,7 +3139,7 @@ func (ec *executionContext) marshalNFacetValue2githubᚗcomᚋporticoᚑretail�
 }
 
 func (ec *executionContext) marshalNFacetValue2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetValueᚄ(ctx context.Context, sel ast.SelectionSet, v []catalog.FacetValue) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFacetValue2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetValue(ctx, sel, v[i])
@@ -3159,7 +3159,7 @@ func (ec *executionContext) marshalNMedia2githubᚗcomᚋporticoᚑretailᚋport
 }
 
 func (ec *executionContext) marshalNMedia2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMediaᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.Media) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNMedia2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMedia(ctx, sel, v[i])
@@ -3226,7 +3226,7 @@ func (ec *executionContext) marshalNPriceAgreement2githubᚗcomᚋporticoᚑreta
 }
 
 func (ec *executionContext) marshalNProduct2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProductᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Product) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx, sel, v[i])
@@ -3266,7 +3266,7 @@ func (ec *executionContext) marshalNProductEdge2githubᚗcomᚋporticoᚑretail�
 }
 
 func (ec *executionContext) marshalNProductEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []catalog.Edge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNProductEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐEdge(ctx, sel, v[i])
@@ -3282,7 +3282,7 @@ func (ec *executionContext) marshalNProductEdge2ᚕgithubᚗcomᚋporticoᚑreta
 }
 
 func (ec *executionContext) marshalNProductVariant2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Variant) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNProductVariant2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariant(ctx, sel, v[i])
@@ -3312,7 +3312,7 @@ func (ec *executionContext) marshalNSourcePrice2githubᚗcomᚋporticoᚑretail�
 }
 
 func (ec *executionContext) marshalNSourcePrice2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourcePriceᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.SourcePrice) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSourcePrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourcePrice(ctx, sel, v[i])
@@ -3332,7 +3332,7 @@ func (ec *executionContext) marshalNTierPrice2githubᚗcomᚋporticoᚑretailᚋ
 }
 
 func (ec *executionContext) marshalNTierPrice2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTierPriceᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.TierPrice) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNTierPrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTierPrice(ctx, sel, v[i])
@@ -3351,7 +3351,7 @@ func (ec *executionContext) marshalOCategory2ᚕᚖgithubᚗcomᚋporticoᚑreta
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNCategory2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategory(ctx, sel, v[i])

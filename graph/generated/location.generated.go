@@ -1590,7 +1590,7 @@ func (ec *executionContext) marshalNHolidayHours2githubᚗcomᚋporticoᚑretail
 }
 
 func (ec *executionContext) marshalNHolidayHours2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐHolidayHoursᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.HolidayHours) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNHolidayHours2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐHolidayHours(ctx, sel, v[i])
@@ -1606,7 +1606,7 @@ func (ec *executionContext) marshalNHolidayHours2ᚕgithubᚗcomᚋporticoᚑret
 }
 
 func (ec *executionContext) marshalNLocation2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Location) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, sel, v[i])
@@ -1646,7 +1646,7 @@ func (ec *executionContext) marshalNLocationEdge2githubᚗcomᚋporticoᚑretail
 }
 
 func (ec *executionContext) marshalNLocationEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []location.Edge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNLocationEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐEdge(ctx, sel, v[i])
@@ -1683,7 +1683,7 @@ func (ec *executionContext) marshalNOpeningHours2githubᚗcomᚋporticoᚑretail
 }
 
 func (ec *executionContext) marshalNOpeningHours2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOpeningHoursᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.OpeningHours) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNOpeningHours2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOpeningHours(ctx, sel, v[i])
@@ -1730,7 +1730,7 @@ func (ec *executionContext) unmarshalNPickupService2ᚕgithubᚗcomᚋporticoᚑ
 }
 
 func (ec *executionContext) marshalNPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.PickupService) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx, sel, v[i])
@@ -1774,7 +1774,7 @@ func (ec *executionContext) marshalOLocationKind2ᚕgithubᚗcomᚋporticoᚑret
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNLocationKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKind(ctx, sel, v[i])
@@ -1810,7 +1810,7 @@ func (ec *executionContext) marshalOPickupService2ᚕgithubᚗcomᚋporticoᚑre
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx, sel, v[i])

@@ -1633,7 +1633,7 @@ func (ec *executionContext) marshalNMoney2githubᚗcomᚋporticoᚑretailᚋport
 }
 
 func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐNode(ctx context.Context, sel ast.SelectionSet, v []model.Node) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalONode2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐNode(ctx, sel, v[i])

@@ -1375,7 +1375,7 @@ func (ec *executionContext) unmarshalNAvailabilityReason2ᚕgithubᚗcomᚋporti
 }
 
 func (ec *executionContext) marshalNAvailabilityReason2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReasonᚄ(ctx context.Context, sel ast.SelectionSet, v []stock.Reason) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNAvailabilityReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReason(ctx, sel, v[i])
@@ -1427,7 +1427,7 @@ func (ec *executionContext) marshalNCoverage2githubᚗcomᚋporticoᚑretailᚋp
 }
 
 func (ec *executionContext) marshalNPickupOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []*stock.PickupOption) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPickupOption2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupOption(ctx, sel, v[i])
@@ -1457,7 +1457,7 @@ func (ec *executionContext) marshalNPickupOptionLine2githubᚗcomᚋporticoᚑre
 }
 
 func (ec *executionContext) marshalNPickupOptionLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupLineᚄ(ctx context.Context, sel ast.SelectionSet, v []stock.PickupLine) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPickupOptionLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupLine(ctx, sel, v[i])
@@ -1504,7 +1504,7 @@ func (ec *executionContext) marshalNStoreAvailability2githubᚗcomᚋporticoᚑr
 }
 
 func (ec *executionContext) marshalNStoreAvailability2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailabilityᚄ(ctx context.Context, sel ast.SelectionSet, v []stock.Availability) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNStoreAvailability2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailability(ctx, sel, v[i])
@@ -1547,7 +1547,7 @@ func (ec *executionContext) marshalOStoreAvailability2ᚕᚖgithubᚗcomᚋporti
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNStoreAvailability2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailability(ctx, sel, v[i])
