@@ -3,6 +3,7 @@ package erp
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -73,6 +74,9 @@ func (c *Client) Locations(ctx context.Context) (list []*retail.Location, quaran
 			return answer{}, err
 		}
 		list, refused := places(rows, cal)
+		if ill(bad+refused, len(rows)+bad) {
+			return answer{}, badAnswer("locations", errors.New("most places are unreadable"))
+		}
 		return answer{list: list, bad: bad + lost + refused}, nil
 	})
 	c.metrics.Quarantine(retail.SourceERP, "location", a.bad)
@@ -92,41 +96,55 @@ func (c *Client) calendar(ctx context.Context) (cal calendar, lost int, err erro
 	cal = calendar{
 		hours: map[string][]retail.OpeningHours{}, holidays: map[string][]retail.HolidayHours{}, bad: map[string]bool{},
 	}
+	unread, unreadDays := lostHours, lostDays
 	for _, r := range hours {
-		cal.addHours(r)
+		if !cal.addHours(r) {
+			unread++
+		}
 	}
 	for _, r := range holidays {
-		cal.addHoliday(r)
+		if !cal.addHoliday(r) {
+			unreadDays++
+		}
+	}
+	if ill(unread, len(hours)+lostHours) || ill(unreadDays, len(holidays)+lostDays) {
+		return cal, 0, badAnswer("hours", errors.New("most opening hours are unreadable"))
 	}
 	return cal, lostHours + lostDays + cal.cutHours(), nil
 }
 
-func (cal calendar) addHours(r hoursRow) {
+// ill reports whether so many of all rows are unreadable that the ERP is ill and not the rows. Leaving them out would
+// close every place or take it off the map. Of a few rows any may be bad.
+func ill(unreadable, all int) bool { return unreadable > 10 && 2*unreadable > all }
+
+func (cal calendar) addHours(r hoursRow) bool {
 	day, err := strconv.Atoi(text(r.Weekday))
 	opens, closes, ok := openTimes(r.Opens, r.Closes)
 	if err != nil || day < 1 || day > 7 || !ok {
 		cal.bad[r.Code] = true
-		return
+		return false
 	}
 	cal.hours[r.Code] = append(cal.hours[r.Code], retail.OpeningHours{Weekday: day, Opens: opens, Closes: closes})
+	return true
 }
 
-func (cal calendar) addHoliday(r holidayRow) {
+func (cal calendar) addHoliday(r holidayRow) bool {
 	day, err := time.Parse(time.DateOnly, text(r.Day))
 	if err != nil {
 		cal.bad[r.Code] = true
-		return
+		return false
 	}
 	h := retail.HolidayHours{Date: retail.Date(day.Format(time.DateOnly)), Title: text(r.Name)}
 	if r.Opens != nil || r.Closes != nil {
 		opens, closes, ok := openTimes(r.Opens, r.Closes)
 		if !ok {
 			cal.bad[r.Code] = true
-			return
+			return false
 		}
 		h.Opens, h.Closes = &opens, &closes
 	}
 	cal.holidays[r.Code] = append(cal.holidays[r.Code], h)
+	return true
 }
 
 // openTimes reads a stretch of opening, which may pass midnight but may not be empty.

@@ -1,6 +1,7 @@
 package erp_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -89,6 +90,24 @@ func TestUnreadablePlacesAreLeftOut(t *testing.T) {
 		list, quarantined, err := mustClient(t, db, erp.Config{}).Locations(t.Context())
 		if err != nil || quarantined != 1 || len(list) != 1 || list[0].Code != "S-2" {
 			t.Errorf("%s: %d locations, %d quarantined, %v", name, len(list), quarantined, err)
+		}
+	}
+}
+
+// An ERP that answers garbage for the hours must not close every place.
+func TestAnIllERPLosesNoPlace(t *testing.T) {
+	for name, garbage := range map[string]string{
+		"hours":    "INSERT INTO loc_hrs VALUES ('\x01%d',1,'\x02','\x03')",
+		"holidays": "INSERT INTO loc_hol VALUES ('\x01%d','2099-\x02','\x03',NULL,'x')",
+	} {
+		db := mustSQLite(t)
+		mustExec(t, db, `INSERT INTO loc_mst VALUES `+place)
+		for i := range 11 {
+			mustExec(t, db, fmt.Sprintf(garbage, i))
+		}
+		list, _, err := mustClient(t, db, erp.Config{}).Locations(t.Context())
+		if retail.CodeOf(err) != retail.CodeBadUpstream || len(list) != 0 {
+			t.Errorf("%s: %d locations, %v", name, len(list), err)
 		}
 	}
 }
