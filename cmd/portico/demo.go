@@ -189,7 +189,7 @@ func (d demoRun) simulate(ctx context.Context) error {
 
 // randomName tells one run from another.
 func randomName() string {
-	var b [6]byte
+	var b [3]byte          // short, because it is part of every key in Redis
 	_, _ = rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
 }

@@ -36,7 +36,7 @@ type markRow struct {
 func (r balanceRow) fact() (f stock.Fact, ok bool) {
 	ok = retail.ValidLocationCode(r.Location) && retail.ValidSKU(r.SKU) &&
 		isInt32(r.OnHand) && isInt32(r.Cut) &&
-		r.Safety >= 0 && r.Safety <= math.MaxUint16 &&
+		r.Safety >= 0 && r.Safety <= stock.MaxSafety &&
 		r.Version >= 1 && r.Version <= math.MaxUint32 && (r.Ranged == 0 || r.Ranged == 1)
 	if !ok {
 		return stock.Fact{}, false

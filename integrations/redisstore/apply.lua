@@ -8,7 +8,7 @@
 -- Plain Lua 5.1 without the struct and bit libraries, so that it runs on miniredis too.
 
 local byte, char, sub, floor = string.byte, string.char, string.sub, math.floor
-local HEADER, CELL = 4, 36
+local HEADER, CELL = 4, 34
 local emptyRow, emptyCell = string.rep(char(0), HEADER), string.rep(char(0), CELL)
 
 local fields = {'seq'}

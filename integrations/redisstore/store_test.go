@@ -58,7 +58,7 @@ func factGen() *rapid.Generator[stock.Fact] {
 		}
 		if f.Source == retail.SourceERP {
 			f.Cut = value.Draw(t, "cut")
-			f.Safety = rapid.Uint16().Draw(t, "safety")
+			f.Safety = rapid.Uint16Range(0, stock.MaxSafety).Draw(t, "safety")
 			f.Ranged = rapid.Bool().Draw(t, "ranged")
 		}
 		return f
@@ -178,7 +178,7 @@ func TestApplyLeavesTheOtherRegistersAlone(t *testing.T) {
 		store, ctx := r.store(), context.Background()
 		mustBegin(t, store, layoutOf(1, 1), sources...)
 		before := stock.Cell{
-			OnHand: -1, Cut: -2, Safety: 3, Flags: stock.FlagRanged, OnHandVer: math.MaxUint32, Sold: math.MinInt32, SoldVer: 7,
+			OnHand: -1, Cut: -2, Safety: 3, Carried: true, OnHandVer: math.MaxUint32, Sold: math.MinInt32, SoldVer: 7,
 			Allocated: 8, AllocVer: 1 << 31, Held: math.MaxInt32,
 		}
 		row := before.Append([]byte{1, 0, 0, 0})

@@ -25,7 +25,7 @@ func (b *Breakdown) beforeSafety() int {
 }
 
 // Ranged reports whether the ERP has stated that the place carries the SKU.
-func (c *Cell) Ranged() bool { return c.OnHandVer > 0 && c.Flags&FlagRanged != 0 }
+func (c *Cell) Ranged() bool { return c.OnHandVer > 0 && c.Carried }
 
 // version is the version of a source's register.
 func (c *Cell) version(source retail.Source) uint32 {
@@ -47,11 +47,8 @@ func (c *Cell) Put(f *Fact) bool {
 		if f.Version <= c.OnHandVer {
 			return false
 		}
-		c.OnHand, c.Cut, c.Safety, c.OnHandVer = f.Value, f.Cut, f.Safety, f.Version
-		c.Flags &^= FlagRanged
-		if f.Ranged {
-			c.Flags |= FlagRanged
-		}
+		c.OnHand, c.Cut, c.Safety, c.OnHandVer = f.Value, f.Cut, min(f.Safety, MaxSafety), f.Version
+		c.Carried = f.Ranged
 	case retail.SourcePOS:
 		if f.Version <= c.SoldVer {
 			return false

@@ -10,8 +10,8 @@ import (
 type Cell struct {
 	OnHand    int32  // ERP: book quantity, may be negative
 	Cut       int32  // ERP: POS counter contained in OnHand
-	Safety    uint16 // ERP: units never promised
-	Flags     uint16 // ERP: FlagRanged
+	Safety    uint16 // ERP: units never promised, at most MaxSafety
+	Carried   bool   // ERP: the place carries the SKU
 	OnHandVer uint32 // version of the ERP register; 0 = never heard
 	Sold      int32  // POS: cumulative net units sold, may be negative
 	SoldVer   uint32 // version of the POS register
@@ -20,15 +20,18 @@ type Cell struct {
 	Held      int32  // holds
 }
 
-// FlagRanged says that the place carries the SKU.
-const FlagRanged uint16 = 1
+// MaxSafety bounds safety stock: its sixteenth bit says whether the place carries the SKU.
+const MaxSafety = 1<<15 - 1
 
-// CellSize is the packed size of a Cell in bytes, little endian, fields in the order of the struct. A source's register is
-// therefore one run of bytes that ends with its version, so that a writer replaces it without knowing its fields.
-const CellSize = 36
+const carriedBit uint16 = 1 << 15
+
+// CellSize is the packed size of a Cell in bytes, little endian, fields in the order of the struct, Carried as the highest
+// bit of Safety. A source's register is therefore one run of bytes that ends with its version, so that a writer replaces
+// it without knowing its fields.
+const CellSize = 34
 
 // registers say where in a packed cell each source's register lies, by SourceIndex.
-var registers = [...]struct{ offset, size int }{{0, 16}, {16, 8}, {24, 8}}
+var registers = [...]struct{ offset, size int }{{0, 14}, {14, 8}, {22, 8}}
 
 // RowHeader is the size of the bitmap that starts a row.
 const RowHeader = 4
@@ -51,10 +54,11 @@ func CellAt(row string, slot uint8, c *Cell) bool {
 		return false
 	}
 	c.OnHand, c.Cut = int32(u32(row, at)), int32(u32(row, at+4))
-	c.Safety, c.Flags, c.OnHandVer = u16(row, at+8), u16(row, at+10), u32(row, at+12)
-	c.Sold, c.SoldVer = int32(u32(row, at+16)), u32(row, at+20)
-	c.Allocated, c.AllocVer = int32(u32(row, at+24)), u32(row, at+28)
-	c.Held = int32(u32(row, at+32))
+	safety := u16(row, at+8)
+	c.Safety, c.Carried, c.OnHandVer = safety&^carriedBit, safety&carriedBit != 0, u32(row, at+10)
+	c.Sold, c.SoldVer = int32(u32(row, at+14)), u32(row, at+18)
+	c.Allocated, c.AllocVer = int32(u32(row, at+22)), u32(row, at+26)
+	c.Held = int32(u32(row, at+30))
 	return true
 }
 
@@ -69,8 +73,11 @@ func (c Cell) Append(b []byte) []byte {
 	le := binary.LittleEndian
 	b = le.AppendUint32(b, uint32(c.OnHand))
 	b = le.AppendUint32(b, uint32(c.Cut))
-	b = le.AppendUint16(b, c.Safety)
-	b = le.AppendUint16(b, c.Flags)
+	safety := c.Safety &^ carriedBit
+	if c.Carried {
+		safety |= carriedBit
+	}
+	b = le.AppendUint16(b, safety)
 	b = le.AppendUint32(b, c.OnHandVer)
 	b = le.AppendUint32(b, uint32(c.Sold))
 	b = le.AppendUint32(b, c.SoldVer)

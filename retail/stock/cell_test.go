@@ -17,8 +17,8 @@ func cellGen() *rapid.Generator[stock.Cell] {
 	u32 := rapid.OneOf(rapid.Uint32(), rapid.SampledFrom([]uint32{0, 1, 1 << 31, math.MaxUint32}))
 	return rapid.Custom(func(t *rapid.T) stock.Cell {
 		return stock.Cell{
-			OnHand: i32.Draw(t, "onHand"), Cut: i32.Draw(t, "cut"), Safety: rapid.Uint16().Draw(t, "safety"),
-			Flags: rapid.Uint16Range(0, 1).Draw(t, "flags"), OnHandVer: u32.Draw(t, "onHandVer"),
+			OnHand: i32.Draw(t, "onHand"), Cut: i32.Draw(t, "cut"), Safety: rapid.Uint16Range(0, stock.MaxSafety).Draw(t, "safety"),
+			Carried: rapid.Bool().Draw(t, "carried"), OnHandVer: u32.Draw(t, "onHandVer"),
 			Sold: i32.Draw(t, "sold"), SoldVer: u32.Draw(t, "soldVer"),
 			Allocated: i32.Draw(t, "allocated"), AllocVer: u32.Draw(t, "allocVer"), Held: i32.Draw(t, "held"),
 		}
@@ -57,7 +57,7 @@ func TestARegisterIsExactlyWhatItsSourceChanges(t *testing.T) {
 			Version: rapid.Uint32Min(2).Draw(t, "version"), Value: rapid.Int32().Draw(t, "value"),
 		}
 		if f.Source == retail.SourceERP {
-			f.Cut, f.Safety, f.Ranged = rapid.Int32().Draw(t, "cut"), rapid.Uint16().Draw(t, "safety"), rapid.Bool().Draw(t, "ranged")
+			f.Cut, f.Safety, f.Ranged = rapid.Int32().Draw(t, "cut"), rapid.Uint16Range(0, stock.MaxSafety).Draw(t, "safety"), rapid.Bool().Draw(t, "ranged")
 		}
 		after := before
 		after.Put(&f)

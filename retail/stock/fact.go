@@ -25,7 +25,7 @@ type Fact struct {
 	Value int32
 	// Cut (ERP only) is the POS counter that Value already contains.
 	Cut int32
-	// Safety (ERP only) is the number of units never promised.
+	// Safety (ERP only) is the number of units never promised, at most MaxSafety.
 	Safety uint16
 	// Ranged (ERP only) says that the place carries the SKU.
 	Ranged bool
