@@ -15,7 +15,7 @@ type Product struct {
 	Media        []Media
 	Attributes   []Attribute
 	Variants     []*Variant
-	PriceRange   *PriceRange
+	PriceRange   *PriceRange // nil when no variant has a web price
 	UpdatedAt    *time.Time
 	Freshness    Freshness
 }
@@ -44,7 +44,7 @@ type Variant struct {
 	Titles   Text
 	Options  []Attribute
 	Product  *Product
-	WebPrice Money
+	WebPrice Money // zero, without a currency, while it is not sold online
 }
 
 // ID is the global id.

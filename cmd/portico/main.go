@@ -12,16 +12,23 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/redis/go-redis/v9"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	redis.SetLogger(silent{})
 	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "portico:", err)
 		os.Exit(1)
 	}
 }
+
+// silent keeps go-redis from writing lines of its own among the log. What fails there is logged by those who called it.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
 
 // cli is the command line. Every flag can also be given as a variable PORTICO_… or, for serve, in the config file.
 type cli struct {

@@ -94,8 +94,8 @@ func (r *Retailer) POSData() pos.Data {
 	return data
 }
 
-// ShopData is what the shop knows of the retailer; requests must carry apiKey. The shop does not sell discontinued SKUs
-// and those without a price.
+// ShopData is what the shop knows of the retailer; requests must carry apiKey. The shop does not know discontinued SKUs;
+// it shows those without a price, but does not sell them.
 func (r *Retailer) ShopData(apiKey string) shop.Data {
 	data := shop.Data{APIKey: apiKey}
 	for _, c := range r.Categories {
@@ -119,13 +119,14 @@ func (r *Retailer) shopProduct(p Product) shop.Product {
 		out.Media = append(out.Media, shop.Media{Kind: m.Kind, URL: m.URL, Alt: shop.Text(m.Alt), MimeType: m.MIME})
 	}
 	for _, v := range p.Variants {
-		if v.Discontinued || v.Web <= 0 {
+		if v.Discontinued {
 			continue
 		}
-		out.Variants = append(out.Variants, shop.Variant{
-			SKU: v.SKU, GTIN: v.GTIN, Title: shop.Text(v.Title), Options: shopAttributes(v.Options),
-			Price: shop.Money{Amount: v.Web.String(), Currency: r.Currency},
-		})
+		variant := shop.Variant{SKU: v.SKU, GTIN: v.GTIN, Title: shop.Text(v.Title), Options: shopAttributes(v.Options)}
+		if v.Web > 0 {
+			variant.Price = &shop.Money{Amount: v.Web.String(), Currency: r.Currency}
+		}
+		out.Variants = append(out.Variants, variant)
 	}
 	return out
 }

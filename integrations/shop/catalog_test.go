@@ -152,6 +152,27 @@ func TestABadVariantDoesNotTakeItsSiblingsAlong(t *testing.T) {
 	}
 }
 
+func TestAVariantMayHaveNoPrice(t *testing.T) {
+	without := func(sku string) string {
+		return strings.Replace(variant(sku, "1"), `{"amount":"1","currency":"CNY"}`, "null", 1)
+	}
+	s := &shelf{version: 1, categories: categories, pages: map[string]string{"": page("",
+		strings.Replace(product("p-1", "a"), variant("a", "19.90"), without("a")+","+variant("b", "9.50"), 1),
+		strings.Replace(product("p-2", "c"), variant("c", "19.90"), without("c"), 1),
+	)}}
+	list, _, err := newShop(t, s).Products(t.Context(), "")
+	if err != nil || len(list.Products) != 2 || list.Quarantined != 0 {
+		t.Fatalf("list %+v, err %v", list, err)
+	}
+	both, none := list.Products[0], list.Products[1]
+	if len(both.Variants) != 2 || both.PriceRange.Min.Minor != 950 || both.PriceRange.Max.Minor != 950 {
+		t.Errorf("one of two is priced: %d variants, range %+v", len(both.Variants), both.PriceRange)
+	}
+	if none.PriceRange != nil || none.Variants[0].WebPrice != (retail.Money{}) {
+		t.Errorf("nothing is priced: %+v, %+v", none.PriceRange, none.Variants[0].WebPrice)
+	}
+}
+
 func TestACatalogThatChangesIsWalkedAgainTwiceAtMost(t *testing.T) {
 	for _, tc := range []struct {
 		changes int
@@ -195,7 +216,7 @@ func FuzzProducts(f *testing.F) {
 			return
 		}
 		for _, p := range list.Products {
-			if p.Code == "" || p.PriceRange == nil || len(p.Variants) == 0 {
+			if p.Code == "" || len(p.Variants) == 0 {
 				t.Fatalf("impossible product %+v", p)
 			}
 			for _, v := range p.Variants {

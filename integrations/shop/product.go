@@ -53,7 +53,7 @@ type variantMessage struct {
 	GTIN    string             `json:"gtin"`
 	Title   textMessage        `json:"title"`
 	Options []attributeMessage `json:"options"`
-	Price   moneyMessage       `json:"price"`
+	Price   *moneyMessage      `json:"price"` // null while it is not sold online
 }
 
 type categoryMessage struct {
@@ -160,7 +160,11 @@ func (b *builder) addVariants(p *retail.Product, raw []json.RawMessage) {
 	for _, item := range raw {
 		var m variantMessage
 		err := decode(item, &m)
-		price, ok := b.client.money(m.Price)
+		var price retail.Money
+		ok := true
+		if m.Price != nil {
+			price, ok = b.client.money(*m.Price)
+		}
 		if err != nil || !ok || !retail.ValidSKU(m.SKU) || b.skus[m.SKU] {
 			b.left["variant"]++
 			continue
@@ -209,13 +213,16 @@ func (m mediaMessage) media() (retail.Media, bool) {
 	return retail.Media{Kind: kind, URL: m.URL, Alts: m.Alt.text(), Type: m.MimeType}, ok
 }
 
-func priceRange(variants []*retail.Variant) *retail.PriceRange {
-	r := &retail.PriceRange{Min: variants[0].WebPrice, Max: variants[0].WebPrice}
+// priceRange is over the variants that have a price; nil when none has.
+func priceRange(variants []*retail.Variant) (r *retail.PriceRange) {
 	for _, v := range variants {
-		if v.WebPrice.Minor < r.Min.Minor {
+		switch {
+		case v.WebPrice.CurrencyCode == "":
+		case r == nil:
+			r = &retail.PriceRange{Min: v.WebPrice, Max: v.WebPrice}
+		case v.WebPrice.Minor < r.Min.Minor:
 			r.Min = v.WebPrice
-		}
-		if v.WebPrice.Minor > r.Max.Minor {
+		case v.WebPrice.Minor > r.Max.Minor:
 			r.Max = v.WebPrice
 		}
 	}

@@ -85,7 +85,11 @@ func (s *Server) SetPrice(sku, amount string) error {
 	if !ok {
 		return fmt.Errorf("shop: no variant %q", sku)
 	}
-	s.catalog = s.catalog.with(at.product, s.now(), func(p *Product) { p.Variants[at.variant].Price.Amount = amount })
+	old := s.catalog.products[at.product].Variants[at.variant].Price
+	if old == nil {
+		return fmt.Errorf("shop: %q is not sold online", sku)
+	}
+	s.catalog = s.catalog.with(at.product, s.now(), func(p *Product) { p.Variants[at.variant].Price = &Money{amount, old.Currency} })
 	return nil
 }
 
@@ -194,7 +198,9 @@ func (s *Server) listPrices(w http.ResponseWriter, r *http.Request) error {
 	prices := []price{}
 	for _, sku := range skus {
 		if at, ok := c.variants[sku]; ok {
-			prices = append(prices, price{sku, c.products[at.product].Variants[at.variant].Price})
+			if asked := c.products[at.product].Variants[at.variant].Price; asked != nil {
+				prices = append(prices, price{sku, *asked})
+			}
 		}
 	}
 	return writeJSON(w, struct {

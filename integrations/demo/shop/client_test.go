@@ -169,7 +169,7 @@ func products(n int) []shop.Product {
 	for i := range out {
 		out[i] = shop.Product{
 			ID: fmt.Sprintf("p-%04d", i+1), Title: shop.Text{Chinese: "水", English: "Water"}, UpdatedAt: noon,
-			Variants: []shop.Variant{{SKU: fmt.Sprint(i + 1), Price: shop.Money{Amount: "2.00", Currency: "CNY"}}},
+			Variants: []shop.Variant{{SKU: fmt.Sprint(i + 1), Price: &shop.Money{Amount: "2.00", Currency: "CNY"}}},
 		}
 	}
 	return out

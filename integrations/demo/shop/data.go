@@ -49,7 +49,7 @@ type Variant struct {
 	GTIN    string      `json:"gtin"`
 	Title   Text        `json:"title"`
 	Options []Attribute `json:"options"`
-	Price   Money       `json:"price"`
+	Price   *Money      `json:"price"` // nil while it is not sold online
 }
 
 // Money is an amount in major units, for example "19.90".

@@ -41,9 +41,9 @@ func wireData() shop.Data {
 				Variants: []shop.Variant{
 					{
 						SKU: "10000017", GTIN: "06901234567892", Title: shop.Text{Chinese: "小瓶", English: "Small"},
-						Options: size("500 毫升", "500 ml"), Price: shop.Money{Amount: "19.90", Currency: "CNY"},
+						Options: size("500 毫升", "500 ml"), Price: &shop.Money{Amount: "19.90", Currency: "CNY"},
 					},
-					{SKU: "10000024", Title: shop.Text{English: "Large"}, Price: shop.Money{Amount: "30.00", Currency: "CNY"}},
+					{SKU: "10000024", Title: shop.Text{English: "Large"}, Price: &shop.Money{Amount: "30.00", Currency: "CNY"}},
 				},
 				UpdatedAt: noon.Add(-time.Hour),
 			},
