@@ -6,11 +6,6 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
-// Products finds products; the catalog service does.
-type Products interface {
-	ProductsByCode(ctx context.Context, codes []string) (map[string]*retail.Product, error)
-}
-
 // Prices prices SKUs in one channel; the catalog service does.
 type Prices interface {
 	Prices(ctx context.Context, skus []string, channel retail.Channel) (map[string]*retail.Price, error)
@@ -22,24 +17,9 @@ type PriceKey struct {
 	Channel retail.Channel
 }
 
-// Keys of one batch at most. The tills answer 500 prices a call and the shop 250, so a batch is one call to each.
-const (
-	productBatch = 100
-	priceBatch   = 250
-)
-
-func newProductLoader(request context.Context, products Products) *Loader[string, *retail.Product] {
-	return newLoader(request, question[struct{}, string, *retail.Product]{
-		capacity: productBatch,
-		args:     func(string) struct{} { return struct{}{} },
-		fetch: func(ctx context.Context, _ struct{}, codes []string) (map[string]*retail.Product, error) {
-			return products.ProductsByCode(ctx, codes)
-		},
-		missing: func(code string) (*retail.Product, error) {
-			return nil, retail.Errorf(retail.CodeNotFound, "there is no product %.40q", code)
-		},
-	})
-}
+// priceBatch bounds the keys of one batch. The tills answer 500 prices a call and the shop 250, so a batch is one call to
+// each.
+const priceBatch = 250
 
 // maxPrices bounds the prices of one response, whatever its lists multiply to.
 const maxPrices = 5000

@@ -20,11 +20,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// backend is all three services: what it answers, and what it was asked.
+// backend is both services: what it answers, and what it was asked.
 type backend struct {
-	products func(ctx context.Context, codes []string) (map[string]*retail.Product, error)
-	prices   func(ctx context.Context, skus []string, c retail.Channel) (map[string]*retail.Price, error)
-	check    func(ctx context.Context, q stock.CheckQuery) (*stock.Check, error)
+	prices func(ctx context.Context, skus []string, c retail.Channel) (map[string]*retail.Price, error)
+	check  func(ctx context.Context, q stock.CheckQuery) (*stock.Check, error)
 
 	lock  sync.Mutex
 	asked []string
@@ -46,12 +45,6 @@ func (b *backend) heard() []string {
 	return asked
 }
 
-func (b *backend) ProductsByCode(ctx context.Context, codes []string) (map[string]*retail.Product, error) {
-	slices.Sort(codes)
-	b.note("products %v", codes)
-	return b.products(ctx, codes)
-}
-
 func (b *backend) Prices(ctx context.Context, skus []string, c retail.Channel) (map[string]*retail.Price, error) {
 	slices.Sort(skus)
 	b.note("prices %s %v", c, skus)
@@ -64,18 +57,32 @@ func (b *backend) CheckPage(ctx context.Context, q stock.CheckQuery) (*stock.Che
 }
 
 func attach(ctx context.Context, b *backend) context.Context {
-	return loaders.Attach(ctx, loaders.Services{Products: b, Prices: b, Stock: b})
+	return loaders.Attach(ctx, loaders.Services{Prices: b, Stock: b})
 }
 
-// everything is a product for every code except "none".
-func everything(_ context.Context, codes []string) (map[string]*retail.Product, error) {
-	found := map[string]*retail.Product{}
-	for _, code := range codes {
-		if code != "none" {
-			found[code] = &retail.Product{Code: code}
+// everything is a price for every SKU except "none".
+func everything(_ context.Context, skus []string, c retail.Channel) (map[string]*retail.Price, error) {
+	found := map[string]*retail.Price{}
+	for _, sku := range skus {
+		if sku != "none" {
+			found[sku] = &retail.Price{SKU: sku, Channel: c}
 		}
 	}
 	return found, nil
+}
+
+// webKeys are the keys of SKUs in the web shop.
+func webKeys(skus ...string) []loaders.PriceKey {
+	keys := make([]loaders.PriceKey, len(skus))
+	for i, sku := range skus {
+		keys[i] = loaders.PriceKey{SKU: sku, Channel: retail.ChannelWeb}
+	}
+	return keys
+}
+
+// loadPrice loads what a SKU costs in the web shop.
+func loadPrice(ctx context.Context, sku string) (*retail.Price, error) {
+	return loaders.Of(ctx).Price.Load(ctx, webKeys(sku)[0])
 }
 
 // together calls all functions at the same time and waits for them.
@@ -89,30 +96,30 @@ func together(calls ...func()) {
 
 func TestKeysOfOneResponseShareABatchAndKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &backend{products: everything}
+		b := &backend{prices: everything}
 		ctx := attach(t.Context(), b)
 		start := time.Now()
-		values, errs := loaders.Of(ctx).Product.LoadAll(ctx, []string{"c", "none", "a", "c"})
+		values, errs := loaders.Of(ctx).Price.LoadAll(ctx, webKeys("c", "none", "a", "c"))
 		if took := time.Since(start); took > time.Millisecond {
 			t.Errorf("a batch gathered for %v", took)
 		}
-		for i, code := range []string{"c", "", "a", "c"} {
+		for i, sku := range []string{"c", "", "a", "c"} {
 			switch {
-			case code == "" && retail.CodeOf(errs[i]) != retail.CodeNotFound:
-				t.Errorf("a missing product: %v", errs[i])
-			case code != "" && (errs[i] != nil || values[i].Code != code):
+			case errs[i] != nil || (values[i] == nil) != (sku == ""):
 				t.Errorf("position %d: got %v, %v", i, values[i], errs[i])
+			case sku != "" && values[i].SKU != sku:
+				t.Errorf("position %d: got the price of %s, want %s", i, values[i].SKU, sku)
 			}
 		}
-		if _, err := loaders.Of(ctx).Product.Load(ctx, "a"); err != nil {
-			t.Error(err)
+		if again, err := loadPrice(ctx, "a"); err != nil || again != values[2] {
+			t.Errorf("the same key again: %v, %v", again, err)
 		}
-		if diff := cmp.Diff([]string{"products [a c none]"}, b.heard()); diff != "" {
+		if diff := cmp.Diff([]string{"prices WEB [a c none]"}, b.heard()); diff != "" {
 			t.Error(diff)
 		}
 		// The next response asks again.
 		next := attach(t.Context(), b)
-		if _, err := loaders.Of(next).Product.Load(next, "a"); err != nil || len(b.heard()) != 1 {
+		if _, err := loadPrice(next, "a"); err != nil || len(b.heard()) != 1 {
 			t.Errorf("the next response: %v", err)
 		}
 	})
@@ -274,13 +281,7 @@ func TestWhatOneResponseAsksIsBounded(t *testing.T) {
 
 func TestTheFirstOfAPageAsksForTheWholePage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &backend{check: shops, prices: func(_ context.Context, skus []string, _ retail.Channel) (map[string]*retail.Price, error) {
-			found := map[string]*retail.Price{}
-			for _, sku := range skus {
-				found[sku] = &retail.Price{SKU: sku}
-			}
-			return found, nil
-		}}
+		b := &backend{check: shops, prices: everything}
 		ctx := attach(t.Context(), b)
 		set := loaders.Of(ctx)
 		set.Page([]*retail.Product{{Variants: []*retail.Variant{{SKU: "A"}, {SKU: "B"}}}, {Variants: []*retail.Variant{{SKU: "C"}}}})
@@ -326,21 +327,21 @@ func TestAPageThatFailsIsNotAskedAgain(t *testing.T) {
 
 func TestAPanicIsAnErrorOfItsBatch(t *testing.T) {
 	calls := 0
-	b := &backend{products: func(ctx context.Context, codes []string) (map[string]*retail.Product, error) {
+	b := &backend{prices: func(ctx context.Context, skus []string, c retail.Channel) (map[string]*retail.Price, error) {
 		if calls++; calls == 1 {
 			panic("a bug")
 		}
-		return everything(ctx, codes)
+		return everything(ctx, skus, c)
 	}}
 	ctx := attach(t.Context(), b)
 	for range 2 {
-		if _, err := loaders.Of(ctx).Product.Load(ctx, "a"); retail.CodeOf(err) != retail.CodeInternal {
+		if _, err := loadPrice(ctx, "a"); retail.CodeOf(err) != retail.CodeInternal {
 			t.Errorf("got %v", err)
 		}
 	}
 	for range 2 { // that there is none is an answer, and remembered
-		if _, err := loaders.Of(ctx).Product.Load(ctx, "none"); retail.CodeOf(err) != retail.CodeNotFound {
-			t.Errorf("got %v", err)
+		if price, err := loadPrice(ctx, "none"); price != nil || err != nil {
+			t.Errorf("got %v, %v", price, err)
 		}
 	}
 	if calls != 2 {
@@ -350,12 +351,12 @@ func TestAPanicIsAnErrorOfItsBatch(t *testing.T) {
 
 func TestACallerThatGivesUpReturnsAtOnceAndHarmsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &backend{products: func(ctx context.Context, codes []string) (map[string]*retail.Product, error) {
+		b := &backend{prices: func(ctx context.Context, skus []string, c retail.Channel) (map[string]*retail.Price, error) {
 			select {
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			case <-time.After(time.Second):
-				return everything(ctx, codes)
+				return everything(ctx, skus, c)
 			}
 		}}
 		ctx := attach(t.Context(), b)
@@ -364,27 +365,27 @@ func TestACallerThatGivesUpReturnsAtOnceAndHarmsNobody(t *testing.T) {
 			func() { // the first caller of the batch
 				hasty, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 				defer cancel()
-				_, err := loaders.Of(ctx).Product.Load(hasty, "a")
+				_, err := loadPrice(hasty, "a")
 				if took := time.Since(start); retail.CodeOf(err) != retail.CodeTimeout || took != 10*time.Millisecond {
 					t.Errorf("hasty: %v after %v", err, took)
 				}
 			},
 			func() {
 				<-time.After(100 * time.Microsecond)
-				p, err := loaders.Of(ctx).Product.Load(ctx, "b")
-				if err != nil || p.Code != "b" {
+				p, err := loadPrice(ctx, "b")
+				if err != nil || p.SKU != "b" {
 					t.Errorf("patient: %v, %v", p, err)
 				}
 			},
 			func() {
 				<-time.After(200 * time.Microsecond)
-				p, err := loaders.Of(ctx).Product.Load(ctx, "a")
-				if err != nil || p.Code != "a" {
+				p, err := loadPrice(ctx, "a")
+				if err != nil || p.SKU != "a" {
 					t.Errorf("patient, the same key: %v, %v", p, err)
 				}
 			},
 		)
-		if diff := cmp.Diff([]string{"products [a b]"}, b.heard()); diff != "" {
+		if diff := cmp.Diff([]string{"prices WEB [a b]"}, b.heard()); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -395,7 +396,7 @@ func TestTheEndOfTheRequestEndsItsBatches(t *testing.T) {
 		var deadline time.Time
 		var seen retail.Context
 		ended := make(chan error, 1)
-		b := &backend{products: func(ctx context.Context, _ []string) (map[string]*retail.Product, error) {
+		b := &backend{prices: func(ctx context.Context, _ []string, _ retail.Channel) (map[string]*retail.Price, error) {
 			deadline, _ = ctx.Deadline()
 			seen = retail.ContextOf(ctx)
 			<-ctx.Done()
@@ -407,7 +408,7 @@ func TestTheEndOfTheRequestEndsItsBatches(t *testing.T) {
 		defer cancel()
 		ctx := attach(request, b)
 		shopping := retail.Context{Channel: retail.ChannelPOS}
-		_, err := loaders.Of(ctx).Product.Load(retail.WithContext(ctx, shopping), "a")
+		_, err := loadPrice(retail.WithContext(ctx, shopping), "a")
 		if retail.CodeOf(err) != retail.CodeTimeout || !time.Now().Equal(want) {
 			t.Errorf("got %v at %v", err, time.Now())
 		}
@@ -415,7 +416,7 @@ func TestTheEndOfTheRequestEndsItsBatches(t *testing.T) {
 			t.Errorf("the batch ended with %v, had the deadline %v and the context %+v", err, deadline, seen)
 		}
 		<-request.Done()
-		if _, err := loaders.Of(ctx).Product.Load(ctx, "b"); retail.CodeOf(err) != retail.CodeTimeout {
+		if _, err := loadPrice(ctx, "b"); retail.CodeOf(err) != retail.CodeTimeout {
 			t.Errorf("after the end: %v", err)
 		}
 	})
@@ -431,16 +432,17 @@ func TestOfWithoutAttachIsAMistakeInTheWiring(t *testing.T) {
 }
 
 func BenchmarkLoad(b *testing.B) {
-	back := &backend{products: everything}
-	var keys []string
-	for i := range 100 {
-		keys = append(keys, fmt.Sprint(i))
+	back := &backend{prices: everything}
+	var skus []string
+	for i := range 250 { // a full batch does not wait for more keys
+		skus = append(skus, fmt.Sprint(i))
 	}
+	keys := webKeys(skus...)
 	b.ReportAllocs()
 	for b.Loop() {
 		ctx := attach(context.Background(), back)
-		if _, errs := loaders.Of(ctx).Product.LoadAll(ctx, keys); errors.Join(errs...) != nil {
-			b.Fatal("a product is missing")
+		if _, errs := loaders.Of(ctx).Price.LoadAll(ctx, keys); errors.Join(errs...) != nil {
+			b.Fatal("a load failed")
 		}
 		back.heard()
 	}

@@ -10,9 +10,8 @@ import (
 
 // Services are what the loaders ask.
 type Services struct {
-	Products Products
-	Prices   Prices
-	Stock    Stock
+	Prices Prices
+	Stock  Stock
 }
 
 // Set is the loaders of one response. They are made when the first is asked for: most responses need none.
@@ -21,8 +20,6 @@ type Set struct {
 	services Services
 	make     sync.Once
 
-	// Product loads a product by its code; an unknown one is CodeNotFound.
-	Product *Loader[string, *retail.Product]
 	// Price loads what a SKU costs in a channel; nil when nobody knows.
 	Price *Loader[PriceKey, *retail.Price]
 	// Availability loads where a SKU can be had.
@@ -47,7 +44,6 @@ func Of(ctx context.Context) *Set {
 		panic("loaders: Of called on a context without Attach")
 	}
 	set.make.Do(func() {
-		set.Product = newProductLoader(set.request, set.services.Products)
 		set.Price = newPriceLoader(set.request, set.services.Prices)
 		set.Availability = newAvailabilityLoader(set.request, set.services.Stock)
 	})

@@ -111,7 +111,7 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		Resolvers:  &resolvers.Resolver{Catalog: g.catalog, Locations: g.directory, Stock: stocks},
 		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver]},
 	})
-	services := loaders.Services{Products: g.catalog, Prices: g.catalog, Stock: stocks}
+	services := loaders.Services{Prices: g.catalog, Stock: stocks}
 	handler, err := graph.NewHandler(schema, p.Log, p.Metrics, graph.HandlerOptions{
 		Limits: s.Limits, Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now,
 		Attach: func(ctx context.Context) context.Context { return loaders.Attach(ctx, services) },

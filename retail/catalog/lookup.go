@@ -100,21 +100,6 @@ func (s *snapshot) scan(code string) (variantRef, bool) {
 	return ref, ok
 }
 
-// ProductsByCode returns the products with these codes; unknown codes are left out.
-func (s *Service) ProductsByCode(ctx context.Context, codes []string) (map[string]*retail.Product, error) {
-	c, fresh, err := s.catalog(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[string]*retail.Product, len(codes))
-	for _, code := range codes {
-		if doc, ok := c.byCode[code]; ok {
-			found[code] = c.product(doc, fresh)
-		}
-	}
-	return found, nil
-}
-
 // Variant finds one variant by its SKU; an unknown one is CodeNotFound.
 func (s *Service) Variant(ctx context.Context, sku string) (*retail.Variant, error) {
 	c, fresh, err := s.catalog(ctx)

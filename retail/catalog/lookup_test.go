@@ -63,10 +63,6 @@ func TestLookups(t *testing.T) {
 	if _, err := s.Variant(ctx, "X"); retail.CodeOf(err) != retail.CodeNotFound {
 		t.Errorf("an unknown variant: %v", err)
 	}
-	found, err := s.ProductsByCode(ctx, []string{"p-2", "p-9"})
-	if err != nil || len(found) != 1 || found["p-2"].Code != "p-2" {
-		t.Errorf("by code: got %v, %v", found, err)
-	}
 }
 
 func TestCategories(t *testing.T) {
