@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -66,21 +65,7 @@ var rigs atomic.Int64
 // newRig starts a gateway over a small retailer and waits until it is ready. Trade stands still unless the test moves it.
 func newRig(t testing.TB, kind string) *rig {
 	t.Helper()
-	return newRigOf(t, kind, small(demo.Builtin(1, time.Now())))
-}
-
-// small keeps a sixth of a retailer's products, because seeding takes its time under the race detector.
-func small(r *demo.Retailer) *demo.Retailer {
-	kept := map[string]bool{}
-	r.Products = r.Products[:len(r.Products)/6]
-	for _, p := range r.Products {
-		for _, v := range p.Variants {
-			kept[v.SKU] = true
-		}
-	}
-	r.Conditions = slices.DeleteFunc(r.Conditions, func(c demo.Condition) bool { return !kept[c.SKU] })
-	r.Stock = slices.DeleteFunc(r.Stock, func(s demo.Stock) bool { return !kept[s.SKU] })
-	return r
+	return newRigOf(t, kind, demo.Builtin(1, time.Now()).Corner(100, 100))
 }
 
 func newRigOf(t testing.TB, kind string, retailer *demo.Retailer) *rig {

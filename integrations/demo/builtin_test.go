@@ -184,3 +184,26 @@ func TestCentsAreWrittenInMajorUnits(t *testing.T) {
 		}
 	}
 }
+
+func TestACornerIsARetailerOfItsOwn(t *testing.T) {
+	whole := demo.Builtin(1, now)
+	stock := len(whole.Stock)
+	corner := whole.Corner(2, 10)
+	if len(corner.Locations) != 6 || len(corner.Products) != 10 || len(whole.Stock) != stock {
+		t.Errorf("%d places, %d products, %d of %d stock left", len(corner.Locations), len(corner.Products), len(whole.Stock), stock)
+	}
+	known := map[string]bool{}
+	for _, l := range corner.Locations {
+		known[l.Code] = true
+	}
+	for _, p := range corner.Products {
+		for _, v := range p.Variants {
+			known[v.SKU] = true
+		}
+	}
+	for _, s := range corner.Stock {
+		if !known[s.Location] || !known[s.SKU] {
+			t.Fatalf("stray stock %+v", s)
+		}
+	}
+}

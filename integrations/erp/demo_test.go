@@ -3,7 +3,6 @@ package erp_test
 import (
 	"context"
 	"net/http"
-	"slices"
 	"testing"
 	"time"
 
@@ -18,32 +17,11 @@ import (
 	"github.com/portico-retail/portico/retail/stock"
 )
 
-// corner is a small part of the built-in retailer: a few places of each kind and a few products.
-func corner() *demo.Retailer {
-	r := demo.Builtin(1, noon)
-	kinds, places := map[string]int{}, map[string]bool{}
-	r.Locations = slices.DeleteFunc(r.Locations, func(l demo.Location) bool {
-		kinds[l.Kind]++
-		places[l.Code] = kinds[l.Kind] <= 4
-		return !places[l.Code]
-	})
-	r.Products = r.Products[:25]
-	skus := map[string]bool{}
-	for _, p := range r.Products {
-		for _, v := range p.Variants {
-			skus[v.SKU] = true
-		}
-	}
-	r.Stock = slices.DeleteFunc(r.Stock, func(s demo.Stock) bool { return !places[s.Location] || !skus[s.SKU] })
-	r.Conditions = slices.DeleteFunc(r.Conditions, func(c demo.Condition) bool { return !skus[c.SKU] })
-	return r
-}
-
 // openERP is the stand-in ERP with some trade in its books, and a client of it.
 func openERP(t *testing.T) (*demo.Stand, *demo.Retailer, *erp.Client) {
 	t.Helper()
 	now := func() time.Time { return noon }
-	r := corner()
+	r := demo.Builtin(1, noon).Corner(4, 25)
 	stand, err := demo.StartStand(t.Context(), r, demo.StandOptions{Now: now})
 	if err != nil {
 		t.Fatal(err)
