@@ -17,19 +17,21 @@ type Pace struct {
 	Orders      int // web orders
 	ShipAfter   int // steps from an order to its shipment
 	Adjustments int // corrections of the ERP's books
+	Picks       int // stores whose pick queue grows or shrinks
 	BookEvery   int // steps between the bookings of one store's tills, stores in turn; 0 means never
 	PromoEvery  int // steps between promotion changes; 0 means never
 }
 
 // DefaultPace is a busy hour when a step is a second.
 func DefaultPace() Pace {
-	return Pace{Sales: 12, Orders: 4, ShipAfter: 20, Adjustments: 1, BookEvery: 5, PromoEvery: 30}
+	return Pace{Sales: 12, Orders: 4, ShipAfter: 20, Adjustments: 1, Picks: 6, BookEvery: 5, PromoEvery: 30}
 }
 
 const (
 	restockBelow   = 3      // a store's SKU is replenished when it falls below
 	returnShare    = 12     // one till transaction in so many is a return
 	openPromotions = 5      // how many of its own promotions run at a time
+	longestQueue   = 14     // pick tasks; more than some stores can carry
 	maxWaiting     = 10_000 // messages; with more, customers stay away until the backends answer
 )
 
@@ -60,6 +62,7 @@ type Sim struct {
 	stores  []string
 	places  []string // that ship web orders
 	prices  map[string]Cents
+	queues  map[string]int // open pick tasks by store
 
 	receipts   []tillTransaction // not yet uploaded
 	orders     []webOrder        // not yet placed
@@ -79,7 +82,7 @@ type parcel struct {
 func NewSim(r *Retailer, b *Backends, seed uint64, pace Pace) *Sim {
 	s := &Sim{
 		retailer: r, backends: b, pace: pace, rng: rand.New(rand.NewPCG(seed, 0x73696d)),
-		truth: make(map[Pair]Level, len(r.Stock)), shelves: map[string][]Pair{}, prices: map[string]Cents{},
+		truth: make(map[Pair]Level, len(r.Stock)), shelves: map[string][]Pair{}, prices: map[string]Cents{}, queues: map[string]int{},
 	}
 	for _, st := range r.Stock {
 		p := Pair{st.Location, st.SKU}
@@ -143,7 +146,7 @@ func (s *Sim) Step(ctx context.Context) error {
 	if s.Stats().Undelivered < maxWaiting {
 		s.trade()
 	}
-	return errors.Join(s.Deliver(ctx), s.adjust(ctx), s.book(ctx), s.promote(ctx))
+	return errors.Join(s.Deliver(ctx), s.pick(), s.adjust(ctx), s.book(ctx), s.promote(ctx))
 }
 
 func (s *Sim) trade() {
@@ -157,6 +160,21 @@ func (s *Sim) trade() {
 			s.order()
 		}
 	}
+}
+
+// pick lets tasks arrive at and leave the picking benches of some stores.
+func (s *Sim) pick() error {
+	if s.backends.PickQueue == nil || len(s.stores) == 0 {
+		return nil
+	}
+	for range s.pace.Picks {
+		store := s.stores[s.rng.IntN(len(s.stores))]
+		s.queues[store] = min(longestQueue, max(0, s.queues[store]+s.rng.IntN(5)-2))
+		if err := s.backends.PickQueue(store, s.queues[store]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Deliver sends what waits: receipts, orders, and shipments that are due.

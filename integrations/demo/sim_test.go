@@ -122,3 +122,25 @@ func TestRunStepsWithTheTicks(t *testing.T) {
 		t.Errorf("%d steps after two ticks", n)
 	}
 }
+
+func TestPickQueuesMove(t *testing.T) {
+	r := corner()
+	house := openHouse(t, r)
+	last, moves := map[string]int{}, 0
+	house.PickQueue = func(location string, open int) error {
+		if open < 0 || open-last[location] > 2 || last[location]-open > 2 {
+			t.Errorf("%s jumps from %d to %d", location, last[location], open)
+		}
+		if open != last[location] {
+			moves++
+		}
+		last[location] = open
+		return nil
+	}
+	pace := briskPace()
+	pace.Picks = 6
+	mustStep(t, demo.NewSim(r, house.Backends, 7, pace), 10)
+	if moves == 0 {
+		t.Error("no queue moved in ten steps")
+	}
+}

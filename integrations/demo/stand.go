@@ -100,7 +100,7 @@ func (s *Stand) Run(ctx context.Context) error {
 
 // Backends are the doors for what drives the systems.
 func (s *Stand) Backends(client *http.Client, now func() time.Time) Backends {
-	return Backends{POS: s.POSURL, Shop: s.ShopURL, ShopKey: s.ShopKey, ERP: s.ERP, HTTP: client, Now: now}
+	return Backends{POS: s.POSURL, Shop: s.ShopURL, ShopKey: s.ShopKey, ERP: s.ERP, HTTP: client, Now: now, PickQueue: s.POS.SetPickQueue}
 }
 
 // Close stops the servers and closes the ERP's database.

@@ -21,7 +21,10 @@ type Backends struct {
 	ShopKey string
 	ERP     *erp.ERP
 	HTTP    *http.Client // should keep connections alive
-	Now     func() time.Time
+	// PickQueue tells the head office how many pick tasks are open at a store; tasks come from inside the store, so there
+	// is no wire for it. May be nil.
+	PickQueue func(location string, open int) error
+	Now       func() time.Time
 }
 
 // Limits of one request, well inside those of the systems.

@@ -20,16 +20,6 @@ func (fs Feeds) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Ready reports whether the snapshot of every source was complete once.
-func (fs Feeds) Ready() bool {
-	for _, f := range fs {
-		if !f.Ready() {
-			return false
-		}
-	}
-	return true
-}
-
 // Status is how a source does; down when no feed has it.
 func (fs Feeds) Status(source retail.Source) retail.Status {
 	for _, f := range fs {
