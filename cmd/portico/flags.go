@@ -44,11 +44,11 @@ func (f redisFlags) config() redisstore.Config {
 
 // stockFlags are the retailer's decisions about stock answers.
 type stockFlags struct {
-	StockLow          int           `default:"3" help:"Highest quantity that reads LOW_STOCK."`
-	StockQuantityCap  int           `default:"10" help:"Highest quantity that the public reads exactly."`
+	StockLow          int           `default:"${lowStock}" help:"Highest quantity that reads LOW_STOCK."`
+	StockQuantityCap  int           `default:"${quantityCap}" help:"Highest quantity that the public reads exactly."`
 	StockStaleAfter   time.Duration `default:"${staleAfter}" help:"Age from which an answer is marked stale."`
 	StockUnknownAfter time.Duration `default:"${unknownAfter}" help:"Age from which a level reads UNKNOWN."`
-	StockPickers      int           `default:"3" help:"Pick tasks that a place works on at the same time."`
+	StockPickers      int           `default:"${pickers}" help:"Pick tasks that a place works on at the same time."`
 	FeedInterval      time.Duration `default:"${feedInterval}" help:"Pause between polls of a backend that has no more to tell."`
 	FeedTimeout       time.Duration `default:"5s" help:"Time for one poll of a backend."`
 	RefreshInterval   time.Duration `default:"30s" help:"How often locations and products are read again."`
@@ -57,7 +57,7 @@ type stockFlags struct {
 // serverFlags say how the gateway meets its clients.
 type serverFlags struct {
 	Addr           string        `default:"127.0.0.1:8080" help:"Address to listen on."`
-	RequestTimeout time.Duration `default:"5s" help:"Time for one request."`
+	RequestTimeout time.Duration `default:"${requestTimeout}" help:"Time for one request."`
 	MaxInFlight    int           `default:"0" help:"Operations executed at the same time; 0 means 16 per processor."`
 	BackendTimeout time.Duration `default:"1s" help:"Time for one call to a backend that a client waits for."`
 	Origin         []string      `placeholder:"URL" help:"Web origins whose pages may read responses."`

@@ -9,10 +9,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/portico-retail/portico/graph"
+	"github.com/portico-retail/portico/retail/stock"
 )
 
 func main() {
@@ -25,6 +29,17 @@ func main() {
 	}
 }
 
+// defaults are those of the packages that the settings belong to; a command may set its own.
+func defaults() kong.Vars {
+	policy, feed := stock.DefaultPolicy(), stock.DefaultFeedConfig()
+	return kong.Vars{
+		"lowStock": strconv.Itoa(policy.LowStock), "quantityCap": strconv.Itoa(policy.QuantityCap),
+		"pickers": strconv.Itoa(policy.Pickers), "staleAfter": policy.StaleAfter.String(),
+		"unknownAfter": policy.UnknownAfter.String(), "feedInterval": feed.Interval.String(),
+		"requestTimeout": graph.DefaultLimits().Timeout.String(), "drainDelay": graph.DefaultServerConfig().DrainDelay.String(),
+	}
+}
+
 // silent keeps go-redis from writing lines of its own among the log. What fails there is logged by those who called it.
 type silent struct{}
 
@@ -32,7 +47,7 @@ func (silent) Printf(context.Context, string, ...any) {}
 
 // cli is the command line. Every flag can also be given as a variable PORTICO_… or, for serve, in the config file.
 type cli struct {
-	Serve  serveCmd  `cmd:"" set:"logLevel=info" set:"drainDelay=3s" set:"staleAfter=30s" set:"unknownAfter=15m" set:"feedInterval=1s" help:"Serve the gateway over a retailer's ERP, POS and shop."`
+	Serve  serveCmd  `cmd:"" set:"logLevel=info" help:"Serve the gateway over a retailer's ERP, POS and shop."`
 	Demo   demoCmd   `cmd:"" set:"logLevel=warn" set:"drainDelay=0s" set:"staleAfter=10s" set:"unknownAfter=2m" set:"feedInterval=250ms" help:"Serve the gateway over stand-in backends that run in this process."`
 	Token  tokenCmd  `cmd:"" help:"Print a token that the running demo accepts."`
 	Schema schemaCmd `cmd:"" help:"Print the schema."`
@@ -48,7 +63,7 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) (err
 	parser, err := kong.New(&c,
 		kong.Name("portico"), kong.Description("A GraphQL gateway for omnichannel retail."), kong.UsageOnError(),
 		kong.Writers(stdout, stderr), kong.Exit(func(int) { exited = true }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out: stdout, log: stderr}),
+		defaults(), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out: stdout, log: stderr}),
 	)
 	if err != nil {
 		return err
