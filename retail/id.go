@@ -11,6 +11,11 @@ const (
 	KindVariant  = "ProductVariant"
 	KindCategory = "Category"
 	KindLocation = "Location"
+	KindCart     = "Cart"
+	KindHold     = "StockHold"
+	KindOrder    = "Order"
+	KindReceipt  = "Receipt"
+	KindMember   = "Member"
 )
 
 // GlobalID makes the opaque id of the object of this kind with this key.
@@ -32,7 +37,7 @@ func ParseGlobalID(id string) (kind, key string, ok bool) {
 		return "", "", false
 	}
 	switch kind {
-	case KindProduct, KindVariant, KindCategory, KindLocation:
+	case KindProduct, KindVariant, KindCategory, KindLocation, KindCart, KindHold, KindOrder, KindReceipt, KindMember:
 		return kind, key, true
 	}
 	return "", "", false

@@ -26,7 +26,7 @@ func TestForeignTextIsNoGlobalID(t *testing.T) {
 		"plain text":                 "S-0101",
 		"a kind without a key":       encode([]byte("Product:")),
 		"a kind without a colon":     encode([]byte("Product")),
-		"a kind that does not exist": encode([]byte("Member:1")),
+		"a kind that does not exist": encode([]byte("Robot:1")),
 		"padding":                    base64.URLEncoding.EncodeToString([]byte("Product:1")) + "=",
 		"a line break":               "UHJvZHVj\ndDox",
 		"a very long text":           encode([]byte("Product:" + strings.Repeat("x", 200))),

@@ -1,0 +1,53 @@
+// Package cart answers what a shopper's cart comes to and what is wrong with it. The shop keeps the cart, so that app,
+// mini-program and web see the same one; prices, totals and problems are computed when it is read.
+package cart
+
+import (
+	"context"
+
+	"github.com/portico-retail/portico/retail"
+)
+
+// Store keeps carts; integrations/shop implements it.
+type Store interface {
+	// CreateCart makes a cart under a reference; the same reference returns the same cart.
+	CreateCart(ctx context.Context, reference, owner string) (*retail.Cart, error)
+	// Cart loads a cart, CodeNotFound when there is none.
+	Cart(ctx context.Context, id string) (*retail.Cart, error)
+	// CartOf loads the owner's open cart, CodeNotFound when there is none.
+	CartOf(ctx context.Context, owner string) (*retail.Cart, error)
+	// SaveCart replaces lines, coupons, address, note and owner if the stored version is c.Version, and returns what is stored
+	// then, with a higher version. It fails with CodeConflict when the version is another. A repetition under one reference
+	// returns what the first one stored.
+	SaveCart(ctx context.Context, reference string, c *retail.Cart) (*retail.Cart, error)
+	// CloseCart marks a cart as ordered. Idempotent by order.
+	CloseCart(ctx context.Context, id, orderID string) error
+}
+
+// Catalog knows SKUs and what they cost; catalog.Service implements it.
+type Catalog interface {
+	Variant(ctx context.Context, sku string) (*retail.Variant, error)
+	Prices(ctx context.Context, skus []string, channel retail.Channel) (map[string]*retail.Price, error)
+}
+
+// Stock knows what places could give; stock.Service implements it.
+type Stock interface {
+	// Offers tells what the named places could give, in the order asked.
+	Offers(ctx context.Context, skus, locationCodes []string) ([]retail.Offer, error)
+}
+
+// Places knows locations; location.Directory implements it.
+type Places interface {
+	ByCode(code string) (*retail.Location, bool)
+	Resolve(refs []string) ([]*retail.Location, error)
+}
+
+// Members knows what a member may claim; members.Service implements it. Guests are not asked about.
+type Members interface {
+	// Standing is the member's tier.
+	Standing(ctx context.Context, memberID string) (retail.MemberTier, error)
+	// Wallet lists the member's coupons.
+	Wallet(ctx context.Context, memberID string) ([]retail.Coupon, error)
+	// Address loads an address of the member's address book, CodeNotFound when there is none.
+	Address(ctx context.Context, memberID, addressID string) (*retail.DeliveryAddress, error)
+}

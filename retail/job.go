@@ -1,0 +1,63 @@
+package retail
+
+import "time"
+
+// Job is work that must happen even if this process dies. The ledger stores it in the transaction of the fact that causes
+// it and runs it at least once, so whatever a job does must bear being done again.
+type Job struct {
+	Kind JobKind
+	Key  string    // what it is about: an order, a member
+	At   time.Time // not before; zero means at once
+}
+
+// JobKind selects the handler.
+type JobKind string
+
+// Job kinds.
+const (
+	JobOrder  JobKind = "order"  // bring an order forward
+	JobReturn JobKind = "return" // bring an order's returns and refunds forward
+	JobMember JobKind = "member" // complete a member in every system
+)
+
+// Event is something that happened and that others may want to know: the ledger's outbox.
+type Event struct {
+	Seq     int64 // set by the ledger, grows in commit order
+	Kind    EventKind
+	Subject string // id of what it is about
+	At      time.Time
+	Data    map[string]string
+}
+
+// EventKind is what happened.
+type EventKind string
+
+// Event kinds.
+const (
+	EventOrderStatus  EventKind = "ORDER_STATUS"
+	EventAlertRaised  EventKind = "ALERT_RAISED"
+	EventAlertCleared EventKind = "ALERT_CLEARED"
+)
+
+// Alert is something that staff must look at. It is raised once and cleared when it is over.
+type Alert struct {
+	ID            string // derived from what it is about, so that it is raised once
+	Kind          AlertKind
+	OrderID       string
+	OrderNumber   string
+	FulfillmentID string
+	LocationCode  string
+	DueAt         time.Time // the promise that is broken
+	RaisedAt      time.Time
+	ClearedAt     *time.Time
+}
+
+// AlertKind is what is wrong.
+type AlertKind string
+
+// Alert kinds.
+const (
+	AlertTaskNotAccepted AlertKind = "TASK_NOT_ACCEPTED" // the place's system has not taken the task for too long
+	AlertLate            AlertKind = "LATE"              // not ready, or not delivered, by the promise
+	AlertRefundStuck     AlertKind = "REFUND_STUCK"      // money asked back long ago
+)

@@ -1,0 +1,32 @@
+package stock
+
+import (
+	"context"
+	"time"
+
+	"github.com/portico-retail/portico/retail"
+)
+
+// ClaimLedger records claims; integrations/ledger implements it. The record decides what was sold; the projection only
+// makes it visible and keeps the rush away from it.
+type ClaimLedger interface {
+	// AddClaim stores a claim unless its id is known, and returns what is stored. When caps are exceeded by the owner's claims
+	// that are HELD at now, this one counted, it stores nothing and refuses with WhyLimitReached.
+	AddClaim(ctx context.Context, c retail.Claim, caps HoldCaps, now time.Time) (retail.Claim, error)
+	// Claim loads by id, CodeNotFound when there is none.
+	Claim(ctx context.Context, id string) (retail.Claim, error)
+	// ExtendClaim sets the expiry, and the order that it serves when orderID is not empty, of a claim that is HELD; one that is
+	// not stays what it is. It returns what is stored.
+	ExtendClaim(ctx context.Context, id, orderID string, expiresAt time.Time) (retail.Claim, error)
+	// EndClaim moves a HELD claim to RELEASED or EXPIRED; one that is not HELD stays what it is. It returns what is stored.
+	EndClaim(ctx context.Context, id string, to retail.ClaimState) (retail.Claim, error)
+	// LiveClaims lists the claims at the places that are ALLOCATED, or HELD and not expired at now, by id behind after; limit at
+	// most.
+	LiveClaims(ctx context.Context, locationCodes []string, now time.Time, after string, limit int) ([]retail.Claim, error)
+}
+
+// HoldCaps are bounds against hoarding. Zero means no bound.
+type HoldCaps struct {
+	Holds       int // of one owner at the same time
+	UnitsPerSKU int // of one SKU in all holds of one owner
+}
