@@ -1,6 +1,12 @@
 package retail
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrUnchanged is what a change returns to leave the stored order as it is. It undoes what the transaction did.
+var ErrUnchanged = errors.New("retail: unchanged")
 
 // Tx is what a change of an order may do beside changing it, in the same transaction of the ledger: all of it happens, or
 // nothing. Its methods fail as the transaction does; refusals leave the decision to the caller, which returns them to

@@ -22,7 +22,7 @@ type Ledger interface {
 	OrderByNumber(ctx context.Context, number string) (*retail.Order, error)
 	// UpdateOrder runs change on the stored order while nobody else can change it, and stores what it leaves, with a higher
 	// version. change does nothing but compute and call tx, and may run more than once. An error of change undoes
-	// everything and is returned as it is; ErrUnchanged stores nothing and is no error.
+	// everything and is returned as it is; retail.ErrUnchanged stores nothing and is no error.
 	UpdateOrder(ctx context.Context, id string, change func(tx retail.Tx, o *retail.Order) error) (*retail.Order, error)
 	// Notify stores the id of an outside event and the jobs that it causes; fresh is false, and no job is stored, when the
 	// event was known.

@@ -14,6 +14,7 @@ type Ledger interface {
 	Order(ctx context.Context, id string) (*retail.Order, error)
 	OrderByNumber(ctx context.Context, number string) (*retail.Order, error)
 	UpdateOrder(ctx context.Context, id string, change func(tx retail.Tx, o *retail.Order) error) (*retail.Order, error)
+	Closings(ctx context.Context, locationCode string, skus []string) (map[string]int64, error)
 }
 
 // Claims guards the stock of replacements; retail/stock implements it (see ordering.Claims).
