@@ -30,6 +30,7 @@ type State struct {
 	Duplicate          float64 `json:"duplicate"`          // share of feed entries that come twice, 0 to 1
 	Reorder            bool    `json:"reorder"`            // shuffle each feed reply
 	DelayMs            int     `json:"delayMs"`            // hold feed entries back
+	LoseReplies        float64 `json:"loseReplies"`        // share of requests carried out but not answered, 0 to 1
 }
 
 // Validate refuses a share outside 0 to 1, a negative number, and a wait beyond MaxLatencyMs or MaxDelayMs.
@@ -39,6 +40,8 @@ func (s State) Validate() error {
 		return errors.New("faults: errorRate must be 0 to 1")
 	case !isShare(s.Duplicate):
 		return errors.New("faults: duplicate must be 0 to 1")
+	case !isShare(s.LoseReplies):
+		return errors.New("faults: loseReplies must be 0 to 1")
 	case s.LatencyMs < 0 || s.LatencyMs > MaxLatencyMs:
 		return errors.New("faults: latencyMs must be 0 to 600000")
 	case s.DelayMs < 0 || s.DelayMs > MaxDelayMs:

@@ -16,15 +16,16 @@ import (
 
 func TestSetRefusesWhatCannotBe(t *testing.T) {
 	for name, bad := range map[string]faults.State{
-		"an error rate above one":     {ErrorRate: 1.1},
-		"an error rate below zero":    {ErrorRate: -0.1},
-		"an error rate of no number":  {ErrorRate: math.NaN()},
-		"a duplicate share above one": {Duplicate: 2},
-		"a negative latency":          {LatencyMs: -1},
-		"a latency beyond the limit":  {LatencyMs: faults.MaxLatencyMs + 1},
-		"a negative delay":            {DelayMs: -1},
-		"a delay beyond the limit":    {DelayMs: faults.MaxDelayMs + 1},
-		"a negative drip":             {DripBytesPerSecond: -1},
+		"an error rate above one":           {ErrorRate: 1.1},
+		"an error rate below zero":          {ErrorRate: -0.1},
+		"an error rate of no number":        {ErrorRate: math.NaN()},
+		"a duplicate share above one":       {Duplicate: 2},
+		"a share of lost replies above one": {LoseReplies: 1.01},
+		"a negative latency":                {LatencyMs: -1},
+		"a latency beyond the limit":        {LatencyMs: faults.MaxLatencyMs + 1},
+		"a negative delay":                  {DelayMs: -1},
+		"a delay beyond the limit":          {DelayMs: faults.MaxDelayMs + 1},
+		"a negative drip":                   {DripBytesPerSecond: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			board := faults.NewBoard(1)

@@ -145,6 +145,27 @@ func TestGarbageIsNoReply(t *testing.T) {
 	}
 }
 
+func TestALostReplyIsWorkDoneAndNothingHeard(t *testing.T) {
+	b := startBackend(t)
+	b.mustSet(t, faults.State{LoseReplies: 1})
+	if _, body, err := b.get(t.Context(), t); !errors.Is(err, io.EOF) || body != "" {
+		t.Errorf("got %q %v, want EOF", body, err)
+	}
+	if b.calls.Load() != 1 {
+		t.Errorf("the backend worked %d times, want once", b.calls.Load())
+	}
+	b.mustSet(t, faults.State{LoseReplies: 0.5})
+	lost := 0
+	for range 200 {
+		if _, _, err := b.get(t.Context(), t); err != nil {
+			lost++
+		}
+	}
+	if lost < 70 || lost > 130 || b.calls.Load() != 201 {
+		t.Errorf("%d of 200 replies were lost at a rate of one half, %d calls", lost, b.calls.Load())
+	}
+}
+
 func TestDripKeepsItsPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		board := faults.NewBoard(1)
@@ -200,12 +221,12 @@ func TestAdmin(t *testing.T) {
 		return res.StatusCode, string(bytes.TrimSpace(got))
 	}
 	const healthy = `{"down":false,"latencyMs":0,"errorRate":0,"dripBytesPerSecond":0,"truncate":false,` +
-		`"garbage":false,"stale":false,"duplicate":0,"reorder":false,"delayMs":0}`
+		`"garbage":false,"stale":false,"duplicate":0,"reorder":false,"delayMs":0,"loseReplies":0}`
 	if status, body := do(http.MethodGet, ""); status != 200 || body != healthy {
 		t.Errorf("GET = %d %s", status, body)
 	}
 	const troubled = `{"down":true,"latencyMs":5,"errorRate":0.5,"dripBytesPerSecond":9,"truncate":true,` +
-		`"garbage":true,"stale":true,"duplicate":0.25,"reorder":true,"delayMs":70}`
+		`"garbage":true,"stale":true,"duplicate":0.25,"reorder":true,"delayMs":70,"loseReplies":0.75}`
 	if status, body := do(http.MethodPut, troubled); status != 200 || body != troubled {
 		t.Errorf("PUT = %d %s", status, body)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Middleware applies the faults of the transport to an HTTP backend: down, latency and error rate before the backend
-// works, garbage, truncate and drip on its reply, in this order. fail writes a fault in the backend's own form.
+// works, lost replies, garbage, truncate and drip afterwards, in this order. fail writes a fault in the backend's own form.
 // The backend has done its work when its reply is spoiled, as in real life.
 func (b *Board) Middleware(fail http.HandlerFunc) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
@@ -22,6 +22,10 @@ func (b *Board) Middleware(fail http.HandlerFunc) func(http.Handler) http.Handle
 			if b.Share(state.ErrorRate) {
 				fail(w, r)
 				return
+			}
+			if b.Share(state.LoseReplies) {
+				next.ServeHTTP(&recording{header: http.Header{}}, r)
+				panic(http.ErrAbortHandler)
 			}
 			if !state.Garbage && !state.Truncate && state.DripBytesPerSecond == 0 {
 				next.ServeHTTP(w, r)
