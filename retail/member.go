@@ -43,6 +43,7 @@ const (
 	ProofUnionID LinkProof = "UNION_ID" // the same WeChat union id
 	ProofCreated LinkProof = "CREATED"  // the gateway created the record for this member
 	ProofMerge   LinkProof = "MERGE"    // the person proved to hold both
+	ProofRecord  LinkProof = "RECORD"   // the ERP's record names the other record
 )
 
 // Profile is what a system says about a person; empty parts are unknown.
@@ -133,7 +134,8 @@ type CouponStatus string
 
 // Coupon statuses.
 const (
-	CouponUsable  CouponStatus = "USABLE"
-	CouponUsed    CouponStatus = "USED"
-	CouponExpired CouponStatus = "EXPIRED"
+	CouponUsable   CouponStatus = "USABLE"
+	CouponUsed     CouponStatus = "USED"
+	CouponExpired  CouponStatus = "EXPIRED"
+	CouponUpcoming CouponStatus = "UPCOMING" // ValidFrom lies ahead
 )

@@ -12,7 +12,7 @@ import (
 // Store keeps feedback; integrations/ledger implements it.
 type Store interface {
 	// AddFeedback stores feedback unless its id is known, and returns what is stored. It refuses with WhyLimitReached when the
-	// author has one of the kind for the same subject.
+	// author has one of the kind for the same subject (order or receipt, and SKU); complaints may be many.
 	AddFeedback(ctx context.Context, f *Feedback) (*Feedback, error)
 	// Feedback loads by id, CodeNotFound when there is none.
 	Feedback(ctx context.Context, id string) (*Feedback, error)

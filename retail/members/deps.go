@@ -17,7 +17,8 @@ type Accounts interface {
 	FindAccounts(ctx context.Context, phone, unionID string) ([]retail.Account, error)
 	// CreateAccount opens an account under a reference; the same reference returns the same account.
 	CreateAccount(ctx context.Context, reference string, p retail.Profile) (*retail.Account, error)
-	// UpdateAccount replaces profile, preferred store and addresses. Repeating it changes nothing more.
+	// UpdateAccount replaces profile, preferred store and addresses; addresses keep the ids that they come with. Repeating it
+	// changes nothing more. It fails with CodeConflict when the stored account was changed after a.UpdatedAt, unless that is zero.
 	UpdateAccount(ctx context.Context, a retail.Account) (*retail.Account, error)
 	// SendCode lets the shop send a verification code to the phone. Idempotent by reference.
 	SendCode(ctx context.Context, reference, phone string) error
@@ -69,7 +70,9 @@ type Ledger interface {
 	// fails with CodeConflict when the version is another or an identity belongs to somebody else.
 	SaveMember(ctx context.Context, m *retail.Member, jobs ...retail.Job) (*retail.Member, error)
 	// SaveMerge stores both members after a merge or its undoing with the record of it, all or nothing, by their versions. What
-	// the one owns (carts, orders, holds) goes to the other: from and to are owners (Actor.Key), empty to leave it.
+	// the one owns (orders, claims, feedback) goes to the other: from and to are owners (Actor.Key), empty to leave it. A record
+	// that is known by its id is replaced, and what from has got since goes to to as well; but when record.UndoneAt is set only
+	// what the merge of this id had moved goes back.
 	SaveMerge(ctx context.Context, record MergeRecord, kept, merged *retail.Member, from, to string) error
 	// Merge loads a merge record, CodeNotFound when there is none.
 	Merge(ctx context.Context, id string) (*MergeRecord, error)
