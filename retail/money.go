@@ -44,6 +44,15 @@ func (m Money) Amount() Decimal {
 	return Decimal(digits)
 }
 
+// Whole is the amount in whole major units, rounded toward zero.
+func (m Money) Whole() int64 {
+	n := m.Minor
+	for range exponent(m.CurrencyCode) {
+		n /= 10
+	}
+	return n
+}
+
 func magnitude(n int64) uint64 {
 	if n < 0 {
 		return uint64(-(n + 1)) + 1

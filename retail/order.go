@@ -63,6 +63,21 @@ type OrderLine struct {
 	Price    LinePrice
 }
 
+// Paid is what was paid for so many units of the line, counted behind the first from. The shares of all units add up to
+// the line's total to the minor unit; the units that come first carry the remainder.
+func (l *OrderLine) Paid(from, units int) Money {
+	return Money{Minor: l.paidUpTo(from+units) - l.paidUpTo(from), CurrencyCode: l.Price.Total.CurrencyCode}
+}
+
+func (l *OrderLine) paidUpTo(n int) int64 {
+	if l.Quantity < 1 {
+		return 0
+	}
+	n = min(max(n, 0), l.Quantity)
+	whole, rest := l.Price.Total.Minor/int64(l.Quantity), l.Price.Total.Minor%int64(l.Quantity)
+	return whole*int64(n) + min(rest, int64(n))
+}
+
 // Contact is whom a store may call.
 type Contact struct {
 	Name  string
@@ -195,6 +210,7 @@ const (
 type Refund struct {
 	Reference        string // ours, unique
 	PaymentReference string
+	ReturnID         string // the return that it is for; empty when it has another reason
 	Amount           Money
 	Reason           string
 	Status           RefundStatus
@@ -259,7 +275,9 @@ const (
 	TimelineCompleted       TimelineKind = "COMPLETED"
 	TimelineCancelled       TimelineKind = "CANCELLED"
 	TimelineReturnRequested TimelineKind = "RETURN_REQUESTED"
+	TimelineReturnCancelled TimelineKind = "RETURN_CANCELLED"
 	TimelineReturned        TimelineKind = "RETURNED"
+	TimelineExchanged       TimelineKind = "EXCHANGED"
 	TimelineRefundStarted   TimelineKind = "REFUND_STARTED"
 	TimelineRefunded        TimelineKind = "REFUNDED"
 )
@@ -283,20 +301,37 @@ type Return struct {
 	Lines        []ReturnLine
 	Reason       string
 	Status       ReturnStatus
-	Amount       Money // to be refunded
+	Amount       Money // what was paid for the lines; an exchange takes its replacements off before it is refunded
 	Exchange     *Exchange
 	RequestedAt  time.Time
+	AcceptedAt   *time.Time // when a counter took the goods; the till books them next
 	ReceivedAt   *time.Time
 	ReceiptNo    string
-	RefundRef    string
+	RefundRef    string // of the first refund; empty when there is none
+
+	// Saga is what the steps have done so far; only the saga reads it.
+	Saga ReturnSaga
 }
 
-// ReturnLine is units of one order line that come back.
+// ReturnSaga is what the steps of a return have done.
+type ReturnSaga struct {
+	// Announced: the shop expects the parcel. Claimed: the replacements are held, Allocated: they are the shopper's, Committed:
+	// the projection shows it, Settled: the projection has let go of a claim that came to nothing.
+	Announced, Claimed, Allocated, Committed, Settled bool
+	// Points are those to be taken back, PointsBooked when they are.
+	Points       int
+	PointsBooked bool
+	// WakeAt is when the latest scheduled job looks at the return again.
+	WakeAt time.Time
+}
+
+// ReturnLine is units of one order line that come back, out of one fulfillment.
 type ReturnLine struct {
-	LineID   string
-	SKU      string
-	Quantity int
-	Amount   Money
+	LineID        string
+	FulfillmentID string
+	SKU           string
+	Quantity      int
+	Amount        Money
 }
 
 // ReturnWay is how goods come back.
@@ -324,8 +359,9 @@ type Exchange struct {
 	ClaimID string
 	Lines   []ExchangeLine
 	HeldTo  time.Time
-	// TakenAt is when it was handed over.
+	// TakenAt is when it was handed over; GivenUpAt when it came to nothing and the return went on as a plain one.
 	TakenAt   *time.Time
+	GivenUpAt *time.Time
 	ReceiptNo string
 }
 
