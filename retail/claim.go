@@ -10,6 +10,7 @@ type Claim struct {
 	OrderID      string // the order that it serves; empty for a shopper's own hold
 	LocationCode string
 	Lines        []ClaimLine // by SKU, no SKU twice
+	Requested    []ClaimLine // what was asked for when that was more than Lines; nil otherwise
 	State        ClaimState
 	CreatedAt    time.Time
 	ExpiresAt    time.Time // while HELD; afterwards when it would have
