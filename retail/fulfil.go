@@ -56,6 +56,9 @@ type PlanLine struct {
 	Quantity     int
 	Method       FulfillmentMethod
 	LocationCode string // of methods that visit
+	// Value is what the line comes to before coupons: from some value on shipping is free. Without a currency it counts as
+	// nothing.
+	Value Money
 }
 
 // PlanSlot is the time that the shopper chose.
@@ -68,7 +71,7 @@ type PlanSlot struct {
 // Plan is the parts that the places serve.
 type Plan struct {
 	Parts    []PlanPart
-	Delivery Money // fee for all parts
+	Delivery Money // fee for all parts; the same that the cart showed when every line has its Value
 }
 
 // PlanPart is what one place serves.
