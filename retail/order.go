@@ -105,6 +105,23 @@ type Fulfillment struct {
 	ReceiptNo  string     // till receipt of the collection
 	Courier    *CourierState
 	Decision   *Decision // what the shopper is asked after a rejection; nil when nothing
+
+	AskedAt     *time.Time    // when it became the place's to serve: paid, or moved there
+	DepartedAt  *time.Time    // when the courier took the goods
+	ArrivedAt   *time.Time    // when the shopper said that they wait at the kerb
+	ArrivedSpot string        // where, in their words
+	MovedFrom   string        // id of the fulfillment whose rejected units these are; empty otherwise
+	HandOverKey string        // of the hand-over that is tried or done, so that another one cannot pass for it
+	Stop        CancelReason  // why it is being stopped, until the place or the courier agreed; empty otherwise
+	Claim       ClaimProgress // how far ledger and projection are with ClaimID
+}
+
+// ClaimProgress is what the ledger did with a fulfillment's claim and what the projection has heard of it.
+type ClaimProgress struct {
+	State     ClaimState // in the ledger; empty before it was held
+	Committed bool       // the projection shows it as allocated
+	Changes   int        // how often the ledger released or shrank it
+	Told      int        // how many of the changes the projection has heard of
 }
 
 // Reference names the fulfillment in the place's systems.
@@ -118,6 +135,8 @@ type FulfillmentLine struct {
 	Picked   int
 	Rejected int // the place said that it cannot
 	Returned int
+	Moved    int // of Rejected: another fulfillment serves them
+	Refunded int // given up without a return: their money goes back
 }
 
 // FulfillmentStatus is where a fulfillment stands.
@@ -231,6 +250,8 @@ const (
 type Cancellation struct {
 	Reason CancelReason
 	At     time.Time
+	// Refusals say why an order that was never acknowledged could not be placed; a repeated checkout answers them again.
+	Refusals []Refusal
 }
 
 // CancelReason is why an order was cancelled.
@@ -243,6 +264,7 @@ const (
 	CancelOutOfStock   CancelReason = "OUT_OF_STOCK" // found before payment was taken
 	CancelRejected     CancelReason = "REJECTED_BY_STORE"
 	CancelNotCollected CancelReason = "NOT_COLLECTED"
+	CancelNotPlaced    CancelReason = "NOT_PLACED" // never acknowledged: a coupon or hold was refused, or the shop was silent for too long
 )
 
 // TimelineEntry is one thing that happened to an order, oldest first.
@@ -268,6 +290,7 @@ const (
 	TimelineReady           TimelineKind = "READY"
 	TimelineStoreRejected   TimelineKind = "STORE_REJECTED"
 	TimelineAnswered        TimelineKind = "SHOPPER_ANSWERED"
+	TimelineArrived         TimelineKind = "SHOPPER_ARRIVED" // at the kerb
 	TimelineShipped         TimelineKind = "SHIPPED"
 	TimelineCollected       TimelineKind = "COLLECTED"
 	TimelineDelivered       TimelineKind = "DELIVERED"
@@ -289,8 +312,19 @@ type Saga struct {
 	Reported                                                           OrderStatus
 	// ClaimsSettled lists the fulfillments whose claims the projection has let go after the ledger did.
 	ClaimsSettled []string
-	// WakeAt is when the latest scheduled job looks at the order again.
+	// WakeAt is when the latest scheduled job looks at the order again; zero when the order is at rest.
 	WakeAt time.Time
+	// HoldIDs are the shopper's holds that are still to be adopted. Claimed: every fulfillment has its claim.
+	HoldIDs []string
+	Claimed bool
+	// Cancelling is why the order is being cancelled while a payment may still succeed; empty otherwise.
+	Cancelling CancelReason
+	// PaidBy is the payment that paid the order; any other one that succeeds is given back.
+	PaidBy string
+	// Failures counts looks in a row that could not finish; the next one waits longer.
+	Failures int
+	// Alerts are the alerts that are raised and not cleared, by id.
+	Alerts []string
 }
 
 // Return is goods on their way back, or back.

@@ -43,3 +43,12 @@ const (
 	PricePromotion PriceReason = "PROMOTION"
 	PriceTier      PriceReason = "TIER"
 )
+
+// Share is what the first units of a line of the quantity come to, rounded down: taking unit after unit adds up to Total.
+func (p LinePrice) Share(units, quantity int) Money {
+	m := p.Total
+	if quantity > 0 && units < quantity {
+		m.Minor = m.Minor/int64(quantity)*int64(units) + m.Minor%int64(quantity)*int64(units)/int64(quantity)
+	}
+	return m
+}
