@@ -1,27 +1,16 @@
+
 -- advance raises watermarks of one partition.
--- KEYS: 1 partition state (hash: seq, and one field per source that is open, with the token of its opening), 2 the watermarks.
+-- KEYS: 1 partition state, 2 the watermarks.
 -- ARGV: 1 lowest sequence that the caller has seen, 2 packed marks, then each source that advances
 -- and the token of the opening that it knows, empty when it knows none.
 -- Packed marks: slot (u8), offset of the source in the slot (u8), 1 when it may be the first (u8), milliseconds since
 -- 1970 (u64, little endian).
 -- Returns the partition's sequence, or -1 when rows were lost.
 
-local byte, sub, rep = string.byte, string.sub, string.rep
-local SLOT, ZERO = 24, string.char(0)
+local SLOT, ZERO = 24, char(0)
 
-local fields = {'seq'}
-for i = 3, #ARGV, 2 do fields[#fields + 1] = ARGV[i] end
-local state = redis.call('HMGET', KEYS[1], unpack(fields))
-local seq = tonumber(state[1] or 0)
-if seq < tonumber(ARGV[1]) then -- an older copy of the partition is in force: close it for every source
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[1], 'seq', ARGV[1])
-  return -1
-end
-for i = 2, #fields do
-  local token = ARGV[2 * i]
-  if not state[i] or (token ~= '' and token ~= state[i]) then return -1 end
-end
+local seq = opened(ARGV[1], openings(3))
+if not seq then return -1 end
 
 -- read returns the u64 that starts at position at, exact up to 2^53.
 local function read(s, at)

@@ -46,6 +46,9 @@ type opening struct {
 	source    retail.Source
 }
 
+//go:embed rows.lua
+var rowsLua string
+
 //go:embed begin.lua
 var beginLua string
 
@@ -63,9 +66,10 @@ var layoutLua string
 func New(client redis.UniversalClient, prefix string, reg prometheus.Registerer) *Store {
 	s := &Store{
 		client: client, prefix: prefix,
-		begin: redis.NewScript(beginLua), apply: redis.NewScript(applyLua), advance: redis.NewScript(advanceLua),
-		layout: redis.NewScript(layoutLua),
-		names:  map[uint16]*names{}, seen: map[uint16]int64{}, tokens: map[opening]string{},
+		begin: redis.NewScript(rowsLua + beginLua), apply: redis.NewScript(rowsLua + applyLua),
+		advance: redis.NewScript(rowsLua + advanceLua),
+		layout:  redis.NewScript(layoutLua),
+		names:   map[uint16]*names{}, seen: map[uint16]int64{}, tokens: map[opening]string{},
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "portico_projection_seconds", Help: "Time of calls to the stock projection.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 10),

@@ -179,7 +179,7 @@ func TestApplyLeavesTheOtherRegistersAlone(t *testing.T) {
 		mustBegin(t, store, layoutOf(1, 1), sources...)
 		before := stock.Cell{
 			OnHand: -1, Cut: -2, Safety: 3, Carried: true, OnHandVer: math.MaxUint32, Sold: math.MinInt32, SoldVer: 7,
-			Allocated: 8, AllocVer: 1 << 31, Held: math.MaxInt32,
+			Allocated: 8, AllocVer: 1 << 31, Held: math.MaxUint16, Ordered: 1,
 		}
 		row := before.Append([]byte{1, 0, 0, 0})
 		if err := r.client.Set(ctx, r.prefix+"a:{p000}:A", row, 0).Err(); err != nil {

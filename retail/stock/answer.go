@@ -62,7 +62,7 @@ type Quantity struct {
 type Breakdown struct {
 	OnHand             int
 	UnsyncedSales      int
-	Allocated          int
+	Allocated          int // by the shop and by the gateway
 	Held               int
 	SafetyStock        int
 	AvailableToPromise int

@@ -4,13 +4,14 @@ import "github.com/portico-retail/portico/retail"
 
 // Promise computes what can be promised from a cell:
 //
-//	ATP = onHand − (sold − cut) − allocated − held − safety, never below zero
+//	ATP = onHand − (sold − cut) − allocated − ordered − held − safety, never below zero
 //
 // sold is the tills' cumulative counter and cut the part of it that the ERP's book quantity already contains, so their
 // difference is what the tills sold since the ERP last booked them. A counter that was never stated counts as booked.
+// allocated is the shop's, ordered the gateway's own; together they are Breakdown.Allocated.
 func (c *Cell) Promise() Breakdown {
 	b := Breakdown{
-		OnHand: int(c.OnHand), Allocated: int(c.Allocated), Held: int(c.Held), SafetyStock: int(c.Safety),
+		OnHand: int(c.OnHand), Allocated: int(c.Allocated) + int(c.Ordered), Held: int(c.Held), SafetyStock: int(c.Safety),
 	}
 	if c.SoldVer > 0 {
 		b.UnsyncedSales = int(c.Sold) - int(c.Cut)
@@ -22,6 +23,12 @@ func (c *Cell) Promise() Breakdown {
 // beforeSafety is what there would be to promise without safety stock; it may be negative.
 func (b *Breakdown) beforeSafety() int {
 	return b.OnHand - b.UnsyncedSales - b.Allocated - b.Held
+}
+
+// supply is what there would be to promise if nobody had a claim; it may be negative.
+func (c *Cell) supply() int {
+	b := c.Promise()
+	return b.beforeSafety() - b.SafetyStock + int(c.Ordered) + int(c.Held)
 }
 
 // Ranged reports whether the ERP has stated that the place carries the SKU.

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// Cell is what the projection holds for one SKU at one location: one register per source plus the holds. A register is
-// written by its own source only.
+// Cell is what the projection holds for one SKU at one location: one register per source plus what the claims
+// count. A register is written by its own source only, and the claims' counters by the scripts of claims only.
 type Cell struct {
 	OnHand    int32  // ERP: book quantity, may be negative
 	Cut       int32  // ERP: POS counter contained in OnHand
@@ -15,10 +15,14 @@ type Cell struct {
 	OnHandVer uint32 // version of the ERP register; 0 = never heard
 	Sold      int32  // POS: cumulative net units sold, may be negative
 	SoldVer   uint32 // version of the POS register
-	Allocated int32  // shop: open allocations
+	Allocated int32  // shop: open allocations; orders of the gateway are not among them
 	AllocVer  uint32 // version of the shop register
-	Held      int32  // holds
+	Held      uint16 // claims that may still end without a sale
+	Ordered   uint16 // claims that the ledger has allocated
 }
+
+// MaxClaimed bounds each counter of claims; a claim that would exceed it is refused.
+const MaxClaimed = 1<<16 - 1
 
 // MaxSafety bounds safety stock: its sixteenth bit says whether the place carries the SKU.
 const MaxSafety = 1<<15 - 1
@@ -58,7 +62,7 @@ func CellAt(row string, slot uint8, c *Cell) bool {
 	c.Safety, c.Carried, c.OnHandVer = safety&^carriedBit, safety&carriedBit != 0, u32(row, at+10)
 	c.Sold, c.SoldVer = int32(u32(row, at+14)), u32(row, at+18)
 	c.Allocated, c.AllocVer = int32(u32(row, at+22)), u32(row, at+26)
-	c.Held = int32(u32(row, at+30))
+	c.Held, c.Ordered = u16(row, at+30), u16(row, at+32)
 	return true
 }
 
@@ -83,7 +87,8 @@ func (c Cell) Append(b []byte) []byte {
 	b = le.AppendUint32(b, c.SoldVer)
 	b = le.AppendUint32(b, uint32(c.Allocated))
 	b = le.AppendUint32(b, c.AllocVer)
-	return le.AppendUint32(b, uint32(c.Held))
+	b = le.AppendUint16(b, c.Held)
+	return le.AppendUint16(b, c.Ordered)
 }
 
 // AppendRegister packs what f writes at the end of b: one byte for the offset of its source's register in a cell, one for

@@ -20,7 +20,8 @@ func cellGen() *rapid.Generator[stock.Cell] {
 			OnHand: i32.Draw(t, "onHand"), Cut: i32.Draw(t, "cut"), Safety: rapid.Uint16Range(0, stock.MaxSafety).Draw(t, "safety"),
 			Carried: rapid.Bool().Draw(t, "carried"), OnHandVer: u32.Draw(t, "onHandVer"),
 			Sold: i32.Draw(t, "sold"), SoldVer: u32.Draw(t, "soldVer"),
-			Allocated: i32.Draw(t, "allocated"), AllocVer: u32.Draw(t, "allocVer"), Held: i32.Draw(t, "held"),
+			Allocated: i32.Draw(t, "allocated"), AllocVer: u32.Draw(t, "allocVer"),
+			Held: rapid.Uint16().Draw(t, "held"), Ordered: rapid.Uint16().Draw(t, "ordered"),
 		}
 	})
 }

@@ -28,16 +28,23 @@ func newMemoryProjection(world []*retail.Location) *memoryProjection {
 
 func (m *memoryProjection) Layout() stock.Layout { return m.layout }
 
-func (m *memoryProjection) put(f stock.Fact) {
-	place := m.layout[f.Location]
-	key := stock.Tag(place.Partition) + f.SKU
+func (m *memoryProjection) put(f stock.Fact) { m.cell(f.Location, f.SKU).Put(&f) }
+
+func (m *memoryProjection) claim(location, sku string, held, ordered uint16) {
+	c := m.cell(location, sku)
+	c.Held, c.Ordered = held, ordered
+}
+
+func (m *memoryProjection) cell(location, sku string) *stock.Cell {
+	place := m.layout[location]
+	key := stock.Tag(place.Partition) + sku
 	if m.cells[key] == nil {
 		m.cells[key] = map[uint8]*stock.Cell{}
 	}
 	if m.cells[key][place.Slot] == nil {
 		m.cells[key][place.Slot] = &stock.Cell{}
 	}
-	m.cells[key][place.Slot].Put(&f)
+	return m.cells[key][place.Slot]
 }
 
 func (m *memoryProjection) mark(location string, source retail.Source, at time.Time) {

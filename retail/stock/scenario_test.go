@@ -24,6 +24,7 @@ import (
 //	erp LOC SKU vN qty N cut N safety N ranged|delisted
 //	pos LOC SKU vN net N
 //	shop LOC SKU vN open N
+//	claims LOC SKU held N ordered N  what the gateway's own claims count
 //	live erp|pos|shop …              the same fact, but only the live question learns it
 //	stock LOC SKU N [SKU N …]        a ranged quantity, all sources heard now
 //	heard LOC|all SOURCE AGE …       watermarks
@@ -186,6 +187,9 @@ func (s *scenario) run(w []string) error {
 		f, err := parseFact(w)
 		s.store.put(f)
 		return err
+	case "claims":
+		s.store.claim(w[1], w[2], uint16(number(w[4])), uint16(number(w[6])))
+		return nil
 	case "live":
 		f, err := parseFact(w[1:])
 		if s.live[f.Source] == nil {
