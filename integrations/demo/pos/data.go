@@ -11,4 +11,5 @@ type Data struct {
 	Prices    map[string]string // shelf price by SKU, in major units, for example "19.90"
 	Currency  string            // ISO 4217
 	Keep      int               // transactions kept in the log of each place; 0 means DefaultKeep
+	Cards     []Card
 }

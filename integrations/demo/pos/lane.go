@@ -21,7 +21,8 @@ type lane struct {
 	seq       uint64
 	counters  map[string]counter
 	reported  time.Time
-	pickQueue int
+	pickQueue int // as SetPickQueue says
+	openTasks int // tasks of the gateway that are not picked yet
 
 	silenced bool
 	frozen   *frozenLane
@@ -82,7 +83,7 @@ func (l *lane) heartbeat() heartbeat {
 	if l.frozen != nil {
 		return l.frozen.beat
 	}
-	return heartbeat{location: l.location, at: l.reported, seq: l.seq, pickQueue: l.pickQueue}
+	return heartbeat{location: l.location, at: l.reported, seq: l.seq, pickQueue: l.pickQueue + l.openTasks}
 }
 
 // counter is what the head office knows of one SKU; zero when it was never sold.
@@ -116,12 +117,17 @@ func (l *lane) totals() map[string]int64 {
 	return out
 }
 
-// book gives a transaction the next number, unless its reference was booked before.
-func (l *lane) book(t upload, now time.Time, late bool) {
+// book records a transaction, unless its reference was booked before.
+func (l *lane) book(t upload, now time.Time, late bool) (booked transaction, fresh bool) {
 	l.reported = now
 	if !l.seen.add(t.reference) {
-		return
+		return transaction{}, false
 	}
+	return l.record(t, now, late), true
+}
+
+// record gives a transaction the next number.
+func (l *lane) record(t upload, now time.Time, late bool) transaction {
 	l.seq++
 	booked := transaction{
 		seq: l.seq, at: t.at, kind: t.kind, arrived: now, late: late,
@@ -135,6 +141,7 @@ func (l *lane) book(t upload, now time.Time, late bool) {
 		l.log = slices.Clone(l.log[len(l.log)-l.keep+1:])
 	}
 	l.log = append(l.log, booked)
+	return booked
 }
 
 func (l *lane) count(sold uploadLine) counter {

@@ -49,13 +49,14 @@ type (
 
 	// upload has one line per SKU.
 	upload struct {
-		location, kind, reference string
-		at                        time.Time
-		lines                     []uploadLine
+		location, kind, reference, card string
+		at                              time.Time
+		lines                           []uploadLine
 	}
 	uploadLine struct {
 		sku      string
 		quantity int
+		total    *amount // nil: quantity × shelf price
 	}
 )
 
@@ -129,6 +130,9 @@ func (d *decoder) request(el xml.StartElement) (any, error) {
 	case "TransactionUpload":
 		return d.transactionUpload(el)
 	}
+	if req, known, err := d.purchase(el); known {
+		return req, err
+	}
 	return nil, badRequest("unknown request %.40q", el.Name.Local)
 }
 
@@ -197,6 +201,9 @@ func (d *decoder) transactionUpload(el xml.StartElement) (any, error) {
 }
 
 func (d *decoder) transaction(el xml.StartElement) (t upload, err error) {
+	if t.card, err = take(&el, "card"); err != nil {
+		return t, err
+	}
 	v, err := attributes(el, "location", "kind", "at", "reference")
 	if err != nil {
 		return t, err
@@ -209,6 +216,10 @@ func (d *decoder) transaction(el xml.StartElement) (t upload, err error) {
 		return t, err
 	}
 	err = d.list("Line", maxLines, func(el xml.StartElement) error {
+		total, err := takeAmount(&el, "total")
+		if err != nil {
+			return err
+		}
 		v, err := d.leaf(el, "sku", "quantity")
 		if err != nil {
 			return err
@@ -220,7 +231,10 @@ func (d *decoder) transaction(el xml.StartElement) (t upload, err error) {
 		if t.kind == "RETURN" && quantity > 0 {
 			return badRequest("a RETURN has negative quantities")
 		}
-		t.add(v[0], quantity)
+		if total != nil && *total != 0 && (*total < 0) != (quantity < 0) {
+			return badRequest("the total of a line has the sign of its quantity")
+		}
+		t.add(uploadLine{v[0], quantity, total})
 		return nil
 	})
 	if err == nil && len(t.lines) == 0 {
@@ -229,14 +243,23 @@ func (d *decoder) transaction(el xml.StartElement) (t upload, err error) {
 	return t, err
 }
 
-func (t *upload) add(sku string, quantity int) {
+// add joins lines of one SKU; their total is known when it is of every one.
+func (t *upload) add(more uploadLine) {
 	for i := range t.lines {
-		if t.lines[i].sku == sku {
-			t.lines[i].quantity += quantity
-			return
+		l := &t.lines[i]
+		if l.sku != more.sku {
+			continue
 		}
+		l.quantity += more.quantity
+		if l.total != nil && more.total != nil {
+			sum := *l.total + *more.total
+			l.total = &sum
+		} else {
+			l.total = nil
+		}
+		return
 	}
-	t.lines = append(t.lines, uploadLine{sku, quantity})
+	t.lines = append(t.lines, more)
 }
 
 // parseKind returns a constant, so that the log does not keep the request alive.

@@ -1,7 +1,9 @@
 // The head office's service. Emulated: the whole of "POS: XML over HTTP" in docs/wires.md with its faults, uploads that
 // are idempotent by reference for at least the last Data.Keep transactions of a place, and a log bounded to as many.
-// Not emulated: single tills (a place has one lane), users and signatures, restarts (everything is lost), and a check
-// that a SKU or a price exists: what a till reports is true. The admin and health endpoints know no faults.
+// Not emulated: single tills (a place has one lane), users and signatures, restarts (everything is lost), an archive (tasks,
+// hand-overs and cards stay in memory), and a check that a SKU or a price exists: what a till reports is true. While the
+// office is stale, writes of the gateway are booked and their replies true; inquiries show them afterwards; cards are
+// always shown as they are. The admin and health endpoints know no faults.
 
 package pos
 
@@ -34,12 +36,23 @@ type Server struct {
 	prices map[string]string
 	frozen *frozenOffice // nil while the data is live
 	turn   int           // counts LogReads, so that each serves another lane first
+
+	book     taskBook
+	bookings map[string]*booking // by kind and reference
+	receipts map[string]*receipt // by number
+	cards    map[string]*card    // by number
+	issued   map[string]*card    // by reference
+	nextCard int
+
+	told      []TillPoints // for the ERP, oldest first
+	forgotten int          // points that were told long ago
 }
 
 // frozenOffice is what the head office shows while it is stale, beside its frozen lanes.
 type frozenOffice struct {
 	asOf   time.Time
 	prices map[string]string
+	change uint64 // last change of a task that is shown
 }
 
 // New returns a head office with empty tills that reported just now.
@@ -52,6 +65,11 @@ func New(data Data, now func() time.Time, board *faults.Board) *Server {
 		currency: data.Currency, now: now, board: board,
 		lanes:  make(map[string]*lane, len(data.Locations)),
 		prices: maps.Clone(data.Prices),
+		book:   taskBook{tasks: map[string]task{}}, bookings: map[string]*booking{}, receipts: map[string]*receipt{},
+		cards: make(map[string]*card, len(data.Cards)), issued: map[string]*card{},
+	}
+	for _, c := range data.Cards {
+		s.cards[c.Number] = newCard(c)
 	}
 	if s.prices == nil {
 		s.prices = map[string]string{}
@@ -69,7 +87,7 @@ func (s *Server) freeze(stale bool) {
 	defer s.mu.Unlock()
 	switch {
 	case stale && s.frozen == nil:
-		s.frozen = &frozenOffice{asOf: s.now(), prices: maps.Clone(s.prices)}
+		s.frozen = &frozenOffice{asOf: s.now(), prices: maps.Clone(s.prices), change: s.book.last}
 	case !stale:
 		s.frozen = nil
 	}
@@ -151,6 +169,43 @@ func (s *Server) answer(out []byte, body any) ([]byte, error) {
 	case transactionUpload:
 		return s.upload(out, req)
 	}
+	return s.answerPurchase(out, body)
+}
+
+// answerPurchase appends the reply to a request of a purchase.
+func (s *Server) answerPurchase(out []byte, body any) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch req := body.(type) {
+	case taskCreate:
+		return s.createTask(out, req)
+	case taskInquiry:
+		return s.inquireTask(out, req)
+	case taskCancel:
+		return s.cancelTask(out, req)
+	case taskChanges:
+		return s.listChanges(out, req)
+	case taskUpdate:
+		return s.updateTask(out, req)
+	case goods:
+		return s.bookGoods(out, req)
+	case receiptList:
+		return s.listReceipts(out, req)
+	case receiptInquiry:
+		return s.inquireReceipt(out, req)
+	case cardInquiry:
+		return s.inquireCard(out, req)
+	case cardSearch:
+		return s.searchCards(out, req), nil
+	case cardIssue:
+		return s.issueCard(out, req), nil
+	case cardUpdate:
+		return s.updateCard(out, req)
+	case cardPin:
+		return s.checkPIN(out, req)
+	case cardPoints:
+		return s.listPoints(out, req)
+	}
 	return nil, fmt.Errorf("pos: no answer to %T", body)
 }
 
@@ -223,7 +278,9 @@ func (s *Server) upload(out []byte, req transactionUpload) ([]byte, error) {
 	now := s.now()
 	for _, t := range req.transactions {
 		late := state.DelayMs > 0 && s.board.Share(lateShare)
-		s.lanes[t.location].book(t, now, late)
+		if booked, fresh := s.lanes[t.location].book(t, now, late); fresh && t.card != "" {
+			s.givePoints(s.keepReceipt(t, booked, ""))
+		}
 	}
 	return appendAccepted(out, len(req.transactions)), nil
 }
