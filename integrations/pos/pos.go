@@ -1,6 +1,8 @@
 // Package pos talks to the head office of the tills over XML: cumulative counters of units sold, the transaction log of
-// every place, shelf prices. The feed reads the log lane by lane; lane.go says how it gets over the holes that late
-// tills leave. Every call goes through an upstream.Guard, and the decoder (scan.go, reply.go) accepts only the wire.
+// every place, shelf prices, and what a purchase asks of a place: pick tasks, goods that pass the counter, receipts and
+// loyalty cards. The feed reads the log lane by lane; lane.go says how it gets over the holes that late tills leave.
+// Every call goes through an upstream.Guard, and the decoder (scan.go, reply.go, reply_purchase.go) accepts only the
+// wire.
 package pos
 
 import (
@@ -27,8 +29,9 @@ var (
 // Config describes the POS. A zero field means its default.
 type Config struct {
 	HTTP upstream.HTTPConfig
-	// Live bounds the calls that a shopper waits for, Feed those of the background feed (Timeout 10 s by default).
-	Live, Feed upstream.Config
+	// Live bounds the calls that a shopper waits for, Feed those of the background feed (Timeout 10 s by default), Write
+	// those that book something; they bear being repeated (Timeout 5 s by default).
+	Live, Feed, Write upstream.Config
 	// Currency is the only one that prices may have, ISO 4217. Default CNY.
 	Currency string
 	// LogEntries is how many transactions a poll reads, 1 to 10,000. Default 5,000.
@@ -44,6 +47,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Feed.Timeout == 0 {
 		c.Feed.Timeout = 10 * time.Second
+	}
+	if c.Write.Timeout == 0 {
+		c.Write.Timeout = 5 * time.Second
 	}
 	if c.Currency == "" {
 		c.Currency = "CNY"
@@ -79,7 +85,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("pos: ListEvery %v is below 1s", c.ListEvery)
 	}
 	for name, err := range map[string]error{
-		"HTTP": c.HTTP.Validate(), "Live": c.Live.Validate(), "Feed": c.Feed.Validate(),
+		"HTTP": c.HTTP.Validate(), "Live": c.Live.Validate(), "Feed": c.Feed.Validate(), "Write": c.Write.Validate(),
 	} {
 		if err != nil {
 			return fmt.Errorf("pos: %s: %w", name, err)
@@ -96,6 +102,7 @@ type Client struct {
 	now     func() time.Time
 	live    *upstream.Guard
 	feed    *upstream.Guard
+	write   *upstream.Guard
 	message atomic.Uint64
 }
 
@@ -107,9 +114,10 @@ func New(cfg Config, m *upstream.Metrics, now func() time.Time) (*Client, error)
 	cfg = cfg.withDefaults()
 	live := upstream.New(cfg.Live, retail.SourcePOS, "live", m)
 	feed := upstream.New(cfg.Feed, retail.SourcePOS, "feed", m)
+	write := upstream.New(cfg.Write, retail.SourcePOS, "write", m)
 	return &Client{
-		cfg: cfg, metrics: m, now: now, live: live, feed: feed,
-		http: upstream.NewClient(cfg.HTTP, live.MaxConcurrent()+feed.MaxConcurrent()),
+		cfg: cfg, metrics: m, now: now, live: live, feed: feed, write: write,
+		http: upstream.NewClient(cfg.HTTP, live.MaxConcurrent()+feed.MaxConcurrent()+write.MaxConcurrent()),
 	}, nil
 }
 
@@ -130,9 +138,21 @@ func exchange[T any](
 ) (T, error) {
 	return upstream.Do(ctx, g, request.name, func(ctx context.Context) (T, error) {
 		var reply T
-		err := c.roundTrip(ctx, request, func(r *reader) error { return read(r, &reply) })
-		return reply, failure(err)
+		err := failure(c.roundTrip(ctx, request, func(r *reader) error { return read(r, &reply) }))
+		if g == c.write {
+			err = refused(err)
+		}
+		return reply, err
 	})
+}
+
+// refused makes the caller's fault of a BAD_REQUEST: a booking that can never work says nothing about the tills.
+func refused(err error) error {
+	var f *fault
+	if errors.As(err, &f) && f.code == "BAD_REQUEST" {
+		return &retail.Error{Code: retail.CodeBadInput, Source: retail.SourcePOS, Message: "the tills refuse the request", Err: err}
+	}
+	return err
 }
 
 func (c *Client) roundTrip(ctx context.Context, request element, read func(*reader) error) error {
@@ -149,6 +169,11 @@ func (c *Client) roundTrip(ctx context.Context, request element, read func(*read
 		return statusError(res.Status)
 	}
 	return decode(res.Body, request.name+"Reply", read)
+}
+
+// notFound says that there is no such thing at the tills.
+func notFound(what string) error {
+	return &retail.Error{Code: retail.CodeNotFound, Source: retail.SourcePOS, Message: "there is no such " + what}
 }
 
 // fault is a refusal in the words of the wire.
@@ -180,6 +205,12 @@ func failure(err error) error {
 		return &retail.Error{
 			Code: retail.CodeNotFound, Source: retail.SourcePOS, Message: "a location has no tills", Err: err,
 		}
+	case errors.As(err, &f) && f.code == "NOT_FOUND":
+		return &retail.Error{Code: retail.CodeNotFound, Source: retail.SourcePOS, Message: "the tills know no such thing", Err: err}
+	case errors.As(err, &f) && f.code == "CONFLICT":
+		return &retail.Error{Code: retail.CodeConflict, Source: retail.SourcePOS, Message: "the tills have it otherwise", Err: err}
+	case errors.As(err, &f) && f.code == "LOCKED":
+		return &retail.Error{Code: retail.CodeLimitExceeded, Source: retail.SourcePOS, Message: "too many tries", Err: err}
 	case errors.As(err, &f) && f.code == "BUSY", errors.As(err, &f) && f.retryable:
 		return retail.Unavailable(retail.SourcePOS, err)
 	case errors.As(err, &status) && (status >= 500 || status == http.StatusTooManyRequests):

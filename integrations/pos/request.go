@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/portico-retail/portico/retail/stock"
 )
@@ -44,6 +45,41 @@ func (e element) write(b *bytes.Buffer) {
 	}
 	b.WriteString("</" + e.name + ">")
 }
+
+// Characters that the wire takes.
+const (
+	maxReference = 128
+	maxCode      = 64
+	maxName      = 100
+	maxNote      = 500
+)
+
+// validKey reports whether s may be a reference or a number of the wire.
+func validKey(s string) bool {
+	return s != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= maxReference
+}
+
+// validCode is validKey for what is shorter on the wire.
+func validCode(s string) bool { return validKey(s) && utf8.RuneCountInString(s) <= maxCode }
+
+// note adds a text for people, cut to limit characters; an empty one is left out.
+func (e *element) note(name, text string, limit int) {
+	if runes := []rune(text); len(runes) > limit {
+		text = string(runes[:limit])
+	}
+	if text != "" {
+		e.attrs = append(e.attrs, name, text)
+	}
+}
+
+// code adds a code; one that is empty or too long to be one is left out.
+func (e *element) code(name, code string) {
+	if validCode(code) {
+		e.attrs = append(e.attrs, name, code)
+	}
+}
+
+func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 func escape(b *bytes.Buffer, s string) {
 	_ = xml.EscapeText(b, []byte(s)) // a buffer does not fail
