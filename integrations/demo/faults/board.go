@@ -122,6 +122,13 @@ func (b *Board) Share(p float64) bool {
 	return b.chance.Float64() < p
 }
 
+// IntN draws a number from 0 to below n, which must be above 0.
+func (b *Board) IntN(n int) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.chance.IntN(n)
+}
+
 // Shuffle puts n things, exchanged by swap, in a random order.
 func (b *Board) Shuffle(n int, swap func(i, j int)) {
 	b.mu.Lock()

@@ -7,6 +7,29 @@ type Data struct {
 	APIKey     string // of every client; must not be empty
 	Products   []Product
 	Categories []Category
+	Accounts   []Account
+	Orders     []PastOrder // of these accounts, that did not come through the gateway
+	Pace       Pace
+	// PublicURL is the base of redirectUrl; empty means the host that the request came to.
+	PublicURL string
+}
+
+// Pace is how long the shop's own work takes. It happens in Run, or in Work when it is due.
+type Pace struct {
+	SlowPayment   time.Duration // until a payment by the method "slow" settles
+	Refund        time.Duration // until a refund succeeds; 0 means at once
+	CourierStep   time.Duration // between the steps of a delivery; 0 means by hand only
+	ReturnArrives time.Duration // until an announced parcel is received; 0 means by hand only
+}
+
+// PastOrder is an order as the account's list shows it.
+type PastOrder struct {
+	Account  string // id
+	Number   string
+	PlacedAt time.Time
+	Status   string
+	Total    Money
+	Lines    []OrderLine
 }
 
 // Text is one text in the languages of the shop.

@@ -1,4 +1,4 @@
-// Orders open allocations and shipments close them. Both are idempotent by order number, for as long as the shop runs.
+// Web orders open allocations and shipments close them. Both are idempotent by order number, for as long as the shop runs.
 
 package shop
 
@@ -20,12 +20,13 @@ type order struct {
 	Number   string    `json:"number"`
 	Location string    `json:"location"`
 	PlacedAt time.Time `json:"placedAt"`
-	Lines    []line    `json:"lines"`
+	Lines    []Line    `json:"lines"`
 
 	shipped bool
 }
 
-type line struct {
+// Line is units of one SKU.
+type Line struct {
 	SKU      string `json:"sku"`
 	Quantity int64  `json:"quantity"`
 }
@@ -55,10 +56,10 @@ func (o *order) promises(other *order) bool {
 }
 
 // units is how many of each SKU are promised, in the order of the lines.
-func (o *order) units() []line {
-	var out []line
+func (o *order) units() []Line {
+	var out []Line
 	for _, l := range o.Lines {
-		at := slices.IndexFunc(out, func(u line) bool { return u.SKU == l.SKU })
+		at := slices.IndexFunc(out, func(u Line) bool { return u.SKU == l.SKU })
 		if at < 0 {
 			out = append(out, l)
 		} else {
@@ -106,7 +107,7 @@ func (s *Server) place(orders []*order) error {
 		if known == nil {
 			placed[o.Number] = o
 		} else if !known.promises(o) {
-			return &apiError{http.StatusConflict, "CONFLICT", "order " + o.Number + " was placed with another content"}
+			return conflict("order %s was placed with another content", o.Number)
 		}
 	}
 	now := s.now()

@@ -1,6 +1,6 @@
-// The shop's HTTP door. Emulated: the whole of "Shop: REST, JSON" in docs/wires.md with its faults.
-// Not emulated: carts, payment, accounts, languages by header, rate limits, cancellation (only a shipment closes an
-// order), a check that an ordered SKU or place exists, and restarts (everything is lost; positions start again).
+// The shop's HTTP door. Emulated: the three chapters "Shop" of docs/wires.md with their faults.
+// Not emulated: languages by header, rate limits, cancellation of web orders (only a shipment closes one), partial and split
+// payment, a check that an ordered SKU or place exists, and restarts (everything is lost; positions start again).
 // The admin and health endpoints need no key and know no faults.
 
 package shop
@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net/http"
 	"strings"
@@ -25,14 +26,25 @@ const maxBody = 8 << 20
 
 // Server is the shop. It is safe for concurrent use.
 type Server struct {
-	keySum [sha256.Size]byte
-	now    func() time.Time
-	board  *faults.Board
+	keySum    [sha256.Size]byte
+	now       func() time.Time
+	board     *faults.Board
+	pace      Pace
+	publicURL string
+	agenda    *agenda
+	events    *events
 
 	mu          sync.Mutex
 	catalog     *catalog
-	orders      map[string]*order // every order ever placed, by number
+	orders      map[string]*order // every web order ever placed, by number
 	allocations allocations
+	accounts    accounts
+	messages    messages
+	carts       carts
+	sales       sales
+	money       money
+	deliveries  deliveries
+	returns     returns
 	frozen      *frozenShop // nil while the data is live
 }
 
@@ -42,13 +54,23 @@ type frozenShop struct {
 	catalog *catalog
 }
 
-// New returns a shop with this catalog and no orders.
+// New returns a shop with this catalog, these accounts and their orders.
 func New(data Data, now func() time.Time, board *faults.Board) *Server {
 	s := &Server{
 		keySum: sha256.Sum256([]byte(data.APIKey)), now: now, board: board,
+		pace: data.Pace, publicURL: data.PublicURL,
+		agenda:      &agenda{woken: make(chan struct{}, 1)},
+		events:      newEvents(),
 		catalog:     newCatalog(data, now()),
 		orders:      map[string]*order{},
 		allocations: allocations{latest: map[pair]change{}},
+		accounts:    newAccounts(data.Accounts),
+		messages:    newMessages(),
+		carts:       newCarts(),
+		sales:       newSales(data.Orders),
+		money:       newMoney(),
+		deliveries:  deliveries{known: map[string]*delivery{}},
+		returns:     returns{known: map[string]*parcel{}},
 	}
 	board.OnChange(func(state faults.State) { s.freeze(state.Stale) })
 	return s
@@ -77,28 +99,68 @@ func (s *Server) read() (*catalog, time.Time) {
 	return s.catalog, s.now()
 }
 
-// Handler serves /api/v1/, GET and PUT /admin/faults, and GET /healthz.
+// handler answers a request, or returns why not.
+type handler func(http.ResponseWriter, *http.Request) error
+
+func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h(w, r); err != nil {
+		writeError(w, err)
+	}
+}
+
+// Handler serves /api/v1/, /admin/ and GET /healthz.
 func (s *Server) Handler() http.Handler {
 	api := http.NewServeMux()
-	for pattern, handle := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"GET /api/v1/products":            s.listProducts,
-		"GET /api/v1/categories":          s.listCategories,
-		"GET /api/v1/prices":              s.listPrices,
-		"GET /api/v1/allocations":         s.feedAllocations,
-		"POST /api/v1/allocations/lookup": s.lookupAllocations,
-		"POST /api/v1/orders":             s.postOrders,
-		"POST /api/v1/shipments":          s.postShipments,
-		"/":                               notFound,
+	for pattern, handle := range map[string]handler{
+		"GET /api/v1/products":                       s.listProducts,
+		"GET /api/v1/categories":                     s.listCategories,
+		"GET /api/v1/prices":                         s.listPrices,
+		"GET /api/v1/allocations":                    s.feedAllocations,
+		"POST /api/v1/allocations/lookup":            s.lookupAllocations,
+		"POST /api/v1/orders":                        s.postOrders,
+		"POST /api/v1/shipments":                     s.postShipments,
+		"GET /api/v1/accounts":                       s.findAccounts,
+		"POST /api/v1/accounts":                      s.postAccount,
+		"GET /api/v1/accounts/{id}":                  s.getAccount,
+		"PUT /api/v1/accounts/{id}":                  s.putAccount,
+		"GET /api/v1/accounts/{id}/orders":           s.listOrders,
+		"POST /api/v1/verifications":                 s.postVerification,
+		"POST /api/v1/verifications/check":           s.checkVerification,
+		"GET /api/v1/carts":                          s.findCart,
+		"POST /api/v1/carts":                         s.postCart,
+		"GET /api/v1/carts/{id}":                     s.getCart,
+		"PUT /api/v1/carts/{id}":                     s.putCart,
+		"POST /api/v1/carts/{id}/close":              s.closeCart,
+		"GET /api/v1/orders/{number}":                s.getSale,
+		"PUT /api/v1/orders/{number}":                s.putSale,
+		"POST /api/v1/orders/{number}/status":        s.postStatus,
+		"GET /api/v1/payment-methods":                s.listPaymentMethods,
+		"POST /api/v1/payments":                      s.postPayment,
+		"GET /api/v1/payments/{reference}":           s.getPayment,
+		"POST /api/v1/payments/{reference}/void":     s.voidPayment,
+		"POST /api/v1/refunds":                       s.postRefund,
+		"POST /api/v1/deliveries":                    s.postDelivery,
+		"GET /api/v1/deliveries/{reference}":         s.getDelivery,
+		"POST /api/v1/deliveries/{reference}/cancel": s.cancelDelivery,
+		"POST /api/v1/returns":                       s.postReturn,
+		"GET /api/v1/returns/{reference}":            s.getReturn,
+		"/":                                          notFound,
 	} {
-		api.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := handle(w, r); err != nil {
-				writeError(w, err)
-			}
-		})
+		api.Handle(pattern, handle)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", s.board.Middleware(busy)(s.authenticate(api)))
 	mux.Handle("/admin/faults", faults.Admin(s.board))
+	for pattern, handle := range map[string]handler{
+		"GET /admin/messages":                        s.listMessages,
+		"POST /admin/payments/{reference}/confirm":   s.confirmPayment,
+		"POST /admin/payments/{reference}/decline":   s.declinePayment,
+		"POST /admin/deliveries/{reference}/advance": s.advanceDelivery,
+		"POST /admin/deliveries/{reference}/fail":    s.failDelivery,
+		"POST /admin/returns/{reference}/receive":    s.receiveReturn,
+	} {
+		mux.Handle(pattern, handle)
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	return mux
 }
@@ -131,6 +193,15 @@ type apiError struct {
 }
 
 func (e *apiError) Error() string { return e.code + ": " + e.message }
+
+func conflict(format string, args ...any) error {
+	return &apiError{http.StatusConflict, "CONFLICT", fmt.Sprintf(format, args...)}
+}
+
+// missing says that there is no such thing.
+func missing(what, name string) error {
+	return &apiError{http.StatusNotFound, "NOT_FOUND", fmt.Sprintf("there is no %s %.128q", what, name)}
+}
 
 func badRequest(format string, args ...any) error {
 	return &apiError{http.StatusBadRequest, "BAD_REQUEST", fmt.Sprintf(format, args...)}
@@ -177,6 +248,49 @@ func writeJSON(w http.ResponseWriter, body any) error {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	_, _ = w.Write(out)
 	return nil
+}
+
+// writeRead is writeJSON with an ETag of the whole answer.
+func writeRead(w http.ResponseWriter, r *http.Request, body any) error {
+	out, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("shop: write: %w", err)
+	}
+	sum := fnv.New64a()
+	_, _ = sum.Write(out)
+	if unchanged(w, r, fmt.Sprintf(`"r-%x"`, sum.Sum64())) {
+		return nil
+	}
+	return writeJSON(w, json.RawMessage(out))
+}
+
+// under makes an answer while nobody changes anything; the lock is not held while it is sent.
+func (s *Server) under(do func() (any, error)) (json.RawMessage, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	body, err := do()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(body)
+}
+
+// answer writes what do makes under the lock.
+func (s *Server) answer(w http.ResponseWriter, do func() (any, error)) error {
+	body, err := s.under(do)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, body)
+}
+
+// answerRead is answer with an ETag.
+func (s *Server) answerRead(w http.ResponseWriter, r *http.Request, do func() (any, error)) error {
+	body, err := s.under(do)
+	if err != nil {
+		return err
+	}
+	return writeRead(w, r, body)
 }
 
 // unchanged sets the ETag and, when the client has that version already, answers 304.
