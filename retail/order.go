@@ -11,6 +11,7 @@ type Order struct {
 	MemberID   string // empty for guests
 	AccountID  string // the member's account in the shop; empty for guests
 	CustomerNo string // the member's number in the ERP; empty when none
+	CardNumber string // the member's loyalty card when the order was placed; empty when none
 	Channel    Channel
 	Status     OrderStatus
 	PlacedAt   time.Time
@@ -61,21 +62,6 @@ type OrderLine struct {
 	Titles   Text
 	Quantity int
 	Price    LinePrice
-}
-
-// Paid is what was paid for so many units of the line, counted behind the first from. The shares of all units add up to
-// the line's total to the minor unit; the units that come first carry the remainder.
-func (l *OrderLine) Paid(from, units int) Money {
-	return Money{Minor: l.paidUpTo(from+units) - l.paidUpTo(from), CurrencyCode: l.Price.Total.CurrencyCode}
-}
-
-func (l *OrderLine) paidUpTo(n int) int64 {
-	if l.Quantity < 1 {
-		return 0
-	}
-	n = min(max(n, 0), l.Quantity)
-	whole, rest := l.Price.Total.Minor/int64(l.Quantity), l.Price.Total.Minor%int64(l.Quantity)
-	return whole*int64(n) + min(rest, int64(n))
 }
 
 // Contact is whom a store may call.

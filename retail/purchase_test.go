@@ -51,26 +51,6 @@ func FuzzParsePurchaseCursor(f *testing.F) {
 	})
 }
 
-func TestSharesOfALineAddUpToWhatWasPaid(t *testing.T) {
-	for _, c := range []struct {
-		total    int64
-		quantity int
-	}{{1000, 3}, {0, 4}, {2, 5}, {999, 1}, {123457, 99}} {
-		l := retail.OrderLine{Quantity: c.quantity, Price: retail.LinePrice{Total: retail.Money{Minor: c.total, CurrencyCode: "CNY"}}}
-		var sum int64
-		for k := range c.quantity {
-			one := l.Paid(k, 1).Minor
-			if low := c.total / int64(c.quantity); one < low || one > low+1 {
-				t.Errorf("unit %d of %d for %d: got %d", k, c.quantity, c.total, one)
-			}
-			sum += one
-		}
-		if sum != c.total || l.Paid(0, c.quantity).Minor != c.total || l.Paid(c.quantity, 1).Minor != 0 {
-			t.Errorf("%d units for %d: the shares add up to %d", c.quantity, c.total, sum)
-		}
-	}
-}
-
 func TestWholeUnitsOfMoney(t *testing.T) {
 	for _, c := range []struct {
 		m    retail.Money

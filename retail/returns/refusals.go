@@ -1,0 +1,61 @@
+package returns
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/portico-retail/portico/retail"
+)
+
+// refusals collects what is wrong with a request, so that the caller learns all of it at once.
+type refusals []*retail.Refusal
+
+func (l *refusals) add(why retail.Why, field, message string) *retail.Refusal {
+	r := retail.Refuse(why, field, message)
+	*l = append(*l, r)
+	return r
+}
+
+func (l refusals) err() error {
+	list := make([]error, len(l))
+	for i, r := range l {
+		list[i] = r
+	}
+	return errors.Join(list...)
+}
+
+func lineField(i int, name string) string { return "lines." + strconv.Itoa(i) + "." + name }
+
+// checkLines refuses lines that can never work.
+func (l *refusals) checkLines(lines []Line) {
+	if len(lines) < 1 || len(lines) > retail.MaxCartLines {
+		l.add(retail.WhyInvalid, "lines", "lines must be 1 to "+strconv.Itoa(retail.MaxCartLines))
+		return
+	}
+	seen := make(map[string]bool, len(lines))
+	for i, line := range lines {
+		if line.Quantity < 1 || line.Quantity > retail.MaxLineQuantity {
+			l.add(retail.WhyInvalid, lineField(i, "quantity"), "quantity must be 1 to "+strconv.Itoa(retail.MaxLineQuantity))
+		}
+		if seen[line.LineID] {
+			l.add(retail.WhyInvalid, lineField(i, "lineId"), "the line is named twice")
+		}
+		seen[line.LineID] = true
+	}
+}
+
+// checkKey refuses keys that say nothing or too much.
+func (l *refusals) checkKey(key string) {
+	if key == "" || len(key) > maxKey {
+		l.add(retail.WhyInvalid, "idempotencyKey", "idempotencyKey must be 1 to "+strconv.Itoa(maxKey)+" bytes")
+	}
+}
+
+// checkReason refuses a reason that is too long to be one.
+func (l *refusals) checkReason(reason string) {
+	if len([]rune(reason)) > retail.MaxNoteLength {
+		l.add(retail.WhyInvalid, "reason", "reason must be at most "+strconv.Itoa(retail.MaxNoteLength)+" characters")
+	}
+}
+
+const maxKey = 200
