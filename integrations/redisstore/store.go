@@ -1,5 +1,5 @@
 // Package redisstore keeps the stock projection in Redis, standalone or cluster: packed rows, watermarks, cursors and the
-// layout (see stock.Projection). A partition is one hash tag, so all its keys lie in one slot; what changes a partition is
+// layout (see stock.Projection), and counts claims in it (see stock.ClaimProjection). A partition is one hash tag, so all its keys lie in one slot; what changes a partition is
 // one Lua script, atomic there, that runs unchanged on Redis, Redis Cluster and miniredis.
 //
 // The store must not evict (maxmemory-policy noeviction) and is not to be shared with caches: a row that silently vanishes
@@ -29,6 +29,7 @@ type Store struct {
 	took   *prometheus.HistogramVec
 	// begin, apply, advance and layout are the scripts.
 	begin, apply, advance, layout *redis.Script
+	claims                        claimScripts
 
 	mu    sync.RWMutex
 	names map[uint16]*names
@@ -64,12 +65,17 @@ var layoutLua string
 // New returns a store on client; every key starts with prefix, which must not contain braces. The client stays the
 // caller's to close. reg may be nil.
 func New(client redis.UniversalClient, prefix string, reg prometheus.Registerer) *Store {
+	return newStore(client, prefix, reg, func(script string) string { return script })
+}
+
+// newStore passes the scripts about claims through edit.
+func newStore(client redis.UniversalClient, prefix string, reg prometheus.Registerer, edit func(string) string) *Store {
 	s := &Store{
 		client: client, prefix: prefix,
 		begin: redis.NewScript(rowsLua + beginLua), apply: redis.NewScript(rowsLua + applyLua),
 		advance: redis.NewScript(rowsLua + advanceLua),
-		layout:  redis.NewScript(layoutLua),
-		names:   map[uint16]*names{}, seen: map[uint16]int64{}, tokens: map[opening]string{},
+		layout:  redis.NewScript(layoutLua), claims: newClaimScripts(edit),
+		names: map[uint16]*names{}, seen: map[uint16]int64{}, tokens: map[opening]string{},
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "portico_projection_seconds", Help: "Time of calls to the stock projection.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 10),
@@ -86,6 +92,8 @@ type names struct {
 	rows  string // prefix of the rows' keys
 	marks string
 	state string
+	// claims is the prefix of the claims' keys, live the set of those that are counted.
+	claims, live string
 	// markArg is marks as a command argument.
 	markArg any
 }
@@ -98,7 +106,10 @@ func (s *Store) keys(partition uint16) *names {
 		return n
 	}
 	tag := stock.Tag(partition)
-	n = &names{rows: s.prefix + "a:" + tag + ":", marks: s.prefix + "w:" + tag, state: s.prefix + "n:" + tag}
+	n = &names{
+		rows: s.prefix + "a:" + tag + ":", marks: s.prefix + "w:" + tag, state: s.prefix + "n:" + tag,
+		claims: s.prefix + "h:" + tag + ":", live: s.prefix + "x:" + tag,
+	}
 	n.markArg = n.marks
 	s.mu.Lock()
 	defer s.mu.Unlock()
