@@ -11,6 +11,11 @@ type Data struct {
 	Hours     []Hours
 	Holidays  []Holiday
 	Balances  []Balance
+
+	Customers []Customer
+	Tiers     []Tier
+	Points    []Points
+	Coupons   []Coupon
 }
 
 // Item is a row of item_mst; Status is A (active) or D (discontinued).

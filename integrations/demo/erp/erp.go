@@ -1,6 +1,7 @@
 // Package erp is a stand-in for a legacy ERP: the SQL database of docs/wires.md on SQLite or PostgreSQL, the jobs that
-// keep it alive (heartbeat, adjustments, the nightly booking of the tills, shipments), and a second, faulted handle on
-// it for the gateway. It shares no code with the adapter that reads it. Read erp.go first, then books.go and faulty.go.
+// keep it alive (heartbeat, adjustments, the nightly booking of the tills, shipments, points and tiers), and a second,
+// faulted handle on it for the gateway, which may read everything and write what docs/wires.md says. It shares no code
+// with the adapter that uses it. Read erp.go first, then books.go, person.go and faulty.go.
 //
 // What it does not emulate: documents, valuation, users and rights. The delayMs switch does nothing here: a database
 // shows what is committed, and hiding rows behind a fresh ifc_stat would be a lie that no reader could detect.
@@ -66,7 +67,7 @@ func Open(ctx context.Context, opts Options) (*ERP, error) {
 		opts.Now = time.Now
 	}
 	e := &ERP{now: opts.Now}
-	live, err := e.connect(opts.DSN)
+	live, writes, err := e.connect(opts.DSN)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("erp: open: %w", err), e.Close())
 	}
@@ -76,17 +77,19 @@ func Open(ctx context.Context, opts Options) (*ERP, error) {
 	if err := e.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("erp: migrate: %w", err), e.Close())
 	}
-	e.gateway = sql.OpenDB(&connector{live: live, board: opts.Board, frozen: e.frozen})
+	e.gateway = sql.OpenDB(&connector{live: live, writes: writes, board: opts.Board, frozen: e.frozen})
 	e.gateway.SetMaxOpenConns(8)
 	e.gateway.SetMaxIdleConns(8)
 	opts.Board.OnChange(e.frozen.onChange)
 	return e, nil
 }
 
-// connect prepares the writer and the freezer, and returns how the gateway's handle connects.
-func (e *ERP) connect(dsn string) (driver.Connector, error) {
+// connect prepares the writer and the freezer, and returns how the gateway's handle connects, and how it does so to write
+// where that is another way.
+func (e *ERP) connect(dsn string) (live, writes driver.Connector, err error) {
 	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
-		return e.connectPostgres(dsn)
+		live, err = e.connectPostgres(dsn)
+		return live, nil, err
 	}
 	return e.connectSQLite(dsn)
 }
@@ -108,27 +111,28 @@ func (e *ERP) connectPostgres(dsn string) (driver.Connector, error) {
 	return live, nil
 }
 
-func (e *ERP) connectSQLite(path string) (driver.Connector, error) {
+func (e *ERP) connectSQLite(path string) (live, writes driver.Connector, err error) {
 	dir, err := os.MkdirTemp("", "portico-erp-")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	e.dialect, e.dir = "sqlite", dir
 	durability := "normal"
 	if path == "" {
 		path, durability = filepath.Join(dir, "erp.db"), "off" // nobody opens it again after a crash
 	}
-	write, err := sqlite.NewConnector(sqliteDSN(path, "_txlock=immediate", "_pragma=journal_mode(wal)", "_pragma=synchronous("+durability+")"))
+	writes, err = sqlite.NewConnector(sqliteDSN(path, "_txlock=immediate", "_pragma=journal_mode(wal)", "_pragma=synchronous("+durability+")"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	e.writer = sqlx.NewDb(sql.OpenDB(write), e.dialect)
+	e.writer = sqlx.NewDb(sql.OpenDB(writes), e.dialect)
 	e.writer.SetMaxOpenConns(1)
 	readOnly := func(file string) (driver.Connector, error) {
 		return sqlite.NewConnector(sqliteDSN(file, "mode=ro", "_pragma=query_only(1)"))
 	}
 	e.frozen = newFreezer(e, readOnly)
-	return readOnly(path)
+	live, err = readOnly(path)
+	return live, writes, err
 }
 
 func sqliteDSN(path string, params ...string) string {
@@ -174,7 +178,8 @@ func (e *ERP) migrate(ctx context.Context) error {
 	return err
 }
 
-// Gateway is the handle for the gateway: it obeys the fault switches, and on SQLite it can only read. Close closes it.
+// Gateway is the handle for the gateway: it obeys the fault switches, reads everything, and writes only to the tables that
+// docs/wires.md opens to it, by statements outside of a transaction. Close closes it.
 func (e *ERP) Gateway() *sql.DB { return e.gateway }
 
 // Dialect is the driver name under which sqlx knows the database: "sqlite" or "pgx".

@@ -18,6 +18,7 @@ var (
 // connector makes the connections of the gateway's handle.
 type connector struct {
 	live   driver.Connector
+	writes driver.Connector // nil when live writes too
 	board  *faults.Board
 	frozen *freezer
 }
@@ -56,6 +57,8 @@ type conn struct {
 	live   driver.Conn
 	stale  driver.Conn // of copy; nil when none is open
 	copied *frozenCopy
+	writer driver.Conn // nil when none is open
+	lost   bool
 }
 
 // begin applies the faults of one statement and returns the connection to run it on.
@@ -107,12 +110,22 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err != nil {
 		return nil, err
 	}
+	if err := c.lose(); err != nil {
+		return nil, errors.Join(err, rows.Close())
+	}
 	return spoil(ctx, rows, query, c.board)
 }
 
-// ExecContext implements driver.ExecerContext.
+// ExecContext implements driver.ExecerContext. Writes go to the live database also while stale: a replica lags behind, it
+// does not refuse.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	on, err := c.begin(ctx)
+	if _, err := c.begin(ctx); err != nil {
+		return nil, err
+	}
+	if !allowed(query) {
+		return nil, ErrForbidden
+	}
+	on, err := c.writing(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +133,14 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	return execer.ExecContext(ctx, query, args)
+	result, err := execer.ExecContext(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.lose(); err != nil {
+		return nil, err
+	}
+	return result, nil
 }
 
 // BeginTx implements driver.ConnBeginTx. While stale, statements run on the copy, outside the transaction: the copy does
@@ -164,7 +184,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 // IsValid implements driver.Validator.
 func (c *conn) IsValid() bool {
 	validator, ok := c.live.(driver.Validator)
-	return !ok || validator.IsValid()
+	return !c.lost && (!ok || validator.IsValid())
 }
 
 // CheckNamedValue implements driver.NamedValueChecker.
@@ -178,11 +198,35 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 // Close implements driver.Conn.
 func (c *conn) Close() error {
 	c.closeStale()
-	return c.live.Close()
+	var err error
+	if c.writer != nil {
+		err = c.writer.Close()
+	}
+	return errors.Join(err, c.live.Close())
 }
 
-// Prepare implements driver.Conn.
-func (c *conn) Prepare(query string) (driver.Stmt, error) { return &stmt{c, query}, nil }
+// Prepare implements driver.Conn; database/sql calls PrepareContext instead.
+func (c *conn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+// PrepareContext implements driver.ConnPrepareContext: the database reads the statement, and forgets it again.
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	on, err := c.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if allowed(query) {
+		if on, err = c.writing(ctx); err != nil {
+			return nil, err
+		}
+	}
+	prepared, err := on.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	return &stmt{c, query}, prepared.Close()
+}
 
 // stmt runs its text anew each time, because the switches may have moved to another database since it was prepared.
 type stmt struct {

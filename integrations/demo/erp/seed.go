@@ -33,6 +33,9 @@ func (e *ERP) Seed(ctx context.Context, data Data) error {
 		if err := seedLocations(ctx, tx, data, e.now()); err != nil {
 			return err
 		}
+		if err := seedPersons(ctx, tx, data, e.now()); err != nil {
+			return err
+		}
 		return seedBalances(ctx, tx, data.Balances, seq)
 	})
 	if err != nil {
@@ -42,7 +45,10 @@ func (e *ERP) Seed(ctx context.Context, data Data) error {
 }
 
 // tables are those that Seed fills and a snapshot copies.
-var tables = []string{"item_mst", "price_lst", "loc_mst", "loc_hrs", "loc_hol", "stk_bal", "ifc_stat"}
+var tables = []string{
+	"item_mst", "price_lst", "loc_mst", "loc_hrs", "loc_hol", "stk_bal", "ifc_stat",
+	"cust_mst", "tier_rule", "pts_led", "pts_cnt", "cpn_mst",
+}
 
 func seedItems(ctx context.Context, tx *sqlx.Tx, data Data) error {
 	const itemColumns = "item_mst (item_cd, gtin_cd, item_nm, item_nm_en, brand_cd, dept_cd, status_cd)"
