@@ -1,14 +1,17 @@
-// Package erp reads the retailer's ERP through SQL: places, balances and price conditions. The queries lie in sql/*.sql
-// and are all that an integrator replaces for another ERP; README.md says how. Every call goes through an upstream.Guard,
+// Package erp uses the retailer's ERP through SQL: it reads places, balances, price conditions, customers, points and
+// coupons, and writes customers, points and the use of coupons. The statements lie in sql/*.sql and are all that an
+// integrator replaces for another ERP; README.md says how. Every call goes through an upstream.Guard,
 // and a row that cannot be read is left out and counted, never guessed.
 //
-// Read query.go first, then stock.go.
+// Read query.go first, then stock.go; exec.go is the same for writes.
 package erp
 
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -29,8 +32,9 @@ var (
 
 // Config describes the ERP. A zero field means its default.
 type Config struct {
-	// Live bounds the calls that a shopper waits for, Feed those of the background feed (Timeout 10 s by default).
-	Live, Feed upstream.Config
+	// Live bounds the calls that a shopper waits for, Feed those of the background feed (Timeout 10 s by default), Write
+	// those that change something; they bear being repeated (Timeout 5 s by default).
+	Live, Feed, Write upstream.Config
 	// SQLDir is a directory whose files replace those of sql/; a file that it lacks stays as it is. Default none.
 	SQLDir string
 	// Currency is the only one that prices may have, ISO 4217. Default CNY.
@@ -42,6 +46,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Feed.Timeout == 0 {
 		c.Feed.Timeout = 10 * time.Second
+	}
+	if c.Write.Timeout == 0 {
+		c.Write.Timeout = 5 * time.Second
 	}
 	if c.Currency == "" {
 		c.Currency = "CNY"
@@ -67,10 +74,13 @@ func (c Config) Validate() error {
 	if err := c.Feed.Validate(); err != nil {
 		return fmt.Errorf("erp: Feed: %w", err)
 	}
+	if err := c.Write.Validate(); err != nil {
+		return fmt.Errorf("erp: Write: %w", err)
+	}
 	return nil
 }
 
-// Client reads one ERP. It is safe for concurrent use.
+// Client uses one ERP. It is safe for concurrent use.
 type Client struct {
 	cfg     Config
 	db      *sqlx.DB
@@ -79,6 +89,7 @@ type Client struct {
 	now     func() time.Time
 	live    *upstream.Guard
 	feed    *upstream.Guard
+	write   *upstream.Guard
 }
 
 // New returns a client of the ERP behind db, which the caller closes. It does not connect; an error is about cfg.
@@ -94,8 +105,9 @@ func New(cfg Config, db *sqlx.DB, m *upstream.Metrics, now func() time.Time) (*C
 	return &Client{
 		// Unsafe lets an integrator's query return columns that nobody asked for; missing ones are refused in query.
 		cfg: cfg, db: db.Unsafe(), queries: queries, metrics: m, now: now,
-		live: upstream.New(cfg.Live, retail.SourceERP, "live", m),
-		feed: upstream.New(cfg.Feed, retail.SourceERP, "feed", m),
+		live:  upstream.New(cfg.Live, retail.SourceERP, "live", m),
+		feed:  upstream.New(cfg.Feed, retail.SourceERP, "feed", m),
+		write: upstream.New(cfg.Write, retail.SourceERP, "write", m),
 	}, nil
 }
 
@@ -107,7 +119,8 @@ func (c *Client) Status() retail.Status {
 	return c.feed.Status()
 }
 
-// Check runs every query once for next to no rows and says in a sentence which one fails or lacks a column.
+// Check runs every query once for next to no rows, lets the database read every other statement without running it, and
+// says in a sentence which one fails or lacks a column.
 func (c *Client) Check(ctx context.Context) error {
 	none := []string{""}
 	checks := []struct {
@@ -122,6 +135,12 @@ func (c *Client) Check(ctx context.Context) error {
 		{"stock_now", reflect.TypeFor[balanceRow](), map[string]any{"locations": none, "skus": none}},
 		{"stock_marks", reflect.TypeFor[markRow](), nil},
 		{"prices", reflect.TypeFor[priceRow](), map[string]any{"skus": none}},
+		{"customers", reflect.TypeFor[customerRow](), map[string]any{
+			"number": "", "reference": "", "phone": "", "union_id": "", "card": "", "account": "", "now": instant(c.now()),
+		}},
+		{"tier_rules", reflect.TypeFor[tierRow](), nil},
+		{"points", reflect.TypeFor[pointsRow](), map[string]any{"number": "", "limit": 1}},
+		{"coupons", reflect.TypeFor[couponRow](), map[string]any{"customer": "", "coupon": "", "limit": 1}},
 	}
 	for _, check := range checks {
 		_, err := upstream.Do(ctx, c.feed, "check", func(ctx context.Context) (struct{}, error) {
@@ -129,6 +148,11 @@ func (c *Client) Check(ctx context.Context) error {
 		})
 		if err != nil {
 			return fmt.Errorf("erp: the query %s.sql cannot be used: %w", check.file, err)
+		}
+	}
+	for _, file := range slices.Sorted(maps.Keys(writes)) {
+		if err := c.checkWrite(ctx, file); err != nil {
+			return fmt.Errorf("erp: the statement %s.sql cannot be used: %w", file, err)
 		}
 	}
 	return nil

@@ -39,7 +39,15 @@ CREATE TABLE loc_hrs (loc_cd TEXT, dow INTEGER, open_tm TEXT, close_tm TEXT);
 CREATE TABLE loc_hol (loc_cd TEXT, hol_dt TEXT, open_tm TEXT, close_tm TEXT, hol_nm TEXT);
 CREATE TABLE stk_bal (loc_cd TEXT, item_cd TEXT, qty BIGINT, pos_cut BIGINT, safety_qty BIGINT, ranged_flg TEXT, ver BIGINT,
   chg_seq BIGINT, PRIMARY KEY (loc_cd, item_cd));
-CREATE TABLE ifc_stat (loc_cd TEXT PRIMARY KEY, as_of TEXT);`
+CREATE TABLE ifc_stat (loc_cd TEXT PRIMARY KEY, as_of TEXT);
+CREATE TABLE cust_mst (cust_no TEXT PRIMARY KEY, ref_no TEXT UNIQUE, cust_nm TEXT, phone_no TEXT, phone_flg TEXT, email TEXT, union_id TEXT,
+  birth_dt TEXT, tier_cd TEXT, card_no TEXT, acct_id TEXT, year_amt NUMERIC(14,2), curr_cd TEXT, upd_at TEXT);
+CREATE TABLE tier_rule (tier_cd TEXT PRIMARY KEY, tier_nm TEXT, tier_nm_en TEXT, min_amt NUMERIC(14,2), curr_cd TEXT);
+CREATE TABLE pts_led (cust_no TEXT, ref_no TEXT, src_cd TEXT, pts BIGINT, at TEXT, expire_at TEXT, pts_nm TEXT, pts_nm_en TEXT,
+  PRIMARY KEY (cust_no, ref_no));
+CREATE TABLE cpn_mst (cpn_no TEXT PRIMARY KEY, cust_no TEXT, cpn_typ TEXT, amt NUMERIC(12,2), pct INTEGER, min_amt NUMERIC(12,2), curr_cd TEXT,
+  dept_cd TEXT, chan_cds TEXT, stack_flg TEXT, valid_from TEXT, valid_to TEXT, stat_cd TEXT, used_ref TEXT, used_at TEXT, cpn_nm TEXT,
+  cpn_nm_en TEXT);`
 
 func mustExec(t *testing.T, db *sqlx.DB, script string, args ...any) {
 	t.Helper()

@@ -1,0 +1,14 @@
+-- Replaces profile, card and account of a customer. It must report the row as affected also when nothing changes.
+--
+-- Parameters: as in customer_create.sql, without :reference and :currency.
+UPDATE cust_mst SET
+  cust_nm = :name,
+  phone_no = :phone,
+  phone_flg = CASE WHEN CAST(:phone_verified AS INTEGER) = 1 THEN 'Y' ELSE 'N' END,
+  email = :email,
+  union_id = :union_id,
+  birth_dt = :birthday,
+  card_no = :card,
+  acct_id = :account,
+  upd_at = :now
+WHERE cust_no = :number
