@@ -1,6 +1,10 @@
-// Package shop talks to the e-commerce shop over REST: the catalog, web prices, and the units allocated to placed
-// orders. Every call goes through an upstream.Guard. Unknown JSON fields are ignored, because shops add fields without
-// notice; whatever is known must have its type, and an item that has not is left out and counted.
+// Package shop talks to the e-commerce shop over REST: the catalog, web prices, the units allocated to placed orders, and
+// everything that the shop does in a purchase: accounts, carts, orders, payments, deliveries and parcels that come back.
+// Every call goes through an upstream.Guard. Unknown JSON fields are ignored, because shops add fields without notice;
+// whatever is known must have its type. An item of the catalog, the feed or a list of orders that has not is left out and
+// counted; what is said of a person, a cart, money or goods is read whole or not at all.
+//
+// Every write of the wire is idempotent, by the reference in it or by what it says, so writes are repeated like reads.
 package shop
 
 import (
@@ -33,8 +37,9 @@ type Config struct {
 	HTTP upstream.HTTPConfig
 	// APIKey is sent as X-Api-Key; it is a secret.
 	APIKey string
-	// Live bounds the calls that a shopper waits for, Feed those of the background feed (Timeout 10 s by default).
-	Live, Feed upstream.Config
+	// Live bounds the reads that a shopper waits for, Feed those of the background feed (Timeout 10 s by default), Write what
+	// changes something (Timeout 10 s by default): a slow payment must not shut the door to reads.
+	Live, Feed, Write upstream.Config
 	// Currency is the only one that prices may have, ISO 4217. Default CNY.
 	Currency string
 	// PageProducts is how many products a page has, 1 to 1,000. Default 200.
@@ -46,6 +51,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Feed.Timeout == 0 {
 		c.Feed.Timeout = 10 * time.Second
+	}
+	if c.Write.Timeout == 0 {
+		c.Write.Timeout = 10 * time.Second
 	}
 	if c.Currency == "" {
 		c.Currency = "CNY"
@@ -81,6 +89,9 @@ func (c Config) Validate() error {
 	if err := c.Feed.Validate(); err != nil {
 		return fmt.Errorf("shop: Feed: %w", err)
 	}
+	if err := c.Write.Validate(); err != nil {
+		return fmt.Errorf("shop: Write: %w", err)
+	}
 	return nil
 }
 
@@ -93,6 +104,7 @@ type Client struct {
 	now     func() time.Time
 	live    *upstream.Guard
 	feed    *upstream.Guard
+	write   *upstream.Guard
 }
 
 // New returns a client. It does not connect; an error is about cfg. places lists the codes of all locations: the shop's
@@ -104,19 +116,22 @@ func New(cfg Config, places func() []string, m *upstream.Metrics, now func() tim
 	cfg = cfg.withDefaults()
 	live := upstream.New(cfg.Live, retail.SourceShop, "live", m)
 	feed := upstream.New(cfg.Feed, retail.SourceShop, "feed", m)
+	write := upstream.New(cfg.Write, retail.SourceShop, "write", m)
 	return &Client{
-		cfg: cfg, metrics: m, places: places, now: now, live: live, feed: feed,
-		http: upstream.NewClient(cfg.HTTP, live.MaxConcurrent()+feed.MaxConcurrent()),
+		cfg: cfg, metrics: m, places: places, now: now, live: live, feed: feed, write: write,
+		http: upstream.NewClient(cfg.HTTP, live.MaxConcurrent()+feed.MaxConcurrent()+write.MaxConcurrent()),
 	}, nil
 }
 
 // Close closes idle connections.
 func (c *Client) Close() { c.http.Close() }
 
-// Status is DOWN while live calls are refused or the feed's are.
+// Status is DOWN while live calls are refused, or writes, or the feed's.
 func (c *Client) Status() retail.Status {
-	if c.live.Status() == retail.StatusDown {
-		return retail.StatusDown
+	for _, g := range []*upstream.Guard{c.live, c.write} {
+		if g.Status() == retail.StatusDown {
+			return retail.StatusDown
+		}
 	}
 	return c.feed.Status()
 }
@@ -136,22 +151,36 @@ func get[T any](
 	if etag != "" {
 		r.Header.Set("If-None-Match", etag)
 	}
-	return send[T](ctx, c, g, op, r)
+	return send[T](ctx, c, g, op, r, unexpected)
 }
 
 // post makes one guarded POST that only reads.
 func post[T any](ctx context.Context, c *Client, g *upstream.Guard, op, path string, body any) (answer[T], error) {
+	r, err := request(http.MethodPost, path, body)
+	if err != nil {
+		return answer[T]{}, err
+	}
+	return send[T](ctx, c, g, op, r, unexpected)
+}
+
+func request(method, path string, body any) (upstream.Request, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
-		return answer[T]{}, fmt.Errorf("shop: %s: %w", op, err)
+		return upstream.Request{}, fmt.Errorf("shop: %s: %w", path, err)
 	}
-	r := upstream.Request{Method: http.MethodPost, Path: path, Header: http.Header{}, Body: text}
+	r := upstream.Request{Method: method, Path: path, Header: http.Header{}, Body: text}
 	r.Header.Set("Content-Type", "application/json")
-	return send[T](ctx, c, g, op, r)
+	return r, nil
+}
+
+// unexpected is what an answer of another status than 200 means to a call that expects nothing else.
+func unexpected(op string, res *upstream.Response) error {
+	return failure(res.Status, fmt.Errorf("shop: %s: HTTP status %d", op, res.Status))
 }
 
 func send[T any](
 	ctx context.Context, c *Client, g *upstream.Guard, op string, r upstream.Request,
+	refused func(op string, res *upstream.Response) error,
 ) (answer[T], error) {
 	r.Header.Set("X-Api-Key", c.cfg.APIKey)
 	r.Header.Set("Accept", "application/json")
@@ -166,7 +195,7 @@ func send[T any](
 			a.same = true
 			return a, nil
 		case res.Status != http.StatusOK:
-			return a, failure(res.Status, fmt.Errorf("shop: %s: HTTP status %d", op, res.Status))
+			return a, refused(op, res)
 		}
 		if err := decode(res.Body, &a.value); err != nil {
 			return answer[T]{}, failure(0, fmt.Errorf("shop: %s: %w", op, err))

@@ -233,6 +233,7 @@ func TestConfig(t *testing.T) {
 		"huge pages":                   {shop.Config{HTTP: url, APIKey: "k", PageProducts: 1001}, false},
 		"huge polls":                   {shop.Config{HTTP: url, APIKey: "k", PageAllocations: 10_001}, false},
 		"a bad guard":                  {shop.Config{HTTP: url, APIKey: "k", Feed: upstream.Config{MaxAttempts: 9}}, false},
+		"a bad guard of writes":        {shop.Config{HTTP: url, APIKey: "k", Write: upstream.Config{MaxAttempts: 9}}, false},
 	} {
 		if err := tc.cfg.Validate(); (err == nil) != tc.ok {
 			t.Errorf("%s: %v", name, err)

@@ -12,7 +12,7 @@ import (
 // Limits of texts, in bytes.
 const (
 	maxReference = 128
-	maxName      = 200
+	maxName      = 1000
 	maxNote      = 4000
 )
 
