@@ -121,6 +121,7 @@ type FulfillmentLine struct {
 	Picked   int
 	Rejected int // the place said that it cannot
 	Returned int
+	Offset   int // units of the order line that other fulfillments give before these, for sharing out what was paid
 	Moved    int // of Rejected: another fulfillment serves them
 	Refunded int // given up without a return: their money goes back
 }

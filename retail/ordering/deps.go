@@ -97,7 +97,8 @@ type Shop interface {
 	RequestDelivery(ctx context.Context, d retail.DeliveryRequest) (retail.CourierState, error)
 	// Delivery asks how a delivery stands.
 	Delivery(ctx context.Context, reference string) (retail.CourierState, error)
-	// CancelDelivery stops a delivery whose goods have not left, and returns how it stands.
+	// CancelDelivery stops a delivery whose goods have not left, and returns how it stands. One that the shop never met is
+	// remembered as cancelled, so that a request under way comes too late.
 	CancelDelivery(ctx context.Context, reference string) (retail.CourierState, error)
 }
 
@@ -108,7 +109,8 @@ type Stores interface {
 	Task(ctx context.Context, reference string) (retail.TaskState, error)
 	// TaskChanges lists tasks that changed behind a cursor, oldest first; an empty cursor starts with all.
 	TaskChanges(ctx context.Context, cursor string) (changes []retail.TaskState, next string, err error)
-	// CancelTask stops a task that was not handed over, and returns how it stands.
+	// CancelTask stops a task that was not handed over, and returns how it stands. One that the place never got is remembered as
+	// cancelled, so that a task under way comes too late.
 	CancelTask(ctx context.Context, reference string) (retail.TaskState, error)
 	// HandOver books the collected lines at a till of the place and returns the receipt with the counters after it.
 	HandOver(ctx context.Context, h retail.HandOver) (retail.TillReceipt, error)
@@ -131,4 +133,10 @@ type Points interface {
 type Places interface {
 	ByCode(code string) (*retail.Location, bool)
 	Resolve(refs []string) ([]*retail.Location, error)
+}
+
+// Members knows members; integrations/ledger implements it.
+type Members interface {
+	// Member loads by id, CodeNotFound when there is none.
+	Member(ctx context.Context, id string) (*retail.Member, error)
 }

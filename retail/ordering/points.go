@@ -1,0 +1,57 @@
+package ordering
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/portico-retail/portico/retail"
+)
+
+func toBook(o *retail.Order, _ time.Time) []string {
+	return whole(o.Status == retail.OrderCompleted && o.CustomerNo != "" && !o.Saga.PointsBooked)
+}
+
+// bookPoints books what a completed order earned: a point for each full unit of the currency that was paid for what was kept.
+// What comes back later takes its points along.
+func (s *Service) bookPoints(ctx context.Context, o *retail.Order, _ string, _ *run) (*retail.Order, error) {
+	if points := earned(o); points > 0 {
+		if err := s.deps.Points.BookPoints(ctx, o.CustomerNo, retail.PointEntry{
+			Reference: o.Number + ":EARN", Source: retail.SourceShop, Points: points, At: *completedAt(o),
+			Titles: retail.Text{Chinese: "订单 " + o.Number, English: "Order " + o.Number},
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return s.record(ctx, o.ID, func(_ retail.Tx, o *retail.Order, _ time.Time) error {
+		o.Saga.PointsBooked = true
+		return nil
+	})
+}
+
+// completedAt is the same however often the points are booked.
+func completedAt(o *retail.Order) *time.Time {
+	at := &o.PlacedAt
+	for i := range o.Fulfillments {
+		if left := o.Fulfillments[i].LeftAt; left != nil && left.After(*at) {
+			at = left
+		}
+	}
+	return at
+}
+
+// earned is the points of what was kept, delivery not counted.
+func earned(o *retail.Order) int {
+	sum := retail.Money{CurrencyCode: o.Totals.Total.CurrencyCode}
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		sum.Minor += l.Price.Total.Minor - l.Price.Share(givenUp(o, l.ID), l.Quantity).Minor
+	}
+	full, _, _ := strings.Cut(string(sum.Amount()), ".")
+	points, err := strconv.Atoi(full)
+	if err != nil || points < 0 {
+		return 0
+	}
+	return points
+}
