@@ -28,6 +28,8 @@ type Store interface {
 type Catalog interface {
 	Variant(ctx context.Context, sku string) (*retail.Variant, error)
 	Prices(ctx context.Context, skus []string, channel retail.Channel) (map[string]*retail.Price, error)
+	// Category loads by code, CodeNotFound when there is none.
+	Category(ctx context.Context, code string) (*retail.Category, error)
 }
 
 // Stock knows what places could give; stock.Service implements it.
@@ -50,4 +52,12 @@ type Members interface {
 	Wallet(ctx context.Context, memberID string) ([]retail.Coupon, error)
 	// Address loads an address of the member's address book, CodeNotFound when there is none.
 	Address(ctx context.Context, memberID, addressID string) (*retail.DeliveryAddress, error)
+}
+
+// Delivery knows who delivers and for what fee; sourcing.Service implements it.
+type Delivery interface {
+	// Candidates lists the places that may deliver by the method to the address, which may be nil.
+	Candidates(method retail.FulfillmentMethod, address *retail.DeliveryAddress) []*retail.Location
+	// Fee is what delivering the lines costs the shopper. It does not depend on stock.
+	Fee(q retail.PlanQuery) retail.Money
 }
