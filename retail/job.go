@@ -61,3 +61,17 @@ const (
 	AlertLate            AlertKind = "LATE"              // not ready, or not delivered, by the promise
 	AlertRefundStuck     AlertKind = "REFUND_STUCK"      // money asked back long ago
 )
+
+// AlertQuery selects alerts; empty fields select all.
+type AlertQuery struct {
+	LocationCodes []string // nil means everywhere
+	Open          *bool    // nil means cleared ones too
+	Before        *AlertKey
+	Limit         int
+}
+
+// AlertKey is a place in the list of alerts, newest first.
+type AlertKey struct {
+	At time.Time // RaisedAt
+	ID string
+}

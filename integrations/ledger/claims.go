@@ -1,0 +1,240 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/stock"
+)
+
+// maxClaimLines bounds one claim.
+const maxClaimLines = 200
+
+type claimRow struct {
+	ID        string `db:"id"`
+	Owner     string `db:"owner"`
+	OrderID   string `db:"order_id"`
+	Location  string `db:"location"`
+	State     string `db:"state"`
+	CreatedAt int64  `db:"created_at"`
+	ExpiresAt int64  `db:"expires_at"`
+	Lines     string `db:"lines"`
+}
+
+const claimColumns = `id, owner, order_id, location, state, created_at, expires_at, lines`
+
+func (r *claimRow) claim() (retail.Claim, error) {
+	c := retail.Claim{
+		ID: r.ID, Owner: r.Owner, OrderID: r.OrderID, LocationCode: r.Location, State: retail.ClaimState(r.State),
+		CreatedAt: fromMicros(r.CreatedAt), ExpiresAt: fromMicros(r.ExpiresAt),
+	}
+	return c, decode(r.Lines, &c.Lines)
+}
+
+func claimMissing() error { return retail.Errorf(retail.CodeNotFound, "there is no such hold") }
+
+// AddClaim stores a HELD claim unless its id is known, and returns what is stored, with lines by SKU and times to the
+// microsecond. When caps are exceeded by the owner's claims that are HELD and not expired at now, this one counted, it stores
+// nothing and refuses with WhyLimitReached. Calls of one owner wait for each other, so that caps hold exactly.
+func (l *Ledger) AddClaim(ctx context.Context, c retail.Claim, caps stock.HoldCaps, now time.Time) (retail.Claim, error) {
+	c, err := normalClaim(c, now)
+	if err != nil {
+		return retail.Claim{}, err
+	}
+	lines, err := encode(c.Lines)
+	if err != nil {
+		return retail.Claim{}, err
+	}
+	var stored retail.Claim
+	err = l.change(ctx, func(t *tx) error {
+		if caps != (stock.HoldCaps{}) {
+			if err := t.lockOwner(c.Owner); err != nil {
+				return err
+			}
+			if known, found, err := t.claim(c.ID, false); found || err != nil {
+				stored = known
+				return err
+			}
+			if err := t.checkCaps(c, caps, now); err != nil {
+				return err
+			}
+		}
+		rows, err := t.exec(`INSERT INTO claims (`+claimColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+			c.ID, c.Owner, c.OrderID, c.LocationCode, string(c.State), micros(c.CreatedAt), micros(c.ExpiresAt), lines)
+		stored = c
+		if err != nil || rows == 1 {
+			return err
+		}
+		stored, _, err = t.claim(c.ID, false)
+		return err
+	})
+	if err != nil {
+		return retail.Claim{}, err
+	}
+	return stored, nil
+}
+
+func normalClaim(c retail.Claim, now time.Time) (retail.Claim, error) {
+	if err := checkKeys("id", c.ID, "owner", c.Owner, "location", c.LocationCode); err != nil {
+		return c, err
+	}
+	if err := checkTexts("order", c.OrderID); err != nil {
+		return c, err
+	}
+	switch {
+	case c.State != "" && c.State != retail.ClaimHeld:
+		return c, retail.Errorf(retail.CodeInternal, "a claim starts as HELD")
+	case len(c.Lines) == 0:
+		return c, retail.BadInput("a hold needs a line")
+	case len(c.Lines) > maxClaimLines:
+		return c, retail.BadInput("a hold has more than %d lines", maxClaimLines)
+	}
+	if c.CreatedAt.IsZero() {
+		c.CreatedAt = now
+	}
+	c.State, c.CreatedAt, c.ExpiresAt = retail.ClaimHeld, exact(c.CreatedAt), exact(c.ExpiresAt)
+	c.Lines = slices.Clone(c.Lines)
+	slices.SortFunc(c.Lines, func(a, b retail.ClaimLine) int { return cmp.Compare(a.SKU, b.SKU) })
+	for i, line := range c.Lines {
+		if err := checkKeys("SKU", line.SKU); err != nil {
+			return c, err
+		}
+		if line.Quantity < 1 || line.Quantity > 1_000_000 {
+			return c, retail.BadInput("a quantity of %d cannot be held", line.Quantity)
+		}
+		if i > 0 && c.Lines[i-1].SKU == line.SKU {
+			return c, retail.BadInput("a SKU is there twice")
+		}
+	}
+	return c, nil
+}
+
+func (t *tx) checkCaps(c retail.Claim, caps stock.HoldCaps, now time.Time) error {
+	var held []string
+	if err := t.all(&held, `SELECT lines FROM claims WHERE owner = ? AND state = 'HELD' AND expires_at > ?`, c.Owner, micros(now)); err != nil {
+		return err
+	}
+	if caps.Holds > 0 && len(held)+1 > caps.Holds {
+		r := retail.Refuse(retail.WhyLimitReached, "", "too many holds at the same time")
+		r.Limit, r.LocationCode = &caps.Holds, c.LocationCode
+		return r
+	}
+	if caps.UnitsPerSKU <= 0 {
+		return nil
+	}
+	units := map[string]int{}
+	for _, text := range held {
+		var lines []retail.ClaimLine
+		if err := decode(text, &lines); err != nil {
+			return err
+		}
+		for _, line := range lines {
+			units[line.SKU] += line.Quantity
+		}
+	}
+	for _, line := range c.Lines {
+		if units[line.SKU]+line.Quantity > caps.UnitsPerSKU {
+			r := retail.Refuse(retail.WhyLimitReached, "", "too many units of one product in holds")
+			r.Limit, r.SKU, r.LocationCode = &caps.UnitsPerSKU, line.SKU, c.LocationCode
+			return r
+		}
+	}
+	return nil
+}
+
+// claim loads a claim, kept from change by others when lock is set.
+func (t *tx) claim(id string, lock bool) (c retail.Claim, found bool, err error) {
+	query := `SELECT ` + claimColumns + ` FROM claims WHERE id = ?`
+	if lock {
+		query += t.forUpdate()
+	}
+	var row claimRow
+	if found, err = t.one(&row, query, id); !found || err != nil {
+		return c, false, err
+	}
+	c, err = row.claim()
+	return c, err == nil, err
+}
+
+// Claim loads by id, CodeNotFound when there is none.
+func (l *Ledger) Claim(ctx context.Context, id string) (retail.Claim, error) {
+	if !storable(id) {
+		return retail.Claim{}, claimMissing()
+	}
+	var row claimRow
+	switch found, err := l.one(ctx, &row, `SELECT `+claimColumns+` FROM claims WHERE id = ?`, id); {
+	case err != nil:
+		return retail.Claim{}, err
+	case !found:
+		return retail.Claim{}, claimMissing()
+	}
+	return row.claim()
+}
+
+// ExtendClaim sets the expiry, and the order that it serves when orderID is not empty, of a claim that is HELD, expired or not;
+// one that is not HELD stays what it is. It returns what is stored.
+func (l *Ledger) ExtendClaim(ctx context.Context, id, orderID string, expiresAt time.Time) (retail.Claim, error) {
+	if err := checkTexts("order", orderID); err != nil {
+		return retail.Claim{}, err
+	}
+	return l.changeHeld(ctx, id, `expires_at = ?, order_id = COALESCE(NULLIF(?, ''), order_id)`, micros(expiresAt), orderID)
+}
+
+// EndClaim moves a HELD claim to RELEASED or EXPIRED; one that is not HELD stays what it is. It returns what is stored.
+func (l *Ledger) EndClaim(ctx context.Context, id string, to retail.ClaimState) (retail.Claim, error) {
+	if to != retail.ClaimReleased && to != retail.ClaimExpired {
+		return retail.Claim{}, retail.Errorf(retail.CodeInternal, "a hold cannot end as %s", to)
+	}
+	return l.changeHeld(ctx, id, `state = ?`, string(to))
+}
+
+func (l *Ledger) changeHeld(ctx context.Context, id, set string, args ...any) (c retail.Claim, err error) {
+	if !storable(id) {
+		return c, claimMissing()
+	}
+	err = l.change(ctx, func(t *tx) error {
+		if _, err := t.exec(`UPDATE claims SET `+set+` WHERE id = ? AND state = 'HELD'`, append(slices.Clone(args), id)...); err != nil {
+			return err
+		}
+		var found bool
+		var err error
+		if c, found, err = t.claim(id, false); err == nil && !found {
+			return claimMissing()
+		}
+		return err
+	})
+	return c, err
+}
+
+// LiveClaims lists the claims at the places that are ALLOCATED, or HELD and not expired at now, by id behind after; limit at
+// most, and 1,000. It takes 1,000 places at most.
+func (l *Ledger) LiveClaims(
+	ctx context.Context, locationCodes []string, now time.Time, after string, limit int,
+) ([]retail.Claim, error) {
+	codes := slices.DeleteFunc(slices.Clone(locationCodes), func(c string) bool { return !storable(c) })
+	switch {
+	case len(codes) == 0:
+		return nil, nil
+	case len(codes) > maxList:
+		return nil, retail.BadInput("more than %d places asked for at once", maxList)
+	}
+	if err := checkTexts("after", after); err != nil {
+		return nil, err
+	}
+	var rows []claimRow
+	err := l.all(ctx, &rows, `SELECT `+claimColumns+` FROM claims WHERE location IN (?) AND id > ? AND state IN ('HELD', 'ALLOCATED')
+		AND (state = 'ALLOCATED' OR expires_at > ?) ORDER BY id LIMIT ?`, codes, after, micros(now), limited(limit, maxList))
+	if err != nil {
+		return nil, err
+	}
+	list := make([]retail.Claim, len(rows))
+	for i := range rows {
+		if list[i], err = rows[i].claim(); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
