@@ -1,6 +1,7 @@
 // Package redisstore keeps the stock projection in Redis, standalone or cluster: packed rows, watermarks, cursors and the
-// layout (see stock.Projection), and counts claims in it (see stock.ClaimProjection). A partition is one hash tag, so all its keys lie in one slot; what changes a partition is
-// one Lua script, atomic there, that runs unchanged on Redis, Redis Cluster and miniredis.
+// layout (see stock.Projection), and the claims counted in them (see stock.ClaimProjection). A partition is one hash tag, so
+// all its keys lie in one slot; what changes a partition is one Lua script, atomic there, that runs unchanged on Redis, Redis
+// Cluster and miniredis.
 //
 // The store must not evict (maxmemory-policy noeviction) and is not to be shared with caches: a row that silently vanishes
 // reads as a place that does not carry the item.
