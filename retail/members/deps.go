@@ -18,7 +18,7 @@ type Accounts interface {
 	// CreateAccount opens an account under a reference; the same reference returns the same account.
 	CreateAccount(ctx context.Context, reference string, p retail.Profile) (*retail.Account, error)
 	// UpdateAccount replaces profile, preferred store and addresses; addresses keep the ids that they come with. Repeating it
-	// changes nothing more. It fails with CodeConflict when the stored account was changed after a.UpdatedAt, unless that is zero.
+	// changes nothing more. A shop that can tell fails with CodeConflict when the account was changed after a.UpdatedAt.
 	UpdateAccount(ctx context.Context, a retail.Account) (*retail.Account, error)
 	// SendCode lets the shop send a verification code to the phone. Idempotent by reference.
 	SendCode(ctx context.Context, reference, phone string) error

@@ -55,8 +55,8 @@ type evidence struct {
 //   - the same phone, verified on both sides. Numbers are given to new people after a while, so it does not count against a
 //     different WeChat union id;
 //   - the same WeChat union id;
-//   - the ERP's record names the member's account or card, and nobody else's; the card that such a record names is joined
-//     as well, unless its own phone or union id speaks against it.
+//   - the ERP's record names the member's account or card, and nobody else's. A card with another verified phone or union id
+//     is somebody else's. The card that a joined record names is joined as well.
 //
 // Phone and union id only fill a gap: a member who has a record in a system gets no second one by them. More than one
 // record, or more than one account, with the same evidence is no proof for any of them. What another member has is theirs.
@@ -191,7 +191,7 @@ func (s *Service) matchCustomers(ctx context.Context, m *retail.Member, e *evide
 	if linked == nil || linked.card == "" || slices.Contains(e.cards, linked.card) {
 		return nil
 	}
-	return s.matchNamedCard(ctx, m, e, linked.card, found)
+	return s.matchNamedCard(ctx, linked.card, found)
 }
 
 // customersOf asks the ERP for everything that may be the member's, without repetition.
@@ -229,27 +229,26 @@ func (s *Service) names(ctx context.Context, m *retail.Member, e *evidence, c *r
 		return mine, other, nil
 	}
 	reason, err := s.taken(ctx, m, retail.SourcePOS, c.CardNumber)
-	return mine, reason != "", err
+	if err != nil || reason != "" {
+		return mine, true, err
+	}
+	card, err := s.deps.Cards.Card(ctx, c.CardNumber)
+	if isNotFound(err) {
+		return mine, false, nil
+	}
+	return mine, err == nil && e.contradicts(card.Profile), err
 }
 
-// matchNamedCard joins the card that the member's ERP record names.
-func (s *Service) matchNamedCard(ctx context.Context, m *retail.Member, e *evidence, number string, found *findings) error {
-	card, err := s.deps.Cards.Card(ctx, number)
-	if isNotFound(err) {
-		return nil
-	}
-	if err != nil {
+// matchNamedCard joins the card that a joined ERP record names; nothing speaks against it, or the record would not be joined.
+func (s *Service) matchNamedCard(ctx context.Context, number string, found *findings) error {
+	if _, err := s.deps.Cards.Card(ctx, number); err != nil {
+		if isNotFound(err) {
+			return nil
+		}
 		return err
-	}
-	reason, err := s.taken(ctx, m, retail.SourcePOS, number)
-	if err != nil {
-		return err
-	}
-	if reason == "" && e.contradicts(card.Profile) {
-		reason = WeakContradicted
 	}
 	found.weak = slices.DeleteFunc(found.weak, func(w WeakMatch) bool { return w.Source == retail.SourcePOS && w.Key == number })
-	s.settle(found, retail.SourcePOS, []candidate{{key: number, proof: retail.ProofRecord, reason: reason}}, false)
+	s.settle(found, retail.SourcePOS, []candidate{{key: number, proof: retail.ProofRecord}}, false)
 	return nil
 }
 

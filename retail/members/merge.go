@@ -67,7 +67,7 @@ func (s *Service) proveOther(ctx context.Context, kept *retail.Member, r MergeRe
 	if err != nil {
 		return "", err
 	}
-	if err := s.checkCode(ctx, derive("merge", kept.ID, r.Key), e164, r.Code, "code"); err != nil {
+	if err := s.checkCode(ctx, "merge", kept.ID, r.Key, e164, r.Code); err != nil {
 		return "", err
 	}
 	account, err := s.otherAccount(ctx, kept, e164)

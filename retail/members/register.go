@@ -44,20 +44,21 @@ func (s *Service) StartVerification(ctx context.Context, caller, key, phone stri
 	return s.deps.Accounts.SendCode(ctx, derive("code", caller, key, e164), e164)
 }
 
-// checkCode refuses with WhyCodeRejected a code that is not the phone's. The same reference gets the same answer.
-func (s *Service) checkCode(ctx context.Context, reference, e164, code, field string) error {
+// checkCode refuses with WhyCodeRejected a code that is not the phone's. The same use of it gets the same answer, and no
+// other: phone and code are part of the reference, so that an answer for one phone never counts for another.
+func (s *Service) checkCode(ctx context.Context, use, who, key, e164, code string) error {
 	if !plain(code, 12) {
-		return retail.Refuse(retail.WhyCodeRejected, field, "the code is wrong or used up")
+		return retail.Refuse(retail.WhyCodeRejected, "code", "the code is wrong or used up")
 	}
-	if err := s.allowed(ctx, derive("checks", e164), s.config.Checks, field); err != nil {
+	if err := s.allowed(ctx, derive("checks", e164), s.config.Checks, "code"); err != nil {
 		return err
 	}
-	ok, err := s.deps.Accounts.CheckCode(ctx, reference, e164, code)
+	ok, err := s.deps.Accounts.CheckCode(ctx, derive(use, who, key, e164, code), e164, code)
 	switch {
 	case err != nil:
 		return err
 	case !ok:
-		return retail.Refuse(retail.WhyCodeRejected, field, "the code is wrong or used up")
+		return retail.Refuse(retail.WhyCodeRejected, "code", "the code is wrong or used up")
 	}
 	return nil
 }
@@ -70,7 +71,7 @@ func (s *Service) Register(ctx context.Context, r RegisterRequest) (*Registratio
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkCode(ctx, derive("register", r.Caller, r.Key), e164, r.Code, "code"); err != nil {
+	if err := s.checkCode(ctx, "register", r.Caller, r.Key, e164, r.Code); err != nil {
 		return nil, err
 	}
 	account, err := s.accountOf(ctx, e164)
@@ -151,7 +152,7 @@ func (s *Service) ChangePhone(ctx context.Context, memberID, key, phone, code st
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkCode(ctx, derive("phone", memberID, key), e164, code, "code"); err != nil {
+	if err := s.checkCode(ctx, "phone", memberID, key, e164, code); err != nil {
 		return nil, err
 	}
 	others, err := s.deps.Accounts.FindAccounts(ctx, e164, "")
