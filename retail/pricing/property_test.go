@@ -50,7 +50,7 @@ func drawCoupon(t *rapid.T, number string) retail.Coupon {
 		Percent:   rapid.IntRange(0, 101).Draw(t, "percent"),
 		MinSpend:  yuan(rapid.Int64Range(0, 50_000).Draw(t, "min")),
 		Category:  rapid.SampledFrom([]string{"", "tea", "toys"}).Draw(t, "for"),
-		Stackable: rapid.Float64().Draw(t, "stackable") < 0.8,
+		Stackable: rapid.IntRange(1, 10).Draw(t, "stackable") < 9,
 	}
 }
 

@@ -25,8 +25,8 @@ type shipper struct {
 // ship serves lines by parcel: from one place if one has everything, else from as few points of cost as possible.
 func (p *planner) ship(g *group) ([]retail.PlanPart, error) {
 	needs := g.demand()
-	list, silent := p.shippers(g, needs)
-	if len(list) == 0 && !silent {
+	list, able, silent := p.shippers(g, needs)
+	if !able {
 		return nil, p.undeliverable("No place can send parcels in the next days.")
 	}
 	chosen, rival := p.cheapest(list, needs)
@@ -41,14 +41,16 @@ func (p *planner) ship(g *group) ([]retail.PlanPart, error) {
 	return parts, nil
 }
 
-// shippers weighs the candidates that can send something, cheapest first and then by code.
-func (p *planner) shippers(g *group, needs []demand) (list []*shipper, silent bool) {
+// shippers weighs the candidates that have something to send, cheapest first and then by code. able says that one of them at
+// least could send parcels if it had something, silent that one does not tell what it has.
+func (p *planner) shippers(g *group, needs []demand) (list []*shipper, able, silent bool) {
 	config, at := p.service.config, positionOf(p.address)
 	for _, l := range g.among {
 		ready, ok := p.service.ready(p.have, l, p.now)
 		if !ok {
 			continue
 		}
+		able = true
 		if !p.have.known(l.Code) {
 			silent = true
 			continue
@@ -71,7 +73,7 @@ func (p *planner) shippers(g *group, needs []demand) (list []*shipper, silent bo
 	slices.SortFunc(list, func(a, b *shipper) int {
 		return cmp.Or(cmp.Compare(a.cost, b.cost), cmp.Compare(a.place.Code, b.place.Code))
 	})
-	return list, silent
+	return list, able, silent
 }
 
 func (s *Service) kmCost(km float64) int64 { return int64(math.Round(km)) * s.config.Cost.PerKm }
