@@ -87,6 +87,7 @@ type (
 		Lanes    *laneReply     `xml:"LaneListReply"`
 		Prices   *priceReply    `xml:"PriceInquiryReply"`
 		Upload   *uploadReply   `xml:"TransactionUploadReply"`
+		purchaseBody
 	}
 	faultReply struct {
 		Code      string `xml:"code,attr"`

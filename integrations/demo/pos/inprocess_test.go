@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,13 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add(wrap(body))
 	}
+	for _, request := range []string{
+		sent(unit("A", 2)), handOver(unit("A", 2)), stepOf("PICK", picked("A", 1, 1)), inquiry, `<TaskChanges after="0" max="5"/>`,
+		`<PickupTaskCancel reference="o"/>`, `<ReceiptList card="c" limit="5" beforeAt="2026-11-22T05:00:00Z" beforeNumber="n"/>`,
+		`<CardIssue reference="m" name="Ann" birthday="1990-01-31"/>`, `<CardPinCheck card="c" pin="1"/>`, `<CardSearch phone="+1"/>`,
+	} {
+		f.Add(wrap(request))
+	}
 	f.Add([]byte(`<Envelope version="1"><Header><MessageId>&#xFFFD;"'</MessageId>`))
 	f.Fuzz(func(t *testing.T, request []byte) {
 		server := pos.New(twoStores(), func() time.Time { return noon }, faults.NewBoard(1))
@@ -55,12 +63,16 @@ func FuzzRequest(f *testing.F) {
 		replies := 0
 		for _, present := range []bool{
 			b.Fault != nil, b.Stock != nil, b.Snapshot != nil, b.Log != nil, b.Lanes != nil, b.Prices != nil, b.Upload != nil,
+			b.Create != nil, b.Inquiry != nil, b.Cancel != nil, b.Update != nil, b.Changes != nil, b.HandOver != nil, b.Return != nil,
+			b.Receipts != nil, b.Receipt != nil, b.Card != nil, b.Found != nil, b.Issued != nil, b.Updated != nil, b.PIN != nil,
+			b.Points != nil,
 		} {
 			if present {
 				replies++
 			}
 		}
-		if replies != 1 || (b.Fault != nil && b.Fault.Code != "BAD_REQUEST" && b.Fault.Code != "UNKNOWN_LOCATION") {
+		refusals := []string{"BAD_REQUEST", "UNKNOWN_LOCATION", "NOT_FOUND"}
+		if replies != 1 || (b.Fault != nil && !slices.Contains(refusals, b.Fault.Code)) {
 			t.Fatalf("reply = %s", w.Body)
 		}
 	})

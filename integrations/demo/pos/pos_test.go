@@ -31,6 +31,9 @@ func TestWire(t *testing.T) {
 		Locations: []string{"S-0102", "S-0101"},
 		Prices:    map[string]string{"10000017": "19.90"},
 		Currency:  "CNY",
+		Cards: []pos.Card{{
+			Number: "8800000001", Name: "李", Phone: "+8613800000001", PhoneVerified: true, UnionID: "u-1", PIN: "2468", IssuedAt: noon,
+		}},
 	})
 	if err := o.SetPickQueue("S-0101", 2); err != nil {
 		t.Fatal(err)
