@@ -12,13 +12,23 @@ type Returnable struct {
 	LineID   string
 	SKU      string
 	Quantity int
-	// Until is when the first of the units may come back no more; zero when none may.
-	Until time.Time
+	// Until is when the first of the units may come back no more; nil when none may.
+	Until *time.Time
 	Ways  []retail.ReturnWay
-	// Amount is what the next unit is worth.
-	Amount retail.Money
+	// Amount is what all of them are worth, PerUnit what the next one is.
+	Amount  retail.Money
+	PerUnit retail.Money
 	// WhyNot tells why other units of the line may not come back.
 	WhyNot []Obstacle
+}
+
+// Why is WhyNot in plain sentences.
+func (r Returnable) Why() []string {
+	list := make([]string, len(r.WhyNot))
+	for i, o := range r.WhyNot {
+		list[i] = o.Sentence()
+	}
+	return list
 }
 
 // Obstacle is why units may not come back.
@@ -31,6 +41,21 @@ const (
 	ObstacleRequested   Obstacle = "REQUESTED"    // asked for already
 	ObstacleReturned    Obstacle = "RETURNED"     // back already
 )
+
+// Sentence says it to a shopper.
+func (o Obstacle) Sentence() string {
+	switch o {
+	case ObstacleNotReceived:
+		return "Some have not been collected or delivered yet."
+	case ObstacleTooLate:
+		return "For some it is too late."
+	case ObstacleRequested:
+		return "Some are on their way back."
+	case ObstacleReturned:
+		return "Some are back already."
+	}
+	return string(o)
+}
 
 // Check tells what may come back of an order, line by line. CodeNotFound for those who may not know it.
 func (s *Service) Check(ctx context.Context, actor retail.Actor, orderID string) ([]Returnable, error) {
@@ -58,14 +83,16 @@ func (s *Service) returnable(o *retail.Order, line *retail.OrderLine) Returnable
 		case !now.Before(until):
 			late = true
 		default:
-			if r.Quantity == 0 {
-				r.Until = until
+			if r.Until == nil {
+				r.Until = &until
 			}
 			r.Quantity += free
 		}
 	}
+	r.Amount = appraise(o, []retail.ReturnLine{{LineID: line.ID, Quantity: r.Quantity}})
+	r.PerUnit = appraise(o, []retail.ReturnLine{{LineID: line.ID, Quantity: min(1, r.Quantity)}})
 	if r.Quantity > 0 {
-		r.Amount, r.Ways = appraise(o, []retail.ReturnLine{{LineID: line.ID, Quantity: 1}}), s.ways()
+		r.Ways = s.ways()
 	}
 	requested, returned := stages(o, line.ID)
 	for _, w := range []struct {
@@ -119,8 +146,9 @@ func (s *Service) take(o *retail.Order, lines []Line) (taken []retail.ReturnLine
 			continue
 		}
 		if free := s.returnable(o, line).Quantity; free < want.Quantity {
-			r := no.add(retail.WhyNotReturnable, lineField(i, "quantity"), "that many may not come back")
+			r := retail.Refuse(retail.WhyNotReturnable, lineField(i, "quantity"), "that many may not come back")
 			r.SKU, r.Available = line.SKU, &free
+			no = append(no, r)
 			continue
 		}
 		rest := want.Quantity

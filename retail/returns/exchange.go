@@ -35,7 +35,7 @@ func (s *Service) Exchange(ctx context.Context, q RequestExchange) (*Result, err
 		return nil, err
 	}
 	id := idOf(q.Actor, o.ID, q.Key)
-	x, err := s.wish(o, id, q)
+	x, err := wish(id, q)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (s *Service) Exchange(ctx context.Context, q RequestExchange) (*Result, err
 }
 
 // wish checks what was asked and sums the replacements by SKU.
-func (s *Service) wish(o *retail.Order, id string, q RequestExchange) (*retail.Exchange, error) {
+func wish(id string, q RequestExchange) (*retail.Exchange, error) {
 	var no refusals
 	no.checkKey(q.Key)
 	no.checkLines(q.Lines)
@@ -109,7 +109,9 @@ func (s *Service) price(ctx context.Context, o *retail.Order, x *retail.Exchange
 		l := &x.Lines[i]
 		p, ok := prices[l.SKU]
 		if !ok || p.Unit.Minor < 0 || p.Unit.CurrencyCode != o.Totals.Total.CurrencyCode {
-			no.add(retail.WhyInvalid, "replacements", "nobody says what "+l.SKU+" costs").SKU = l.SKU
+			r := retail.Refuse(retail.WhyInvalid, "replacements", "nobody says what "+l.SKU+" costs")
+			r.SKU = l.SKU
+			no = append(no, r)
 			continue
 		}
 		l.Price = p.Unit
@@ -328,8 +330,10 @@ func (s *Service) lose(ctx context.Context, orderID, returnID string, err error)
 	default:
 		return err
 	}
+	agreed := false // by somebody else meanwhile
 	_, cerr := s.change(ctx, orderID, returnID, func(tx retail.Tx, o *retail.Order, r *retail.Return) error {
-		if r.Exchange.GivenUpAt != nil || r.Saga.Allocated || r.Exchange.TakenAt != nil {
+		agreed = r.Saga.Allocated && r.Exchange.GivenUpAt == nil
+		if agreed || r.Exchange.GivenUpAt != nil {
 			return retail.ErrUnchanged
 		}
 		if err := s.giveUp(tx, r, to); err != nil {
@@ -337,7 +341,7 @@ func (s *Service) lose(ctx context.Context, orderID, returnID string, err error)
 		}
 		return tx.Enqueue(s.job(o.ID, s.deps.Now().Add(s.config.Behind)))
 	})
-	if cerr != nil {
+	if cerr != nil || agreed {
 		return cerr
 	}
 	// What can be done at once is; the job does the rest. The refusal is the answer either way.

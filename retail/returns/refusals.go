@@ -10,10 +10,8 @@ import (
 // refusals collects what is wrong with a request, so that the caller learns all of it at once.
 type refusals []*retail.Refusal
 
-func (l *refusals) add(why retail.Why, field, message string) *retail.Refusal {
-	r := retail.Refuse(why, field, message)
-	*l = append(*l, r)
-	return r
+func (l *refusals) add(why retail.Why, field, message string) {
+	*l = append(*l, retail.Refuse(why, field, message))
 }
 
 func (l refusals) err() error {

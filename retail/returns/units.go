@@ -96,7 +96,7 @@ func appraise(o *retail.Order, lines []retail.ReturnLine) retail.Money {
 	for i := range lines {
 		l := &lines[i]
 		line := lineOf(o, l.LineID)
-		if line == nil {
+		if line == nil || l.Quantity < 1 {
 			continue
 		}
 		units, minor := given(o, line)
