@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,7 +136,7 @@ func (h *Holds) create(ctx context.Context, r HoldRequest) (*Hold, []retail.Warn
 	return hold, partialWarnings(hold), nil
 }
 
-// validate sums the items per SKU.
+// validate sums the items per SKU, by SKU.
 func (r *HoldRequest) validate(caps HoldCaps) ([]retail.ClaimLine, error) {
 	switch {
 	case !r.Actor.Known():
@@ -172,6 +173,7 @@ func (r *HoldRequest) validate(caps HoldCaps) ([]retail.ClaimLine, error) {
 			refusals = append(refusals, refusal)
 		}
 	}
+	slices.SortFunc(demand, func(a, b retail.ClaimLine) int { return strings.Compare(a.SKU, b.SKU) })
 	return demand, errors.Join(refusals...)
 }
 
@@ -219,11 +221,14 @@ func (h *Holds) read(ctx context.Context, loc *retail.Location, skus []string) (
 
 // refuseShort says which lines fall short, and by how much as the actor may know it.
 func (h *Holds) refuseShort(short []Shortfall, loc *retail.Location, r HoldRequest) error {
-	fields := make(map[string]string, len(r.Items))
+	first := make(map[string]int, len(r.Items))
 	for i := len(r.Items) - 1; i >= 0; i-- {
-		fields[retail.NormalizeSKU(r.Items[i].SKU)] = fmt.Sprintf("items.%d.quantity", i)
+		first[retail.NormalizeSKU(r.Items[i].SKU)] = i
 	}
-	return h.refusals(short, loc.Code, r.Actor.WorksAt(loc.Code), func(sku string) string { return fields[sku] })
+	slices.SortFunc(short, func(a, b Shortfall) int { return first[a.SKU] - first[b.SKU] })
+	return h.refusals(short, loc.Code, r.Actor.WorksAt(loc.Code), func(sku string) string {
+		return fmt.Sprintf("items.%d.quantity", first[sku])
+	})
 }
 
 func (h *Holds) refusals(short []Shortfall, locationCode string, exact bool, field func(sku string) string) error {
