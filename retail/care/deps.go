@@ -44,6 +44,7 @@ type Feedback struct {
 
 // Reply is one answer in the conversation.
 type Reply struct {
+	ID        string // follows from the idempotency key
 	At        time.Time
 	ByShopper bool
 	Author    string // subject of the associate; not shown to shoppers

@@ -83,7 +83,7 @@ func (s *Service) RemoveAddress(ctx context.Context, memberID, addressID string)
 
 // checkAddress refuses what nobody can deliver to and writes the phone as E.164.
 func (s *Service) checkAddress(a retail.DeliveryAddress) (retail.DeliveryAddress, error) {
-	phone, err := s.phone(a.Phone, "phone")
+	phone, err := s.phone(a.Phone)
 	if err != nil {
 		return a, err
 	}

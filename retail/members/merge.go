@@ -63,7 +63,7 @@ func (s *Service) proveOther(ctx context.Context, kept *retail.Member, r MergeRe
 	if r.CardNumber != "" {
 		return s.proveOtherCard(ctx, kept, r)
 	}
-	e164, err := s.phone(r.Phone, "phone")
+	e164, err := s.phone(r.Phone)
 	if err != nil {
 		return "", err
 	}

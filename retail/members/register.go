@@ -31,7 +31,7 @@ func (s *Service) StartVerification(ctx context.Context, caller, key, phone stri
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	e164, err := s.phone(phone, "phone")
+	e164, err := s.phone(phone)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (s *Service) checkRegistration(r RegisterRequest) (e164 string, err error) 
 			return "", err
 		}
 	}
-	return s.phone(r.Phone, "phone")
+	return s.phone(r.Phone)
 }
 
 // accountOf is the account that has the phone, verified; nil when there is none. It refuses when there are several.
@@ -144,7 +144,7 @@ func (s *Service) ChangePhone(ctx context.Context, memberID, key, phone, code st
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	e164, err := s.phone(phone, "phone")
+	e164, err := s.phone(phone)
 	if err != nil {
 		return nil, err
 	}

@@ -59,13 +59,13 @@ func (s *Service) checkBirthday(day retail.Date) error {
 	return nil
 }
 
-func (s *Service) phone(raw, field string) (string, error) {
+func (s *Service) phone(raw string) (string, error) {
 	if len(raw) <= 40 {
 		if e164, ok := s.deps.Phones(raw); ok {
 			return e164, nil
 		}
 	}
-	return "", retail.Refuse(retail.WhyInvalid, field, "this is no phone number")
+	return "", retail.Refuse(retail.WhyInvalid, "phone", "this is no phone number")
 }
 
 func limitReached(limit int, field, what string) error {

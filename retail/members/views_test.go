@@ -31,7 +31,8 @@ func whole(t *testing.T) (w *world, s *members.Service, m *retail.Member) {
 
 func TestStanding(t *testing.T) {
 	rules := []retail.TierRule{
-		{Tier: retail.TierSilver, YearSpend: yuan(1000)}, {Tier: retail.TierGold, YearSpend: yuan(5000)},
+		{Tier: retail.TierSilver, YearSpend: yuan(1000)},
+		{Tier: retail.TierGold, YearSpend: yuan(5000)},
 		{Tier: retail.TierPlatinum, YearSpend: yuan(20000)},
 	}
 	for name, c := range map[string]struct {

@@ -47,7 +47,8 @@ func (s *Service) Wallet(ctx context.Context, memberID string) ([]retail.Coupon,
 		list[i].Status = statusAt(&list[i], now)
 	}
 	slices.SortFunc(list, func(a, b retail.Coupon) int {
-		return cmp.Or(cmp.Compare(couponRank(a.Status), couponRank(b.Status)), a.ValidUntil.Compare(b.ValidUntil), cmp.Compare(a.Number, b.Number))
+		return cmp.Or(cmp.Compare(couponRank(a.Status), couponRank(b.Status)),
+			a.ValidUntil.Compare(b.ValidUntil), cmp.Compare(a.Number, b.Number))
 	})
 	list = slices.CompactFunc(list, func(a, b retail.Coupon) bool { return a.Number == b.Number })
 	return list[:min(len(list), MaxCoupons)], nil
