@@ -178,6 +178,13 @@ func FuzzReplies(f *testing.F) {
 	f.Add(logDocument(3))
 	f.Add(envelopeOf(`<StockInquiryReply asOf="2026-11-22T05:00:00Z"><Counter location="S-1" sku="1" net="-3" seq="812"/></StockInquiryReply>`))
 	f.Add(envelopeOf(`<Fault code="BUSY" retryable="true">later</Fault>`))
+	f.Add(envelopeOf(`<TaskChangesReply next="2"><Task reference="o" status="PICKED" at="2026-11-22T05:00:00Z" change="2" currency="CNY">` +
+		`<Line sku="A" quantity="2" picked="1" rejected="1" paid="3.00"/></Task></TaskChangesReply>`))
+	f.Add(envelopeOf(`<HandOverReply receipt="n" seq="1"><Counter location="S-1" sku="1" net="-3" seq="812"/></HandOverReply>`))
+	f.Add(envelopeOf(`<ReceiptListReply currency="CNY"><Receipt number="n" location="S-1" kind="SALE" at="2026-11-22T05:00:00Z" total="1.00">` +
+		`<Line sku="A" quantity="1" total="1.00"/></Receipt></ReceiptListReply>`))
+	f.Add(envelopeOf(`<CardSearchReply><Card number="1" issuedAt="2026-11-22T05:00:00Z" birthday="1990-01-31"/></CardSearchReply>`))
+	f.Add(envelopeOf(`<CardPointsReply><Entry reference="n" points="3" at="2026-11-22T05:00:00Z"/></CardPointsReply>`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		var log logReply
 		if decode(doc, "LogReadReply", func(r *reader) error { return r.logReply(&log) }) == nil {
@@ -197,7 +204,54 @@ func FuzzReplies(f *testing.F) {
 				}
 			}
 		}
+		checkPurchase(t, doc)
 	})
+}
+
+// checkPurchase reads a document as each reply of a purchase; what is accepted must be possible.
+func checkPurchase(t *testing.T, doc []byte) {
+	t.Helper()
+	var tasks tasksReply
+	if decode(doc, "TaskChangesReply", func(r *reader) error { return r.changes(&tasks) }) == nil {
+		for _, task := range tasks.tasks {
+			for _, l := range task.state.Lines {
+				if l.SKU == "" || l.Quantity < 1 || l.Picked < 0 || l.Rejected < 0 || l.Picked+l.Rejected > l.Quantity || l.Paid.Minor < 0 {
+					t.Fatalf("impossible line %+v", l)
+				}
+			}
+			if task.state.Reference == "" || task.state.Status == "" {
+				t.Fatalf("impossible task %+v", task)
+			}
+		}
+	}
+	var booked bookingReply
+	if decode(doc, "HandOverReply", func(r *reader) error { return r.booking(&booked) }) == nil && booked.number == "" {
+		t.Fatal("a receipt without number")
+	}
+	var receipts receiptsReply
+	if decode(doc, "ReceiptListReply", func(r *reader) error { return r.receipts(&receipts) }) == nil {
+		for _, r := range receipts.receipts {
+			if r.Number == "" || r.LocationCode == "" || r.Total.CurrencyCode == "" {
+				t.Fatalf("impossible receipt %+v", r)
+			}
+		}
+	}
+	var cards cardsReply
+	if decode(doc, "CardSearchReply", func(r *reader) error { return r.cards(&cards) }) == nil {
+		for _, c := range cards.cards {
+			if c.Number == "" {
+				t.Fatalf("impossible card %+v", c)
+			}
+		}
+	}
+	var points pointsReply
+	if decode(doc, "CardPointsReply", func(r *reader) error { return r.points(&points) }) == nil {
+		for _, e := range points.entries {
+			if e.Reference == "" {
+				t.Fatalf("impossible entry %+v", e)
+			}
+		}
+	}
 }
 
 var wellFormed = []string{
