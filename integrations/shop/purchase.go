@@ -42,7 +42,8 @@ type errorMessage struct {
 }
 
 // refusal is what an answer of another status than 200 means to a call about a purchase. A 404 counts as the shop's word
-// only in the shop's own form: that of a wrong address or a proxy does not say that something does not exist.
+// only in the shop's own form: that of a wrong address or a proxy does not say that something does not exist. A 400 is about
+// what one caller sent, so it must not open the breaker for all.
 func refusal(op string, res *upstream.Response) error {
 	var m errorMessage
 	if decode(res.Body, &m) == nil {
@@ -53,6 +54,8 @@ func refusal(op string, res *upstream.Response) error {
 			return said(retail.CodeConflict, op, m.Error.Code, "it was changed meanwhile")
 		case res.Status == http.StatusConflict && m.Error.Code != "":
 			return said(retail.CodeConflict, op, m.Error.Code, "the shop knows it otherwise")
+		case res.Status == http.StatusBadRequest && m.Error.Code == "BAD_REQUEST":
+			return said(retail.CodeBadInput, op, m.Error.Code, "the shop does not accept it")
 		}
 	}
 	return unexpected(op, res)

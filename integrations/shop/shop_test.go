@@ -33,9 +33,9 @@ func newShop(t testing.TB, h http.Handler) *shop.Client {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
+	once := upstream.Config{MaxAttempts: 1, OpenAfter: 1000} // so that bad answers in a row are all read
 	c, err := shop.New(shop.Config{
-		HTTP: upstream.HTTPConfig{URL: server.URL, MaxBodyBytes: 1 << 20}, APIKey: "secret",
-		Live: upstream.Config{MaxAttempts: 1}, Feed: upstream.Config{MaxAttempts: 1, OpenFor: time.Nanosecond}, // so that bad answers in a row are all read
+		HTTP: upstream.HTTPConfig{URL: server.URL, MaxBodyBytes: 1 << 20}, APIKey: "secret", Live: once, Feed: once, Write: once,
 	}, func() []string { return []string{"S-1", "S-2"} },
 		upstream.NewMetrics(prometheus.NewRegistry()), func() time.Time { return noon })
 	if err != nil {
