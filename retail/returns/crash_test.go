@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/portico-retail/portico/retail"
 )
@@ -122,8 +123,23 @@ func play(t *testing.T, j journey, at int, what trouble, retry bool) *player {
 			t.Fatalf("%s\n  %v", line, err)
 		}
 	}
+	p.w.settle(10 * time.Second)
+	p.prompt()
 	p.w.rest()
 	return p
+}
+
+// prompt holds a moment after the last action: what a counter has in hand is not left for later.
+func (p *player) prompt() {
+	p.t.Helper()
+	for _, r := range p.w.order(orderID).Returns {
+		if r.AcceptedAt != nil && r.ReceivedAt == nil {
+			p.t.Errorf("return %s is at a counter, and the till has not booked it", r.ID)
+		}
+		if r.Exchange != nil && r.Exchange.GivenUpAt != nil && !r.Saga.Settled {
+			p.t.Errorf("the replacements of %s are given up, and the projection still counts them", r.ID)
+		}
+	}
 }
 
 // TestAProcessMayDieAnywhere plays every journey once for every call that the service makes, with the process killed before and
