@@ -52,7 +52,7 @@ func aboutGoods(o *retail.Order, f *Feedback) error {
 			continue
 		}
 		bought = true
-		if part.Status == retail.FulfillmentCollected || part.Status == retail.FulfillmentDelivered || o.Status == retail.OrderCompleted {
+		if handedOver(o, part) {
 			f.LocationCode = part.LocationCode
 			return nil
 		}
@@ -63,6 +63,11 @@ func aboutGoods(o *retail.Order, f *Feedback) error {
 	}
 	r.SKU = f.SKU
 	return r
+}
+
+func handedOver(o *retail.Order, part *retail.Fulfillment) bool {
+	return part.Status == retail.FulfillmentCollected || part.Status == retail.FulfillmentDelivered ||
+		o.Status == retail.OrderCompleted && !part.Status.Final()
 }
 
 // aboutReceipt takes a receipt of one of the author's cards. The receipt of an order that was collected stands for the order, so
@@ -82,7 +87,8 @@ func (s *Service) aboutReceipt(ctx context.Context, actor retail.Actor, r Reques
 		return retail.Refuse(retail.WhyNotFound, "receiptNumber", "no such receipt of yours")
 	}
 	f.ReceiptNo, f.LocationCode = receipt.Number, receipt.LocationCode
-	if f.Kind == KindReview && !slices.ContainsFunc(receipt.Lines, func(l retail.ReceiptLine) bool { return l.SKU == f.SKU && l.Quantity > 0 }) {
+	sold := func(l retail.ReceiptLine) bool { return l.SKU == f.SKU && l.Quantity > 0 }
+	if f.Kind == KindReview && !slices.ContainsFunc(receipt.Lines, sold) {
 		refusal := retail.Refuse(retail.WhyInvalid, "sku", "the receipt has no such goods")
 		refusal.SKU = f.SKU
 		return refusal
