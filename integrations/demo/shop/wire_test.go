@@ -52,6 +52,22 @@ func wireData() shop.Data {
 			{ID: "c-1", Title: shop.Text{Chinese: "食品", English: "Food"}, Position: 1},
 			{ID: "c-3", ParentID: "c-1", Title: shop.Text{Chinese: "饮料", English: "Drinks"}, Position: 3},
 		},
+		Accounts: []shop.Account{{
+			ID: "u-1001", UpdatedAt: noon.Add(-time.Hour),
+			Profile: shop.Profile{Name: "李雷", Phone: "+8613800000001", PhoneVerified: true, UnionID: "wx-li"},
+		}},
+		Orders: []shop.PastOrder{
+			{
+				Account: "u-1001", Number: "W-8", PlacedAt: time.Date(2026, 11, 1, 9, 30, 0, 0, time.UTC), Status: "交易成功",
+				Total: shop.Money{Amount: "30.00", Currency: "CNY"},
+				Lines: []shop.OrderLine{{SKU: "10000024", Quantity: 1, Total: shop.Money{Amount: "30.00", Currency: "CNY"}}},
+			},
+			{
+				Account: "u-1001", Number: "W-7", PlacedAt: time.Date(2026, 11, 1, 9, 30, 0, 0, time.UTC), Status: "交易成功",
+				Total: shop.Money{Amount: "19.90", Currency: "CNY"},
+			},
+		},
+		PublicURL: "https://shop.example",
 	}
 }
 
