@@ -54,18 +54,14 @@ func (t *tx) Enqueue(jobs ...retail.Job) error {
 	if len(jobs) > maxJobs {
 		return retail.Errorf(retail.CodeInternal, "more than %d jobs at once", maxJobs)
 	}
-	// River runs jobs by the system's clock, whatever clock the ledger has.
-	here, now := t.l.now(), time.Now()
+	now := time.Now()
 	var params []river.InsertManyParams
 	seen := map[retail.Job]bool{}
 	for _, j := range jobs {
 		if err := checkKeys("job kind", string(j.Kind), "job key", j.Key); err != nil {
 			return err
 		}
-		var due time.Time
-		if j.At.After(here) {
-			due = now.Add(j.At.Sub(here))
-		}
+		due := t.l.due(j.At, now)
 		once := retail.Job{Kind: j.Kind, Key: j.Key, At: due}
 		if seen[once] {
 			continue
@@ -83,6 +79,18 @@ func (t *tx) Enqueue(jobs ...retail.Job) error {
 		}
 	}
 	return t.insertJobs(params, now)
+}
+
+// due is when a job may run, zero for at once. River runs jobs by the system's clock, whatever clock the ledger has, and on
+// SQLite to the millisecond.
+func (l *Ledger) due(at, now time.Time) time.Time {
+	if l.cfg.Now != nil && !at.IsZero() {
+		at = now.Add(at.Sub(l.now()))
+	}
+	if !at.After(now) {
+		return time.Time{}
+	}
+	return at.Add(time.Millisecond - time.Nanosecond).Truncate(time.Millisecond)
 }
 
 // waits reports whether such a job waits already and is due when this one is, or at once when due is zero. A job that somebody

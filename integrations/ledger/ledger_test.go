@@ -214,11 +214,11 @@ func TestAPrivateLedgerLeavesNothingBehind(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	for name, cfg := range map[string]ledger.Config{
-		"answers are kept for a day at least":    {KeepAnswers: 23 * time.Hour},
-		"events are kept for an hour at least":   {KeepEvents: time.Minute},
-		"a pool of two cannot listen and work":   {MaxConns: 2},
-		"no worker":                              {Workers: -1},
-		"a call has time":                        {Timeout: -1},
+		"answers are kept for a day at least":  {KeepAnswers: 23 * time.Hour},
+		"events are kept for an hour at least": {KeepEvents: time.Minute},
+		"a pool of two cannot listen and work": {MaxConns: 2},
+		"no worker":                            {Workers: -1},
+		"a call has time":                      {Timeout: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := ledger.Open(t.Context(), cfg); err == nil {

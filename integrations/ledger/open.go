@@ -73,9 +73,6 @@ func (c Config) withDefaults() Config {
 	if c.Workers == 0 {
 		c.Workers = 8
 	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -126,8 +123,11 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	cfg = cfg.withDefaults()
 	l := &Ledger{
-		cfg: cfg, log: cfg.Log, now: cfg.Now, metrics: newMetrics(cfg.Registerer),
+		cfg: cfg, log: cfg.Log, now: time.Now, metrics: newMetrics(cfg.Registerer),
 		handlers: map[retail.JobKind]Handler{}, busy: map[retail.Job]bool{},
+	}
+	if cfg.Now != nil {
+		l.now = cfg.Now
 	}
 	if err := l.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("ledger: open: %w", err), l.Close())

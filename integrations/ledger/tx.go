@@ -86,19 +86,19 @@ type tx struct {
 	l      *Ledger
 	ctx    context.Context //nolint:containedctx // retail.Tx takes none: it lives as long as the call that made it
 	tx     *sqlx.Tx
-	failed error // the first statement that failed; nothing can be committed after it
+	failed error // of the first statement that failed: no other is tried, and nothing can be committed
 }
 
 func (t *tx) fail(err error) error {
-	err = fault(t.ctx, err)
-	if t.failed == nil {
-		t.failed = err
-	}
-	return err
+	t.failed = fault(t.ctx, err)
+	return t.failed
 }
 
 // exec runs a statement and tells how many rows it touched. In all statements a slice fills a list of placeholders.
 func (t *tx) exec(query string, args ...any) (rows int64, err error) {
+	if t.failed != nil {
+		return 0, t.failed
+	}
 	query, args, err = sqlx.In(query, args...)
 	if err != nil {
 		return 0, t.fail(err)
@@ -116,6 +116,9 @@ func (t *tx) exec(query string, args ...any) (rows int64, err error) {
 
 // one reads the first row into dest; found is false when there is none.
 func (t *tx) one(dest any, query string, args ...any) (found bool, err error) {
+	if t.failed != nil {
+		return false, t.failed
+	}
 	query, args, err = sqlx.In(query, args...)
 	if err == nil {
 		err = t.tx.GetContext(t.ctx, dest, t.tx.Rebind(query), args...)
@@ -131,6 +134,9 @@ func (t *tx) one(dest any, query string, args ...any) (found bool, err error) {
 
 // all reads all rows into dest, a pointer to a slice.
 func (t *tx) all(dest any, query string, args ...any) error {
+	if t.failed != nil {
+		return t.failed
+	}
 	query, args, err := sqlx.In(query, args...)
 	if err == nil {
 		err = t.tx.SelectContext(t.ctx, dest, t.tx.Rebind(query), args...)

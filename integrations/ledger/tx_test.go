@@ -1,0 +1,199 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-retail/portico/integrations/ledger"
+	"github.com/portico-retail/portico/retail"
+)
+
+func TestACallerWhoLeavesBeforeTheCommitChangesNothing(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l := r.open(t)
+		mustCreate(t, l, &retail.Order{ID: "o1", Number: "N1", Owner: "guest:a"})
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := l.UpdateOrder(ctx, "o1", func(_ retail.Tx, o *retail.Order) error {
+			o.Note = "changed"
+			cancel()
+			return nil
+		})
+		wantCode(t, err, retail.CodeTimeout, true)
+		// The connection is as good as before.
+		must(l.UpdateOrder(t.Context(), "o1", func(_ retail.Tx, o *retail.Order) error {
+			if o.Note != "" || o.Version != 1 {
+				t.Errorf("got %+v", o)
+			}
+			return nil
+		}))(t)
+	})
+}
+
+func TestAChangeThatPanicsChangesNothing(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l := r.open(t)
+		mustCreate(t, l, &retail.Order{ID: "o1", Number: "N1", Owner: "guest:a"})
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic was swallowed")
+				}
+			}()
+			_, _ = l.UpdateOrder(t.Context(), "o1", func(tx retail.Tx, _ *retail.Order) error {
+				mustDo(t, tx.Enqueue(order("o1")))
+				panic("no")
+			})
+		}()
+		if n := waiting(t, l); n != 0 {
+			t.Errorf("%d jobs wait", n)
+		}
+		must(l.UpdateOrder(t.Context(), "o1", func(retail.Tx, *retail.Order) error { return nil }))(t)
+	})
+}
+
+// TestDeadlocksAreSolvedByTryingAgain makes two transactions lock two places in opposite order.
+func TestDeadlocksAreSolvedByTryingAgain(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l, ctx := r.open(t), t.Context()
+		for _, id := range []string{"a1", "a2"} {
+			mustHold(t, l, hold(id, "guest:a", "S001", units("A", 1)))
+		}
+		for _, id := range []string{"b1", "b2"} {
+			mustHold(t, l, hold(id, "guest:a", "S002", units("A", 1)))
+		}
+		supply := map[string]retail.Supply{"A": {Units: 10}}
+		mustHold(t, l, hold("a0", "guest:a", "S001", units("A", 1)))
+		mustHold(t, l, hold("b0", "guest:a", "S002", units("A", 1)))
+		mustAllocate(t, l, "a0", supply)
+		mustAllocate(t, l, "b0", supply)
+		var met atomic.Int64
+		both := make(chan struct{})
+		for _, err := range parallel(2, func(i int) error {
+			claims := [][]string{{"a1", "b1"}, {"b2", "a2"}}[i]
+			id := claims[0]
+			_, _, err := l.CreateOrder(ctx, &retail.Order{ID: id, Number: id, Owner: "guest:a"}, func(tx retail.Tx) error {
+				if err := tx.Allocate(claims[0], supply); err != nil {
+					return err
+				}
+				if l.Postgres() { // on SQLite the other one waits at the door
+					if met.Add(1) == 2 {
+						close(both)
+					}
+					<-both
+				}
+				return tx.Allocate(claims[1], supply)
+			})
+			return err
+		}) {
+			mustDo(t, err)
+		}
+		if open := l.Int(t, `SELECT CAST(SUM(open) AS BIGINT) FROM allocations`); open != 6 {
+			t.Errorf("%d units are open, want 6", open)
+		}
+	})
+}
+
+func TestALostServerIsAFaultThatMayBeTriedAgain(t *testing.T) {
+	r := newRig(t, "postgres")
+	l := r.open(t)
+	mustCreate(t, l, &retail.Order{ID: "o1", Number: "N1", Owner: "guest:a"})
+	_, err := l.UpdateOrder(t.Context(), "o1", func(_ retail.Tx, o *retail.Order) error {
+		o.Note = "changed"
+		// End the session that holds the order.
+		l.Exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'
+			AND query LIKE '%FROM orders WHERE id =%' AND query NOT LIKE '%pg_stat_activity%'`)
+		return nil
+	})
+	wantCode(t, err, retail.CodeUpstreamUnavailable, true)
+	var e *retail.Error
+	if errors.As(err, &e); e.Source != "" || e.Message != "the ledger is not available" {
+		t.Errorf("a caller reads %q of %q", e.Message, e.Source)
+	}
+	if o := must(l.Order(t.Context(), "o1"))(t); o.Note != "" {
+		t.Errorf("got %+v", o)
+	}
+}
+
+func TestAClosedLedgerIsNotAvailable(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l, closeIt := r.openFor(t)
+		closeIt()
+		wantCode(t, l.Check(t.Context()), retail.CodeUpstreamUnavailable, true)
+		wantCode(t, l.Enqueue(t.Context(), order("o1")), retail.CodeUpstreamUnavailable, true)
+	})
+}
+
+func TestALedgerOfAnotherProgramIsNotTouched(t *testing.T) {
+	r := newRig(t, "sqlite")
+	l := r.open(t)
+	l.Exec(t, `DROP TABLE ledger_version`)
+	if _, err := ledger.Open(t.Context(), ledger.Config{DSN: r.dsn}); err == nil {
+		t.Error("tables that somebody else made were taken for ours")
+	}
+}
+
+func TestSlotsNeverHoldMoreThanTheyCan(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l, ctx := r.open(t), t.Context()
+		booked := 0
+		for i, err := range parallel(24, func(i int) error {
+			id := string(rune('a' + i))
+			_, _, err := l.CreateOrder(ctx, &retail.Order{ID: id, Number: id, Owner: "guest:a"}, func(tx retail.Tx) error {
+				if err := tx.BookSlot(id+"/1", "S001", noon, 7); err != nil {
+					return err
+				}
+				return tx.BookSlot(id+"/1", "S001", noon, 7) // again: takes nothing
+			})
+			return err
+		}) {
+			if err == nil {
+				booked++
+				continue
+			}
+			if r := wantRefusal(t, err, retail.WhySlotUnavailable); r.LocationCode != "S001" {
+				t.Errorf("shopper %d: %+v", i, r)
+			}
+		}
+		loads := must(l.SlotLoads(ctx, "S001", noon, noon.Add(time.Second)))(t)
+		if booked != 7 || loads[noon] != 7 {
+			t.Errorf("booked %d, loads %v", booked, loads)
+		}
+	})
+}
+
+func TestAReferenceHasOneBooking(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l, ctx := r.open(t), t.Context()
+		next := noon.Add(30 * time.Minute)
+		book := func(ref string, place string) {
+			t.Helper()
+			mustDo(t, inTx(ctx, l, func(tx retail.Tx) error { return tx.BookSlot(ref, place, noon, 2) }))
+		}
+		book("o1/1", "S001")
+		book("o2/1", "S001")
+		mustDo(t, inTx(ctx, l, func(tx retail.Tx) error { return tx.BookSlot("o1/1", "S001", next, 1) })) // moves
+		// A move that is refused leaves the booking where it was, even if the change goes on.
+		mustDo(t, inTx(ctx, l, func(tx retail.Tx) error {
+			wantRefusal(t, tx.BookSlot("o2/1", "S001", next, 1), retail.WhySlotUnavailable)
+			return nil
+		}))
+		loads := must(l.SlotLoads(ctx, "S001", noon, next.Add(time.Second)))(t)
+		if loads[noon] != 1 || loads[next] != 1 || len(loads) != 2 {
+			t.Errorf("got %v", loads)
+		}
+		for range 2 {
+			mustDo(t, inTx(ctx, l, func(tx retail.Tx) error { return tx.FreeSlot("o1/1") }))
+		}
+		if loads := must(l.SlotLoads(ctx, "S001", noon, next))(t); loads[noon] != 1 {
+			t.Errorf("got %v", loads)
+		}
+		if diff := cmp.Diff(1, len(must(l.SlotLoads(ctx, "S001", noon, next.Add(time.Second)))(t))); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
