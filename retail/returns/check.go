@@ -142,11 +142,11 @@ func (s *Service) take(o *retail.Order, lines []Line) (taken []retail.ReturnLine
 	for i, want := range lines {
 		line := lineOf(o, want.LineID)
 		if line == nil {
-			no.add(retail.WhyNotFound, lineField(i, "lineId"), "the order has no such line")
+			no.add(retail.WhyNotFound, lineField(i, "lineId"), "The order has no such line.")
 			continue
 		}
 		if free := s.returnable(o, line).Quantity; free < want.Quantity {
-			r := retail.Refuse(retail.WhyNotReturnable, lineField(i, "quantity"), "that many may not come back")
+			r := retail.Refuse(retail.WhyNotReturnable, lineField(i, "quantity"), "That many may not come back.")
 			r.SKU, r.Available = line.SKU, &free
 			no = append(no, r)
 			continue

@@ -34,7 +34,7 @@ func (s *Service) ReceiveInStore(ctx context.Context, q ReceiveGoods) (*Result, 
 		return s.receiveLines(ctx, o.ID, store.Code, q)
 	}
 	if len(q.Lines) > 0 {
-		return nil, retail.Refuse(retail.WhyInvalid, "lines", "name a return or lines, not both")
+		return nil, retail.Refuse(retail.WhyInvalid, "lines", "Name a return or lines, not both.")
 	}
 	if find(o, q.ReturnID) == nil {
 		return nil, errNoReturn()
@@ -83,9 +83,9 @@ func (s *Service) accept(tx retail.Tx, o *retail.Order, r *retail.Return, storeC
 	case r.ReceivedAt != nil, r.AcceptedAt != nil && r.LocationCode == storeCode:
 		return retail.ErrUnchanged
 	case r.AcceptedAt != nil:
-		return retail.Refuse(retail.WhyNotReturnable, "returnId", "another store is taking it")
+		return retail.Refuse(retail.WhyNotReturnable, "returnId", "Another store is taking it.")
 	case r.Status != retail.ReturnRequested:
-		return retail.Refuse(retail.WhyNotReturnable, "returnId", "the return was cancelled")
+		return retail.Refuse(retail.WhyNotReturnable, "returnId", "The return was cancelled.")
 	}
 	if r.Exchange != nil && r.Exchange.GivenUpAt == nil {
 		if err := s.giveUp(tx, r, retail.ClaimReleased); err != nil {
@@ -100,7 +100,7 @@ func (s *Service) accept(tx retail.Tx, o *retail.Order, r *retail.Return, storeC
 func (s *Service) counter(actor retail.Actor, ref string) (*retail.Location, error) {
 	if ref == "" {
 		if actor.Role != "associate" || len(actor.Locations) != 1 {
-			return nil, retail.Refuse(retail.WhyInvalid, "locationId", "say which store takes the goods")
+			return nil, retail.Refuse(retail.WhyInvalid, "locationId", "Say which store takes the goods.")
 		}
 		ref = actor.Locations[0]
 	}
@@ -109,7 +109,7 @@ func (s *Service) counter(actor retail.Actor, ref string) (*retail.Location, err
 		return nil, err
 	}
 	if !actor.WorksAt(store.Code) {
-		return nil, retail.Refuse(retail.WhyNotAllowed, "locationId", "only associates of the store take goods there")
+		return nil, retail.Refuse(retail.WhyNotAllowed, "locationId", "Only associates of the store take goods there.")
 	}
 	return store, nil
 }

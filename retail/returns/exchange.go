@@ -68,10 +68,10 @@ func wish(id string, q RequestExchange) (*retail.Exchange, error) {
 	no.checkLines(q.Lines)
 	no.checkReason(q.Reason)
 	if q.LocationRef == "" {
-		no.add(retail.WhyInvalid, "locationId", "an exchange needs a store")
+		no.add(retail.WhyInvalid, "locationId", "An exchange needs a store.")
 	}
 	if len(q.Replacements) < 1 || len(q.Replacements) > retail.MaxCartLines {
-		no.add(retail.WhyInvalid, "replacements", "replacements must be 1 to "+strconv.Itoa(retail.MaxCartLines))
+		no.add(retail.WhyInvalid, "replacements", "There must be 1 to "+strconv.Itoa(retail.MaxCartLines)+" replacements.")
 		return nil, no.err()
 	}
 	x := &retail.Exchange{ClaimID: "x" + id}
@@ -79,10 +79,10 @@ func wish(id string, q RequestExchange) (*retail.Exchange, error) {
 		field := "replacements." + strconv.Itoa(i)
 		sku := retail.NormalizeSKU(want.SKU)
 		if !retail.ValidSKU(sku) {
-			no.add(retail.WhyInvalid, field+".sku", "this is no SKU")
+			no.add(retail.WhyInvalid, field+".sku", "This is no SKU.")
 		}
 		if want.Quantity < 1 || want.Quantity > retail.MaxLineQuantity {
-			no.add(retail.WhyInvalid, field+".quantity", "quantity must be 1 to "+strconv.Itoa(retail.MaxLineQuantity))
+			no.add(retail.WhyInvalid, field+".quantity", "The quantity must be 1 to "+strconv.Itoa(retail.MaxLineQuantity)+".")
 		}
 		at := slices.IndexFunc(x.Lines, func(l retail.ExchangeLine) bool { return l.SKU == sku })
 		if at < 0 {
@@ -109,7 +109,7 @@ func (s *Service) price(ctx context.Context, o *retail.Order, x *retail.Exchange
 		l := &x.Lines[i]
 		p, ok := prices[l.SKU]
 		if !ok || p.Unit.Minor < 0 || p.Unit.CurrencyCode != o.Totals.Total.CurrencyCode {
-			r := retail.Refuse(retail.WhyInvalid, "replacements", "nobody says what "+l.SKU+" costs")
+			r := retail.Refuse(retail.WhyInvalid, "replacements", "Nobody says what "+l.SKU+" costs.")
 			r.SKU = l.SKU
 			no = append(no, r)
 			continue
@@ -132,7 +132,7 @@ func shopper(o *retail.Order) retail.Actor {
 func affordable(_ *retail.Order, r *retail.Return) error {
 	if worthOf(r.Exchange.Lines) > r.Amount.Minor {
 		return retail.Refuse(retail.WhyInvalid, "replacements",
-			"the replacements cost more than what comes back; buy them and return the goods instead")
+			"The replacements cost more than what comes back. Buy them and return the goods instead.")
 	}
 	return nil
 }
@@ -236,9 +236,9 @@ func (s *Service) CompleteExchange(ctx context.Context, actor retail.Actor, orde
 	case r == nil:
 		return nil, errNoReturn()
 	case !actor.WorksAt(r.LocationCode):
-		return nil, retail.Refuse(retail.WhyNotAllowed, "returnId", "only associates of the store exchange there")
+		return nil, retail.Refuse(retail.WhyNotAllowed, "returnId", "Only associates of the store exchange there.")
 	case r.Exchange == nil:
-		return nil, retail.Refuse(retail.WhyInvalid, "returnId", "the return is no exchange")
+		return nil, retail.Refuse(retail.WhyInvalid, "returnId", "The return is no exchange.")
 	case !r.Saga.Allocated, r.Exchange.GivenUpAt != nil:
 		if err := s.agree(ctx, orderID, returnID); err != nil {
 			return nil, err
@@ -275,11 +275,11 @@ func (s *Service) agree(ctx context.Context, orderID, returnID string) error {
 func (s *Service) exchangeable(r *retail.Return) error {
 	switch {
 	case r.Status == retail.ReturnCancelled:
-		return retail.Refuse(retail.WhyNotReturnable, "returnId", "the return was cancelled")
+		return retail.Refuse(retail.WhyNotReturnable, "returnId", "The return was cancelled.")
 	case r.Exchange.GivenUpAt != nil, r.AcceptedAt != nil, !s.deps.Now().Before(r.Exchange.HeldTo):
-		return retail.Refuse(retail.WhyHoldExpired, "returnId", "the replacements are no longer held")
+		return retail.Refuse(retail.WhyHoldExpired, "returnId", "The replacements are no longer held.")
 	case !r.Saga.Claimed:
-		return retail.Refuse(retail.WhyNotFound, "returnId", "the exchange has not been confirmed")
+		return retail.Refuse(retail.WhyNotFound, "returnId", "The exchange has not been confirmed.")
 	}
 	return nil
 }

@@ -27,16 +27,16 @@ func lineField(i int, name string) string { return "lines." + strconv.Itoa(i) + 
 // checkLines refuses lines that can never work.
 func (l *refusals) checkLines(lines []Line) {
 	if len(lines) < 1 || len(lines) > retail.MaxCartLines {
-		l.add(retail.WhyInvalid, "lines", "lines must be 1 to "+strconv.Itoa(retail.MaxCartLines))
+		l.add(retail.WhyInvalid, "lines", "There must be 1 to "+strconv.Itoa(retail.MaxCartLines)+" lines.")
 		return
 	}
 	seen := make(map[string]bool, len(lines))
 	for i, line := range lines {
 		if line.Quantity < 1 || line.Quantity > retail.MaxLineQuantity {
-			l.add(retail.WhyInvalid, lineField(i, "quantity"), "quantity must be 1 to "+strconv.Itoa(retail.MaxLineQuantity))
+			l.add(retail.WhyInvalid, lineField(i, "quantity"), "The quantity must be 1 to "+strconv.Itoa(retail.MaxLineQuantity)+".")
 		}
 		if seen[line.LineID] {
-			l.add(retail.WhyInvalid, lineField(i, "lineId"), "the line is named twice")
+			l.add(retail.WhyInvalid, lineField(i, "lineId"), "The line is named twice.")
 		}
 		seen[line.LineID] = true
 	}
@@ -45,14 +45,14 @@ func (l *refusals) checkLines(lines []Line) {
 // checkKey refuses keys that say nothing or too much.
 func (l *refusals) checkKey(key string) {
 	if key == "" || len(key) > maxKey {
-		l.add(retail.WhyInvalid, "idempotencyKey", "idempotencyKey must be 1 to "+strconv.Itoa(maxKey)+" bytes")
+		l.add(retail.WhyInvalid, "idempotencyKey", "The key must have 1 to "+strconv.Itoa(maxKey)+" characters.")
 	}
 }
 
 // checkReason refuses a reason that is too long to be one.
 func (l *refusals) checkReason(reason string) {
 	if len([]rune(reason)) > retail.MaxNoteLength {
-		l.add(retail.WhyInvalid, "reason", "reason must be at most "+strconv.Itoa(retail.MaxNoteLength)+" characters")
+		l.add(retail.WhyInvalid, "reason", "The reason must have at most "+strconv.Itoa(retail.MaxNoteLength)+" characters.")
 	}
 }
 

@@ -38,9 +38,9 @@ func (s *Service) Request(ctx context.Context, q RequestReturn) (*Result, error)
 	case q.Way == retail.ReturnByPost && q.LocationRef == "":
 		r.LocationCode = s.receiver(o, q.Lines)
 	case q.Way == retail.ReturnByPost:
-		no.add(retail.WhyInvalid, "locationId", "the place that receives a parcel cannot be chosen")
+		no.add(retail.WhyInvalid, "locationId", "The place that receives a parcel cannot be chosen.")
 	case q.Way != retail.ReturnInStore:
-		no.add(retail.WhyInvalid, "way", "way must be IN_STORE or BY_POST")
+		no.add(retail.WhyInvalid, "way", "The way must be IN_STORE or BY_POST.")
 	case q.LocationRef != "":
 		store, err := s.store(q.LocationRef)
 		if err != nil {
@@ -70,7 +70,7 @@ func (s *Service) add(
 		}
 		if len(o.Returns) >= MaxReturns {
 			limit := MaxReturns
-			no := retail.Refuse(retail.WhyLimitReached, "", "the order has too many returns")
+			no := retail.Refuse(retail.WhyLimitReached, "", "The order has too many returns.")
 			no.Limit = &limit
 			return no
 		}
@@ -150,7 +150,7 @@ func (s *Service) Cancel(ctx context.Context, actor retail.Actor, orderID, retur
 		case r.Status == retail.ReturnCancelled:
 			return retail.ErrUnchanged
 		case r.Status != retail.ReturnRequested || r.AcceptedAt != nil:
-			return retail.Refuse(retail.WhyOrderClosed, "", "the goods are back already")
+			return retail.Refuse(retail.WhyOrderClosed, "", "The goods are back already.")
 		}
 		return s.withdraw(tx, o, r, retail.ClaimReleased, "")
 	})
@@ -180,9 +180,9 @@ func (s *Service) store(ref string) (*retail.Location, error) {
 	case retail.CodeOf(err) == retail.CodeUpstreamUnavailable && err != nil:
 		return nil, err
 	case err != nil || len(list) != 1:
-		return nil, retail.Refuse(retail.WhyNotFound, "locationId", "there is no such place")
+		return nil, retail.Refuse(retail.WhyNotFound, "locationId", "There is no such place.")
 	case list[0].Kind != retail.Store:
-		no := retail.Refuse(retail.WhyPlaceClosed, "locationId", "the place takes no returns over the counter")
+		no := retail.Refuse(retail.WhyPlaceClosed, "locationId", "The place takes no returns over the counter.")
 		no.LocationCode = list[0].Code
 		return nil, no
 	}

@@ -79,13 +79,13 @@ func mayReturn(actor retail.Actor, o *retail.Order) bool {
 func (s *Service) orderToChange(ctx context.Context, actor retail.Actor, id string) (*retail.Order, error) {
 	o, err := s.order(ctx, actor, id)
 	if retail.CodeOf(err) == retail.CodeNotFound && err != nil {
-		return nil, retail.Refuse(retail.WhyNotFound, "orderId", "there is no such order")
+		return nil, retail.Refuse(retail.WhyNotFound, "orderId", "There is no such order.")
 	}
 	return o, err
 }
 
 func errNoReturn() error {
-	return retail.Refuse(retail.WhyNotFound, "returnId", "the order has no such return")
+	return retail.Refuse(retail.WhyNotFound, "returnId", "The order has no such return.")
 }
 
 // idOf derives a return's id, so that a repetition meets the same return.
@@ -150,7 +150,7 @@ func (s *Service) result(ctx context.Context, orderID, returnID string) (*Result
 	if stuck != nil {
 		res.Warnings = []retail.Warning{{
 			Code: retail.WarnPending, Target: returnID,
-			Message: "a system of record is not available; the rest follows by itself",
+			Message: "A system of record is not available. The rest follows by itself.",
 		}}
 	}
 	return res, nil
