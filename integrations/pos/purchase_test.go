@@ -15,9 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
-	demo "github.com/portico-retail/portico/integrations/demo/pos"
-
 	"github.com/portico-retail/portico/integrations/demo/faults"
+	demo "github.com/portico-retail/portico/integrations/demo/pos"
 	"github.com/portico-retail/portico/integrations/pos"
 	"github.com/portico-retail/portico/integrations/upstream"
 	"github.com/portico-retail/portico/retail"
