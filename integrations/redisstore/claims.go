@@ -256,7 +256,7 @@ func (s *Store) Reset(ctx context.Context, partition uint16, token string, lease
 func (s *Store) Restore(
 	ctx context.Context, partition uint16, token string, lease time.Duration, claims []stock.Counted,
 ) error {
-	for len(claims) > 0 {
+	for first := true; first || len(claims) > 0; first = false {
 		n := min(len(claims), restoresPerCall)
 		args := []any{token, lease.Milliseconds()}
 		for i := range claims[:n] {

@@ -64,8 +64,11 @@ func runMachine(t testing.TB, r rig, edit func(string) string, pick chooser, ste
 		if err == nil && (s.kind == "close" || s.kind == "flush") {
 			err = w.rebuild(ledger)
 		}
-		if err != nil || got != want {
-			return fmt.Errorf("%s: told %q, %v; want %q", s, got, err, want)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+		if got != want {
+			return fmt.Errorf("%s: told %q, want %q", s, got, want)
 		}
 		if err := w.agree(t, m); err != nil {
 			return fmt.Errorf("after %s: %w", s, err)

@@ -287,6 +287,15 @@ func TestOnlyTheOwnerOfARebuildFinishesIt(t *testing.T) {
 		if c := w.cell(t, 0, "A"); c.Held != 0 {
 			t.Errorf("%d held after the new owner gave back what the old one restored", c.Held)
 		}
+		w.setClock(t, startMs+14_500)
+		for _, turn := range [][2]string{{"two", "three"}, {"three", "two"}} {
+			if err := w.store.Restore(ctx, 0, turn[0], 0, nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := reset(turn[1]); got != (stock.Reset{}) {
+				t.Errorf("reset after %q gave up its lease: %+v", turn[0], got)
+			}
+		}
 		for name, err := range map[string]error{"restore": restore("one"), "reopen": w.store.Reopen(ctx, 0, "one")} {
 			if !errors.Is(err, stock.ErrRebuildLost) {
 				t.Errorf("late %s of the old owner: got %v, want ErrRebuildLost", name, err)

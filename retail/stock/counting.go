@@ -36,7 +36,8 @@ type ClaimProjection interface {
 	// Reset gives back a bounded number of live claims of a partition that is closed for claims, and makes token the owner of
 	// the rebuild for the time of the lease.
 	Reset(ctx context.Context, partition uint16, token string, lease time.Duration) (Reset, error)
-	// Restore counts claims in a partition that token rebuilds, and renews the lease. ErrRebuildLost says that another owns it.
+	// Restore counts claims in a partition that token rebuilds, and renews the lease; a lease of 0 ends it. ErrRebuildLost
+	// says that another owns it.
 	Restore(ctx context.Context, partition uint16, token string, lease time.Duration, claims []Counted) error
 	// Reopen ends a rebuild: the partition is open for claims.
 	Reopen(ctx context.Context, partition uint16, token string) error

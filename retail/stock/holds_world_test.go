@@ -187,9 +187,12 @@ func newHoldWorld(t *testing.T) *holdWorld {
 		Stock: w.stock, Projection: w.store, Ledger: w.ledger, Log: slog.New(slog.DiscardHandler),
 	})
 	w.facts = []stock.Fact{
-		{Location: "S-1", SKU: "A", Value: 10, Ranged: true}, {Location: "S-1", SKU: "B", Value: 3, Ranged: true},
-		{Location: "S-1", SKU: "MANY", Value: 500, Ranged: true}, {Location: "S-1", SKU: "GONE", Value: 5},
-		{Location: "S-2", SKU: "A", Value: 4, Ranged: true}, {Location: "W-1", SKU: "A", Value: 50, Ranged: true},
+		{Location: "S-1", SKU: "A", Value: 10, Ranged: true},
+		{Location: "S-1", SKU: "B", Value: 3, Ranged: true},
+		{Location: "S-1", SKU: "MANY", Value: 500, Ranged: true},
+		{Location: "S-1", SKU: "GONE", Value: 5},
+		{Location: "S-2", SKU: "A", Value: 4, Ranged: true},
+		{Location: "W-1", SKU: "A", Value: 50, Ranged: true},
 	}
 	w.fill()
 	w.tick(0)

@@ -84,7 +84,7 @@ func (h *Holds) tend(ctx context.Context, partition uint16) {
 		err = h.rebuild(ctx, partition)
 		h.metrics.rebuilt(err)
 		if err == nil {
-			h.watch.at(partition, h.now())
+			h.watch.reopened(partition, h.now())
 			return
 		}
 	case err == nil:
@@ -113,10 +113,13 @@ func (h *Holds) rebuild(ctx context.Context, partition uint16) error {
 		case reset.Left > 0:
 			continue
 		}
-		if err := h.restore(ctx, partition, token); err != nil {
-			return err
+		err = h.restore(ctx, partition, token)
+		if err == nil {
+			return h.deps.Projection.Reopen(ctx, partition, token)
 		}
-		return h.deps.Projection.Reopen(ctx, partition, token)
+		// A lease that ends now lets whoever comes next begin; the next try of this process has another token, so that late
+		// calls of this one find that they do not own it.
+		return errors.Join(err, h.deps.Projection.Restore(context.WithoutCancel(ctx), partition, token, 0, nil))
 	}
 	return errors.New("stock: the partition has too many claims to give back")
 }

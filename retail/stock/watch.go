@@ -66,6 +66,13 @@ func (w *watch) closed(partition uint16) {
 	w.open[partition] = false
 }
 
+// reopened notes that a partition was rebuilt; the next look tells what is due.
+func (w *watch) reopened(partition uint16, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open[partition], w.next[partition] = !w.gone[partition], now
+}
+
 func (w *watch) at(partition uint16, next time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
