@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -60,7 +61,7 @@ func (s *Service) change(ctx context.Context, ch change) (*retail.PricedCart, []
 		}
 		f := s.gather(ctx, ch.actor, e.Cart, without{})
 		s.see(e, f)
-		stored, err := s.deps.Store.SaveCart(ctx, reference, e.Cart)
+		stored, err := s.save(ctx, reference, e.Cart)
 		switch {
 		case err != nil && retail.CodeOf(err) == retail.CodeConflict:
 			continue
@@ -79,18 +80,38 @@ func (s *Service) change(ctx context.Context, ch change) (*retail.PricedCart, []
 	return nil, nil, conflict(latest.Version)
 }
 
-// replay returns what the reference stored before, or refused when it stored nothing. A version that is never in force
-// makes sure that the question changes nothing.
+// replay returns what the reference stored before, or refused when it stored nothing. It fails when the store cannot say,
+// because a refusal would tell the shopper that nothing changed.
 func (s *Service) replay(
 	ctx context.Context, actor retail.Actor, reference string, present *retail.Cart, refused error,
 ) (*retail.PricedCart, []retail.Warning, error) {
-	probe := clone(present)
-	probe.Version = present.Version - 1
-	stored, err := s.deps.Store.SaveCart(ctx, reference, probe)
-	if err != nil || stored.Owner != actor.Key() {
+	stored, err := s.recall(ctx, reference, present)
+	var fault *retail.Error
+	switch {
+	case err != nil && retail.CodeOf(err) != retail.CodeConflict && (!errors.As(err, &fault) || fault.Retryable):
+		return nil, nil, err
+	case err != nil, stored.Owner != actor.Key():
 		return nil, nil, refused
 	}
 	return s.priced(ctx, actor, stored), nil, nil
+}
+
+// save stores a cart. An answer that cannot be read may hide that it was stored, now or before: the store is asked again.
+func (s *Service) save(ctx context.Context, reference string, c *retail.Cart) (*retail.Cart, error) {
+	stored, err := s.deps.Store.SaveCart(ctx, reference, c)
+	if err != nil && retail.CodeOf(err) == retail.CodeBadUpstream {
+		if earlier, again := s.recall(ctx, reference, c); again == nil {
+			return earlier, nil
+		}
+	}
+	return stored, err
+}
+
+// recall is what the store keeps under a reference. Versions begin with 1, so that the question changes nothing.
+func (s *Service) recall(ctx context.Context, reference string, c *retail.Cart) (*retail.Cart, error) {
+	probe := clone(c)
+	probe.Version = 0
+	return s.deps.Store.SaveCart(ctx, reference, probe)
 }
 
 // referenceOf names a change so that only its repetition has the same name: the same key with another input is another

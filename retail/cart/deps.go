@@ -17,8 +17,8 @@ type Store interface {
 	// CartOf loads the owner's open cart, CodeNotFound when there is none.
 	CartOf(ctx context.Context, owner string) (*retail.Cart, error)
 	// SaveCart replaces lines, coupons, address, note and owner if the stored version is c.Version, and returns what is stored
-	// then, with a higher version. It fails with CodeConflict when the version is another. A repetition under one reference
-	// returns what the first one stored.
+	// then, with a higher version. Versions begin with 1. It fails with CodeConflict when the version is another. A repetition
+	// under one reference returns what the first one stored.
 	SaveCart(ctx context.Context, reference string, c *retail.Cart) (*retail.Cart, error)
 	// CloseCart marks a cart as ordered. Idempotent by order.
 	CloseCart(ctx context.Context, id, orderID string) error

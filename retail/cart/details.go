@@ -87,7 +87,7 @@ func checkAddress(a *retail.DeliveryAddress) error {
 // phone reports whether the number is in the form of E.164.
 func phone(s string) bool {
 	digits, ok := strings.CutPrefix(s, "+")
-	return ok && len(digits) >= 7 && len(digits) <= 15 && digits[0] != '0' && strings.Trim(digits, "0123456789") == ""
+	return ok && len(digits) >= 8 && len(digits) <= 15 && digits[0] != '0' && strings.Trim(digits, "0123456789") == ""
 }
 
 // printable reports whether the text has no character that a screen or a receipt could not show; lines allows line breaks.

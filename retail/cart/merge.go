@@ -17,20 +17,29 @@ func (s *Service) Create(ctx context.Context, actor retail.Actor, key string) (*
 		return nil, nil, retail.Refuse(retail.WhyInvalid, "idempotencyKey",
 			fmt.Sprintf("The idempotency key must have 1 to %d characters.", maxID))
 	}
-	c, err := s.open(ctx, actor, key)
+	c, err := s.open(ctx, actor, key, false)
 	if err != nil {
 		return nil, nil, err
 	}
 	return s.priced(ctx, actor, c), nil, nil
 }
 
-// open is the actor's open cart, made under the key when there is none.
-func (s *Service) open(ctx context.Context, actor retail.Actor, key string) (*retail.Cart, error) {
+// open is the actor's open cart, made under the key when there is none. The cart that was made under the key before may have
+// been merged away since, or ordered, which only counts when it must be open: then another one takes its place.
+func (s *Service) open(ctx context.Context, actor retail.Actor, key string, mustBeOpen bool) (*retail.Cart, error) {
 	c, err := s.current(ctx, actor)
 	if !retail.Refused(err, retail.WhyNotFound) {
 		return c, err
 	}
-	return s.deps.Store.CreateCart(ctx, referenceOf(actor.Key(), "", "create", key, nil), actor.Key())
+	former := ""
+	for range attempts {
+		c, err := s.deps.Store.CreateCart(ctx, referenceOf(actor.Key(), former, "create", key, nil), actor.Key())
+		if err != nil || (c.Owner == actor.Key() && (c.OrderID == "" || !mustBeOpen)) {
+			return c, err
+		}
+		former = c.ID
+	}
+	return nil, busy()
 }
 
 // Merge puts the guest's open cart into the member's, after signing in. The rules:
@@ -55,7 +64,7 @@ func (s *Service) Merge(
 		return nil, nil, retail.Refuse(retail.WhyInvalid, "idempotencyKey",
 			fmt.Sprintf("The idempotency key must have 1 to %d characters.", maxID))
 	}
-	own, err := s.open(ctx, member, key)
+	own, err := s.open(ctx, member, key, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,7 +111,7 @@ func (s *Service) seize(ctx context.Context, guest retail.Actor, between string)
 		}
 		seized := clone(theirs)
 		seized.Owner = between
-		stored, err := s.deps.Store.SaveCart(ctx, referenceOf(between, theirs.ID, "seize", "", nil), seized)
+		stored, err := s.save(ctx, referenceOf(between, theirs.ID, "seize", "", nil), seized)
 		if err == nil {
 			return stored, nil
 		}
@@ -126,7 +135,7 @@ func (s *Service) take(
 		e := &edit{Cart: clone(own), reference: reference, touched: map[string]bool{}}
 		e.absorb(theirs)
 		s.see(e, s.gather(ctx, member, e.Cart, without{stock: true}))
-		stored, err := s.deps.Store.SaveCart(ctx, reference, e.Cart)
+		stored, err := s.save(ctx, reference, e.Cart)
 		switch {
 		case err != nil && retail.CodeOf(err) == retail.CodeConflict:
 			continue
@@ -160,7 +169,7 @@ func (e *edit) absorb(theirs *retail.Cart) {
 		case len(e.Lines) >= retail.MaxCartLines:
 			e.warn(retail.WarnPartial, l.SKU, fmt.Sprintf("%s was left out: a cart has at most %d lines.", l.SKU, retail.MaxCartLines))
 		default:
-			l.ID = e.newID()
+			l.ID, l.Quantity = e.newID(), min(l.Quantity, retail.MaxLineQuantity)
 			e.Lines = append(e.Lines, l)
 		}
 	}
@@ -189,7 +198,7 @@ func (s *Service) empty(ctx context.Context, theirs *retail.Cart) error {
 			return nil
 		}
 		closed := &retail.Cart{ID: c.ID, Version: c.Version, Owner: "merged:" + c.ID}
-		if _, err = s.deps.Store.SaveCart(ctx, referenceOf(theirs.Owner, c.ID, "merged", "", nil), closed); err == nil {
+		if _, err = s.save(ctx, referenceOf(theirs.Owner, c.ID, "merged", "", nil), closed); err == nil {
 			return nil
 		}
 		if retail.CodeOf(err) != retail.CodeConflict {
