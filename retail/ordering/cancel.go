@@ -17,18 +17,20 @@ func (s *Service) Cancel(ctx context.Context, actor retail.Actor, orderID string
 	if err != nil {
 		return nil, err
 	}
-	stopped := 0
 	o, err = s.record(ctx, o.ID, func(_ retail.Tx, o *retail.Order, _ time.Time) error {
 		switch {
 		case o.Cancel != nil && o.Cancel.Reason == retail.CancelByShopper, o.Saga.Cancelling == retail.CancelByShopper:
-			stopped = 1
 			return retail.ErrUnchanged
 		case o.Status == retail.OrderPlacing || o.Status == retail.OrderPendingPayment:
-			o.Saga.Cancelling, stopped = retail.CancelByShopper, 1
+			o.Saga.Cancelling = retail.CancelByShopper
 			return nil
 		case serving(o):
-			if stopped = stopAll(o); stopped > 0 {
+			already := anyStopped(o)
+			if stopAll(o) {
 				return nil
+			}
+			if already {
+				return retail.ErrUnchanged
 			}
 		}
 		return errTooLate()
@@ -49,19 +51,19 @@ func errTooLate() error {
 	return retail.Refuse(retail.WhyOrderClosed, "orderId", "Nothing of the order can be cancelled any more.")
 }
 
-// stopAll marks every part that can still be stopped, and counts them. Units that wait for the shopper's decision are given up.
-func stopAll(o *retail.Order) (stopped int) {
+// stopAll marks every part that can still be stopped, and reports whether there was one. A part that waits for the shopper's decision is given up.
+func stopAll(o *retail.Order) (stopped bool) {
 	for i := range o.Fulfillments {
 		f := &o.Fulfillments[i]
 		switch {
-		case f.Status.Final() && f.Decision != nil:
+		case f.Status == retail.FulfillmentRejected && f.Decision != nil:
 			giveUp(f)
-			stopped++
-		case f.Stop != "":
-			stopped++
+			f.Status = retail.FulfillmentCancelled
+			stopped = true
+		case f.Stop == retail.CancelByShopper:
 		case f.Status == retail.FulfillmentPending, f.Status == retail.FulfillmentAccepted, f.Status == retail.FulfillmentPreparing:
 			f.Stop = retail.CancelByShopper
-			stopped++
+			stopped = true
 		}
 	}
 	return stopped
@@ -69,14 +71,8 @@ func stopAll(o *retail.Order) (stopped int) {
 
 func anyStopped(o *retail.Order) bool {
 	for i := range o.Fulfillments {
-		f := &o.Fulfillments[i]
-		if f.Stop != "" || f.Status == retail.FulfillmentCancelled {
+		if f := &o.Fulfillments[i]; f.Stop != "" || f.Status == retail.FulfillmentCancelled {
 			return true
-		}
-		for j := range f.Lines {
-			if f.Lines[j].Refunded > 0 {
-				return true
-			}
 		}
 	}
 	return false

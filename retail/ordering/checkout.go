@@ -85,6 +85,11 @@ func placed(o *retail.Order) error {
 	if o.Cancel == nil || o.Saga.Placed {
 		return nil
 	}
+	return refused(o)
+}
+
+// refused is what ended a cancelled order.
+func refused(o *retail.Order) error {
 	var list []error
 	for i := range o.Cancel.Refusals {
 		list = append(list, &o.Cancel.Refusals[i])

@@ -33,6 +33,9 @@ func (s *Service) Pay(ctx context.Context, req PayRequest) (*retail.Order, error
 		return nil, err
 	}
 	reference := "p-" + digest("payment", o.ID, req.Key)
+	if o.Cancel != nil && o.Cancel.Reason == retail.CancelOutOfStock {
+		return o, refused(o) // as the first time
+	}
 	if payment(o, reference) == nil {
 		if o, err = s.startPayment(ctx, o, reference, req.Method); err != nil {
 			return o, err
@@ -100,15 +103,10 @@ func (s *Service) soldOut(ctx context.Context, o *retail.Order, refusal error) (
 		if o.Status != retail.OrderPendingPayment || len(held(o)) == 0 || o.Saga.Cancelling != "" {
 			return retail.ErrUnchanged
 		}
-		var refusals []retail.Refusal
-		list, _ := retail.RefusalsOf(refusal)
-		for _, r := range list {
-			refusals = append(refusals, *r)
-		}
-		return abandon(tx, o, retail.CancelOutOfStock, refusals, now)
+		return abandon(tx, o, retail.CancelOutOfStock, refusal, now)
 	})
 	if err != nil {
-		return nil, errors.Join(err)
+		return nil, err
 	}
 	if done, _ := s.drive(ctx, o.ID, &run{}); done != nil {
 		after = done

@@ -19,13 +19,8 @@ func (s *Service) giveUpPlacing(ctx context.Context, o *retail.Order, _ string, 
 	return s.fail(ctx, o, retail.CancelNotPlaced, nil)
 }
 
-// fail cancels an order that is being placed, for refusals.
+// fail cancels an order that is being placed; err is its refusals, nil when there is none.
 func (s *Service) fail(ctx context.Context, o *retail.Order, reason retail.CancelReason, err error) (*retail.Order, error) {
-	var refusals []retail.Refusal
-	list, _ := retail.RefusalsOf(err)
-	for _, r := range list {
-		refusals = append(refusals, *r)
-	}
 	claims := o.Fulfillments
 	return s.record(ctx, o.ID, func(tx retail.Tx, o *retail.Order, now time.Time) error {
 		if !placing(o) {
@@ -34,7 +29,7 @@ func (s *Service) fail(ctx context.Context, o *retail.Order, reason retail.Cance
 		for i := range claims { // a hold that was taken over is not on record yet
 			o.Fulfillments[i].ClaimID = claims[i].ClaimID
 		}
-		return abandon(tx, o, reason, refusals, now)
+		return abandon(tx, o, reason, err, now)
 	})
 }
 

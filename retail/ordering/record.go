@@ -144,7 +144,7 @@ func (s *Service) park(ctx context.Context, o *retail.Order, failed bool) error 
 // the wait grows no longer.
 const (
 	parkTimeout = 5 * time.Second
-	maxSkew     = time.Second // of the clock that starts jobs, behind or ahead of ours
+	maxSkew     = 250 * time.Millisecond // of the clock that starts jobs, behind or ahead of ours
 	maxFailures = 16
 )
 

@@ -71,15 +71,20 @@ func lossReason(o *retail.Order) retail.CancelReason {
 	return reason
 }
 
-func closeOrder(o *retail.Order, reason retail.CancelReason, refusals []retail.Refusal, now time.Time) {
+// closeOrder cancels an order; err is what it was refused for, nil when it was not.
+func closeOrder(o *retail.Order, reason retail.CancelReason, err error, now time.Time) {
 	o.Status = retail.OrderCancelled
-	o.Cancel = &retail.Cancellation{Reason: reason, At: now, Refusals: refusals}
+	o.Cancel = &retail.Cancellation{Reason: reason, At: now}
+	list, _ := retail.RefusalsOf(err)
+	for _, r := range list {
+		o.Cancel.Refusals = append(o.Cancel.Refusals, *r)
+	}
 	o.Saga.Cancelling = ""
 	tell(o, now, retail.TimelineCancelled, "", string(reason))
 }
 
 // abandon cancels an order that nobody paid: what it claimed goes back to where it came from.
-func abandon(tx retail.Tx, o *retail.Order, reason retail.CancelReason, refusals []retail.Refusal, now time.Time) error {
+func abandon(tx retail.Tx, o *retail.Order, reason retail.CancelReason, refusal error, now time.Time) error {
 	for i := range o.Fulfillments {
 		f := &o.Fulfillments[i]
 		if err := release(tx, o, f); err != nil {
@@ -87,7 +92,7 @@ func abandon(tx retail.Tx, o *retail.Order, reason retail.CancelReason, refusals
 		}
 		f.Status = retail.FulfillmentCancelled
 	}
-	closeOrder(o, reason, refusals, now)
+	closeOrder(o, reason, refusal, now)
 	return nil
 }
 
