@@ -33,3 +33,14 @@ type Ledger interface {
 	// OrdersAt lists orders with a fulfillment at the place that is not final.
 	OrdersAt(ctx context.Context, locationCode string, limit int) ([]*retail.Order, error)
 }
+
+// Codes knows what a pickup code is for; ordering.Service implements it.
+type Codes interface {
+	// VerifyCode finds the order whose goods lie ready at the associate's place under the code, or refuses.
+	VerifyCode(ctx context.Context, associate retail.Actor, locationRef, code string) (*retail.Order, *retail.Fulfillment, error)
+}
+
+// Places knows locations; location.Directory implements it.
+type Places interface {
+	Resolve(refs []string) ([]*retail.Location, error)
+}

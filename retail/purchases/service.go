@@ -1,0 +1,132 @@
+package purchases
+
+import (
+	"context"
+	"time"
+
+	"github.com/portico-retail/portico/retail"
+)
+
+// Deps is what the service works with; all of it is required.
+type Deps struct {
+	Online   Online
+	Receipts Receipts
+	Ledger   Ledger
+	Codes    Codes
+	Places   Places
+	Now      func() time.Time
+}
+
+// Service tells what was bought. It is safe for concurrent use.
+type Service struct{ deps Deps }
+
+// New returns a service.
+func New(d Deps) *Service { return &Service{deps: d} }
+
+// FindQuery names one order by its id, its number, or the pickup code shown at a place; exactly one of them.
+type FindQuery struct {
+	ID     string
+	Number string
+	Code   string
+	// LocationRef is where the code is shown.
+	LocationRef string
+}
+
+// Find loads an order for an associate of a place that serves a part of it or receives a return of it, and for operators. To
+// anybody else it looks as if there were none: CodeNotFound. A wrong code is refused as ordering.VerifyCode does.
+func (s *Service) Find(ctx context.Context, actor retail.Actor, q FindQuery) (*retail.Order, error) {
+	var o *retail.Order
+	var err error
+	switch {
+	case q.ID != "" && q.Number == "" && q.Code == "":
+		o, err = s.deps.Ledger.Order(ctx, q.ID)
+	case q.Number != "" && q.ID == "" && q.Code == "":
+		o, err = s.deps.Ledger.OrderByNumber(ctx, q.Number)
+	case q.Code != "" && q.ID == "" && q.Number == "":
+		o, _, err = s.deps.Codes.VerifyCode(ctx, actor, q.LocationRef, q.Code)
+	default:
+		return nil, retail.BadInput("give one of id, number and code")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !concerns(actor, o) {
+		return nil, retail.Errorf(retail.CodeNotFound, "there is no such order")
+	}
+	return o, nil
+}
+
+// concerns reports whether an order is an associate's business. A return that the shopper may bring to whatever store is
+// everybody's there.
+func concerns(actor retail.Actor, o *retail.Order) bool {
+	if actor.Role == "operator" && actor.Known() {
+		return true
+	}
+	for i := range o.Fulfillments {
+		if actor.WorksAt(o.Fulfillments[i].LocationCode) {
+			return true
+		}
+	}
+	for i := range o.Returns {
+		r := &o.Returns[i]
+		anywhere := r.LocationCode == "" && r.Status == retail.ReturnRequested && actor.Role == "associate" && len(actor.Locations) > 0
+		if anywhere || actor.WorksAt(r.LocationCode) {
+			return true
+		}
+	}
+	return false
+}
+
+// MaxQueue bounds the orders that one answer lists of a place.
+const MaxQueue = 100
+
+// Queue lists orders with something to do at an associate's place, oldest promise first. CodeForbidden for those of other places.
+func (s *Service) Queue(ctx context.Context, actor retail.Actor, locationRef string, first int) ([]*retail.Order, error) {
+	if err := retail.CheckFirst(first, MaxQueue); err != nil {
+		return nil, err
+	}
+	places, err := s.deps.Places.Resolve([]string{locationRef})
+	if err != nil {
+		return nil, err
+	}
+	if len(places) != 1 {
+		return nil, retail.Errorf(retail.CodeNotFound, "there is no such place")
+	}
+	if !actor.WorksAt(places[0].Code) && (actor.Role != "operator" || !actor.Known()) {
+		return nil, retail.Errorf(retail.CodeForbidden, "this is for associates of the place")
+	}
+	orders, err := s.deps.Ledger.OrdersAt(ctx, places[0].Code, maxOpen)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*retail.Order, 0, min(first, len(orders)))
+	for _, o := range orders {
+		if len(list) < first && paid(o) {
+			list = append(list, o)
+		}
+	}
+	return list, nil
+}
+
+// maxOpen is how many open orders of a place are looked at: those that nobody has paid yet are none of its business.
+const maxOpen = 1000
+
+func paid(o *retail.Order) bool {
+	switch o.Status {
+	case retail.OrderPlacing, retail.OrderPendingPayment, retail.OrderCancelled:
+		return false
+	}
+	return true
+}
+
+// Receipt loads a receipt of the loyalty card, CodeNotFound for any other.
+func (s *Service) Receipt(ctx context.Context, cardNumber, number string) (*retail.Receipt, error) {
+	r, err := s.deps.Receipts.Receipt(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	if cardNumber == "" || r.CardNumber != cardNumber {
+		return nil, retail.Errorf(retail.CodeNotFound, "there is no such receipt")
+	}
+	return r, nil
+}
