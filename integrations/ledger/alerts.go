@@ -78,8 +78,8 @@ func (l *Ledger) Alerts(ctx context.Context, q retail.AlertQuery) ([]retail.Aler
 		if len(q.LocationCodes) == 0 {
 			return nil, nil
 		}
-		if len(q.LocationCodes) > maxList {
-			return nil, retail.BadInput("more than %d places asked for at once", maxList)
+		if err := checkPlaces(q.LocationCodes); err != nil {
+			return nil, err
 		}
 		where, args = append(where, `location IN (?)`), append(args, q.LocationCodes)
 	}
@@ -87,12 +87,15 @@ func (l *Ledger) Alerts(ctx context.Context, q retail.AlertQuery) ([]retail.Aler
 		where = append(where, map[bool]string{true: `cleared_at IS NULL`, false: `cleared_at IS NOT NULL`}[*q.Open])
 	}
 	if q.Before != nil {
+		if err := checkTexts("cursor", q.Before.ID); err != nil {
+			return nil, err
+		}
 		at := micros(q.Before.At)
 		where, args = append(where, `(raised_at < ? OR (raised_at = ? AND id < ?))`), append(args, at, at, q.Before.ID)
 	}
 	var rows []alertRow
 	err := l.all(ctx, &rows, `SELECT `+alertColumns+` FROM alerts WHERE `+strings.Join(where, ` AND `)+
-		` ORDER BY raised_at DESC, id DESC LIMIT ?`, append(args, limited(q.Limit, maxList))...)
+		` ORDER BY raised_at DESC, id DESC LIMIT ?`, append(args, limited(q.Limit))...)
 	if err != nil {
 		return nil, err
 	}

@@ -157,34 +157,32 @@ func (t *tx) closePairs(locationCode string, lines []retail.ClaimLine, sign int)
 	return t.addOpen(locationCode, lines, sign, 1)
 }
 
-// lockPairs loads the pairs of lines, in the order of SKUs so that two transactions cannot wait for each other, and keeps them
-// until the end.
+// lockPairs loads the pairs of lines and keeps them until the end. New pairs come first and then the known ones, each in the
+// order of SKUs, so that no two transactions wait for each other.
 func (t *tx) lockPairs(locationCode string, lines []retail.ClaimLine) (map[string]pair, error) {
+	pairs := make(map[string]pair, len(lines))
+	if len(lines) == 0 {
+		return pairs, nil
+	}
 	skus := make([]string, len(lines))
 	for i, line := range lines {
 		skus[i] = line.SKU
 	}
-	pairs := make(map[string]pair, len(lines))
-	if len(skus) == 0 {
-		return pairs, nil
-	}
-	query := `SELECT sku, open, closings FROM allocations WHERE location = ? AND sku IN (?) ORDER BY sku` + t.forUpdate()
+	slices.Sort(skus)
+	const query = `SELECT sku, open, closings FROM allocations WHERE location = ? AND sku IN (?) ORDER BY sku`
 	var rows []pair
 	if err := t.all(&rows, query, locationCode, skus); err != nil {
 		return nil, err
 	}
-	if len(rows) < len(skus) {
-		slices.Sort(skus)
-		args := make([]any, 0, 2*len(skus))
-		for _, sku := range skus {
-			args = append(args, locationCode, sku)
-		}
-		values := strings.Repeat(`, (?, ?, 0, 0)`, len(skus))[2:]
-		if _, err := t.exec(`INSERT INTO allocations (location, sku, open, closings) VALUES `+values+` ON CONFLICT DO NOTHING`, args...); err != nil {
+	fresh := len(rows) < len(skus)
+	if fresh {
+		if err := t.addPairs(locationCode, skus); err != nil {
 			return nil, err
 		}
+	}
+	if fresh || t.forUpdate() != "" {
 		rows = nil
-		if err := t.all(&rows, query, locationCode, skus); err != nil {
+		if err := t.all(&rows, query+t.forUpdate(), locationCode, skus); err != nil {
 			return nil, err
 		}
 	}
@@ -192,6 +190,16 @@ func (t *tx) lockPairs(locationCode string, lines []retail.ClaimLine) (map[strin
 		pairs[row.SKU] = row
 	}
 	return pairs, nil
+}
+
+func (t *tx) addPairs(locationCode string, skus []string) error {
+	args := make([]any, 0, 2*len(skus))
+	for _, sku := range skus {
+		args = append(args, locationCode, sku)
+	}
+	values := strings.Repeat(`, (?, ?, 0, 0)`, len(skus))[2:]
+	_, err := t.exec(`INSERT INTO allocations (location, sku, open, closings) VALUES `+values+` ON CONFLICT DO NOTHING`, args...)
+	return err
 }
 
 // addOpen adds sign times the lines to the open units of their pairs, and closings to their closings.

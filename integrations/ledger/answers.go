@@ -27,7 +27,9 @@ type answerRow struct {
 // because its process died, returns a token. A finished one returns the stored answer byte for byte, and no token. Another
 // fingerprint than the first fails with CodeConflict, a run still under way with a retryable CodeConflict. The fingerprint is a
 // digest of the request, 64 bytes at most.
-func (l *Ledger) Begin(ctx context.Context, owner, key string, fingerprint []byte, lease time.Duration) (token string, answer []byte, err error) {
+func (l *Ledger) Begin(
+	ctx context.Context, owner, key string, fingerprint []byte, lease time.Duration,
+) (token string, answer []byte, err error) {
 	if err := checkKeys("owner", owner, "idempotency key", key); err != nil {
 		return "", nil, err
 	}

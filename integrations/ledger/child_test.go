@@ -38,7 +38,7 @@ func childMain(dsn string) {
 		}()
 	}
 	for id := range results {
-		fmt.Println(id)
+		fmt.Fprintln(os.Stdout, id)
 	}
 }
 

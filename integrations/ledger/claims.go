@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -114,7 +115,8 @@ func normalClaim(c retail.Claim, now time.Time) (retail.Claim, error) {
 
 func (t *tx) checkCaps(c retail.Claim, caps stock.HoldCaps, now time.Time) error {
 	var held []string
-	if err := t.all(&held, `SELECT lines FROM claims WHERE owner = ? AND state = 'HELD' AND expires_at > ?`, c.Owner, micros(now)); err != nil {
+	err := t.all(&held, `SELECT lines FROM claims WHERE owner = ? AND state = 'HELD' AND expires_at > ?`, c.Owner, micros(now))
+	if err != nil {
 		return err
 	}
 	if caps.Holds > 0 && len(held)+1 > caps.Holds {
@@ -214,19 +216,15 @@ func (l *Ledger) changeHeld(ctx context.Context, id, set string, args ...any) (c
 func (l *Ledger) LiveClaims(
 	ctx context.Context, locationCodes []string, now time.Time, after string, limit int,
 ) ([]retail.Claim, error) {
-	codes := slices.DeleteFunc(slices.Clone(locationCodes), func(c string) bool { return !storable(c) })
-	switch {
-	case len(codes) == 0:
+	if len(locationCodes) == 0 {
 		return nil, nil
-	case len(codes) > maxList:
-		return nil, retail.BadInput("more than %d places asked for at once", maxList)
 	}
-	if err := checkTexts("after", after); err != nil {
+	if err := errors.Join(checkPlaces(locationCodes), checkTexts("after", after)); err != nil {
 		return nil, err
 	}
 	var rows []claimRow
 	err := l.all(ctx, &rows, `SELECT `+claimColumns+` FROM claims WHERE location IN (?) AND id > ? AND state IN ('HELD', 'ALLOCATED')
-		AND (state = 'ALLOCATED' OR expires_at > ?) ORDER BY id LIMIT ?`, codes, after, micros(now), limited(limit, maxList))
+		AND (state = 'ALLOCATED' OR expires_at > ?) ORDER BY id LIMIT ?`, locationCodes, after, micros(now), limited(limit))
 	if err != nil {
 		return nil, err
 	}

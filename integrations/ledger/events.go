@@ -42,7 +42,7 @@ func (l *Ledger) Events(ctx context.Context, afterSeq int64, limit int) ([]retai
 		Data    string `db:"data"`
 	}
 	err := l.all(ctx, &rows, `SELECT seq, kind, subject, at, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
-		afterSeq, limited(limit, maxList))
+		afterSeq, limited(limit))
 	if err != nil {
 		return nil, err
 	}

@@ -162,23 +162,29 @@ func (l *Ledger) ListFeedback(ctx context.Context, q care.FeedbackQuery) ([]*car
 		if len(q.LocationCodes) == 0 {
 			return nil, nil
 		}
-		if len(q.LocationCodes) > maxList {
-			return nil, retail.BadInput("more than %d places asked for at once", maxList)
+		if err := checkPlaces(q.LocationCodes); err != nil {
+			return nil, err
 		}
 		add(`location IN (?)`, q.LocationCodes)
 	}
 	for _, one := range []struct{ column, value string }{{`owner`, q.Owner}, {`sku`, q.SKU}, {`order_id`, q.OrderID}} {
 		if one.value != "" {
+			if err := checkTexts(one.column, one.value); err != nil {
+				return nil, err
+			}
 			add(one.column+` = ?`, one.value)
 		}
 	}
 	if q.Before != nil {
+		if err := checkTexts("cursor", q.Before.ID); err != nil {
+			return nil, err
+		}
 		at := micros(q.Before.At)
 		add(`(created_at < ? OR (created_at = ? AND id < ?))`, at, at, q.Before.ID)
 	}
 	var rows []feedbackRow
 	err := l.all(ctx, &rows, `SELECT id, owner, body FROM feedback WHERE `+strings.Join(where, ` AND `)+
-		` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, limited(q.Limit, maxList))...)
+		` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, limited(q.Limit))...)
 	if err != nil {
 		return nil, err
 	}

@@ -143,13 +143,13 @@ func wantCode(t testing.TB, err error, code retail.Code, retryable bool) {
 	}
 }
 
-func wantRefusal(t testing.TB, err error, why retail.Why) *retail.Refusal {
+func wantRefusal(t testing.TB, err error, why retail.Why) retail.Refusal {
 	t.Helper()
 	list, ok := retail.RefusalsOf(err)
 	if !ok || list[0].Why != why {
 		t.Fatalf("got error %v, want a refusal with %s", err, why)
 	}
-	return list[0]
+	return *list[0]
 }
 
 func must[T any](v T, err error) func(t testing.TB) T {
@@ -209,6 +209,23 @@ func TestAPrivateLedgerLeavesNothingBehind(t *testing.T) {
 	mustDo(t, l.Close())
 	if files, _ := filepath.Glob(filepath.Join(os.TempDir(), "portico-ledger-*")); len(files) != 0 {
 		t.Fatalf("got %v after Close, want nothing", files)
+	}
+}
+
+func TestTheFileIsForItsOwnerOnly(t *testing.T) {
+	r := newRig(t, "sqlite")
+	must(r.open(t).Notify(t.Context(), "e"))(t)
+	files, err := filepath.Glob(r.dsn + "*")
+	mustDo(t, err)
+	for _, file := range files {
+		info, err := os.Stat(file)
+		mustDo(t, err)
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has rights %v", file, info.Mode())
+		}
+	}
+	if len(files) != 3 {
+		t.Errorf("got %v", files)
 	}
 }
 

@@ -60,7 +60,7 @@ func (l *Ledger) Members(ctx context.Context, after string, limit int) ([]*retai
 		return nil, err
 	}
 	var rows []memberRow
-	err := l.all(ctx, &rows, `SELECT id, version, body FROM members WHERE id > ? ORDER BY id LIMIT ?`, after, limited(limit, maxList))
+	err := l.all(ctx, &rows, `SELECT id, version, body FROM members WHERE id > ? ORDER BY id LIMIT ?`, after, limited(limit))
 	if err != nil {
 		return nil, err
 	}

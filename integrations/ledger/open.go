@@ -25,12 +25,20 @@ import (
 	"github.com/portico-retail/portico/retail"
 	"github.com/portico-retail/portico/retail/care"
 	"github.com/portico-retail/portico/retail/members"
+	"github.com/portico-retail/portico/retail/ordering"
+	"github.com/portico-retail/portico/retail/purchases"
+	"github.com/portico-retail/portico/retail/returns"
+	"github.com/portico-retail/portico/retail/sourcing"
 	"github.com/portico-retail/portico/retail/stock"
 )
 
 var (
+	_ ordering.Ledger   = (*Ledger)(nil)
+	_ returns.Ledger    = (*Ledger)(nil)
+	_ purchases.Ledger  = (*Ledger)(nil)
 	_ members.Ledger    = (*Ledger)(nil)
 	_ care.Store        = (*Ledger)(nil)
+	_ sourcing.Slots    = (*Ledger)(nil)
 	_ stock.ClaimLedger = (*Ledger)(nil)
 	_ retail.Tx         = (*tx)(nil)
 )
@@ -175,7 +183,14 @@ func (l *Ledger) openSQLite(context.Context) (err error) {
 		}
 		file, durability = filepath.Join(l.dir, "ledger.db"), "off" // nobody opens it again
 	}
-	l.write, err = sqlx.Open("sqlite", sqliteDSN(file, "_txlock=immediate", "_pragma=journal_mode(wal)", "_pragma=synchronous("+durability+")"))
+	// The file names people: it is nobody else's to read, and SQLite gives the files beside it the same rights.
+	if f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return err
+	} else if err := f.Close(); err != nil {
+		return err
+	}
+	writing := sqliteDSN(file, "_txlock=immediate", "_pragma=journal_mode(wal)", "_pragma=synchronous("+durability+")")
+	l.write, err = sqlx.Open("sqlite", writing)
 	if err != nil {
 		return err
 	}

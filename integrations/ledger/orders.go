@@ -51,6 +51,9 @@ func (l *Ledger) CreateOrder(ctx context.Context, o *retail.Order, do func(tx re
 	if err := checkKeys("id", o.ID, "number", o.Number, "owner", o.Owner); err != nil {
 		return nil, false, err
 	}
+	if err := checkTexts("member", o.MemberID); err != nil {
+		return nil, false, err
+	}
 	var stored *retail.Order
 	var created bool
 	err := l.change(ctx, func(t *tx) error {
@@ -246,6 +249,9 @@ func (l *Ledger) OrdersOf(ctx context.Context, owner string, before *retail.Purc
 	}
 	query, args := `SELECT `+orderColumns+` FROM orders WHERE owner = ?`, []any{owner}
 	if before != nil {
+		if err := checkTexts("cursor", before.Number); err != nil {
+			return nil, err
+		}
 		// Among purchases of the same instant the order is by source and number, and an order's source is the shop.
 		at := micros(before.At)
 		switch {
@@ -258,7 +264,7 @@ func (l *Ledger) OrdersOf(ctx context.Context, owner string, before *retail.Purc
 		}
 	}
 	var rows []orderRow
-	if err := l.all(ctx, &rows, query+` ORDER BY placed_at DESC, number LIMIT ?`, append(args, limited(limit, maxList))...); err != nil {
+	if err := l.all(ctx, &rows, query+` ORDER BY placed_at DESC, number LIMIT ?`, append(args, limited(limit))...); err != nil {
 		return nil, err
 	}
 	return ordersOf(rows)
@@ -272,7 +278,7 @@ func (l *Ledger) OrdersAt(ctx context.Context, locationCode string, limit int) (
 	var rows []orderRow
 	err := l.all(ctx, &rows, `SELECT `+orderColumns+` FROM orders JOIN (
 			SELECT order_id, MIN(promise) AS due FROM order_places WHERE location = ? GROUP BY order_id ORDER BY due, order_id LIMIT ?
-		) AS open ON open.order_id = orders.id ORDER BY open.due, orders.id`, locationCode, limited(limit, maxList))
+		) AS open ON open.order_id = orders.id ORDER BY open.due, orders.id`, locationCode, limited(limit))
 	if err != nil {
 		return nil, err
 	}

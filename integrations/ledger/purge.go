@@ -15,21 +15,21 @@ const (
 // how many rows went. Run calls it every minute. Orders, members, feedback and alerts stay, and so do claims of orders.
 func (l *Ledger) Purge(ctx context.Context) (int64, error) {
 	now := l.now()
+	oldAnswers := micros(now.Add(-l.cfg.KeepAnswers))
 	old := micros(now.Add(-l.cfg.KeepEvents))
 	var total int64
 	for _, p := range []struct {
 		query  string
 		before int64
 	}{
-		{`DELETE FROM answers WHERE (owner, key) IN (SELECT owner, key FROM answers WHERE created_at < ? LIMIT ?)`,
-			micros(now.Add(-l.cfg.KeepAnswers))},
+		{`DELETE FROM answers WHERE (owner, key) IN (SELECT owner, key FROM answers WHERE created_at < ? LIMIT ?)`, oldAnswers},
 		{`DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE ends_at < ? LIMIT ?)`, micros(now)},
 		{`DELETE FROM notices WHERE event_id IN (SELECT event_id FROM notices WHERE at < ? LIMIT ?)`, old},
 		{`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? AND seq IS NOT NULL LIMIT ?)`, old},
 		{`DELETE FROM slot_bookings WHERE reference IN (SELECT reference FROM slot_bookings WHERE starts_at < ? LIMIT ?)`, old},
 		{`DELETE FROM slots WHERE (location, starts_at) IN (SELECT location, starts_at FROM slots WHERE starts_at < ? LIMIT ?)`, old},
-		{`DELETE FROM claims WHERE id IN (SELECT id FROM claims WHERE expires_at < ? AND order_id = ''
-			AND state NOT IN ('HELD', 'ALLOCATED') LIMIT ?)`, old},
+		{`DELETE FROM claims WHERE id IN (SELECT id FROM claims
+			WHERE expires_at < ? AND order_id = '' AND state NOT IN ('HELD', 'ALLOCATED') LIMIT ?)`, old},
 	} {
 		n, err := l.purgeBy(ctx, p.query, p.before)
 		total += n

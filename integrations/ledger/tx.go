@@ -40,7 +40,7 @@ func (l *Ledger) changeOnce(ctx context.Context, do func(t *tx) error) (raced bo
 	defer end()
 	keep := context.AfterFunc(ctx, end)
 	defer keep()
-	sqlTx, err := l.write.BeginTxx(life, nil)
+	sqlTx, err := l.write.BeginTxx(life, l.isolation())
 	if err != nil {
 		return again(err), fault(ctx, err)
 	}
@@ -58,6 +58,14 @@ func (l *Ledger) changeOnce(ctx context.Context, do func(t *tx) error) (raced bo
 	timer := time.AfterFunc(commitTimeout, end)
 	defer timer.Stop()
 	return l.commit(ctx, sqlTx)
+}
+
+// isolation is what the row locks count on, whatever the server's default: a statement sees what was committed before it.
+func (l *Ledger) isolation() *sql.TxOptions {
+	if l.postgres {
+		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	return nil
 }
 
 func (l *Ledger) commit(ctx context.Context, sqlTx *sqlx.Tx) (raced bool, err error) {

@@ -3,14 +3,19 @@ package ledger_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/portico-retail/portico/integrations/ledger"
 	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/stock"
 )
 
 func TestACallerWhoLeavesBeforeTheCommitChangesNothing(t *testing.T) {
@@ -116,6 +121,70 @@ func TestALostServerIsAFaultThatMayBeTriedAgain(t *testing.T) {
 	}
 	if o := must(l.Order(t.Context(), "o1"))(t); o.Note != "" {
 		t.Errorf("got %+v", o)
+	}
+}
+
+// onCommit makes PostgreSQL run a statement when a transaction that stored an order commits.
+func onCommit(t *testing.T, l *ledger.Ledger, statement string) {
+	t.Helper()
+	l.Exec(t, `CREATE SEQUENCE commits`)
+	l.Exec(t, `CREATE FUNCTION on_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN `+statement+`; RETURN NULL; END $$`)
+	l.Exec(t, `CREATE CONSTRAINT TRIGGER on_commit AFTER INSERT OR UPDATE ON orders DEFERRABLE INITIALLY DEFERRED
+		FOR EACH ROW EXECUTE FUNCTION on_commit()`)
+}
+
+func TestACommitThatNobodyAnswersIsReportedAsUnknown(t *testing.T) {
+	r := newRig(t, "postgres")
+	reg := prometheus.NewRegistry()
+	l, err := ledger.Open(t.Context(), ledger.Config{DSN: r.dsn, Registerer: reg})
+	mustDo(t, err)
+	defer l.Close()
+	onCommit(t, l, `PERFORM pg_terminate_backend(pg_backend_pid())`)
+	runs := 0
+	_, _, err = l.CreateOrder(t.Context(), &retail.Order{ID: "o1", Number: "N1", Owner: "guest:a"}, func(retail.Tx) error { runs++; return nil })
+	wantCode(t, err, retail.CodeUpstreamUnavailable, true)
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(`
+		# HELP portico_ledger_unknown_commits_total Commits of which the database did not say whether they happened.
+		# TYPE portico_ledger_unknown_commits_total counter
+		portico_ledger_unknown_commits_total 1
+	`), "portico_ledger_unknown_commits_total"); err != nil {
+		t.Error(err)
+	}
+	if runs != 1 {
+		t.Errorf("it ran %d times: what may have happened must not be done again", runs)
+	}
+}
+
+func TestACommitThatLostARaceIsTriedAgain(t *testing.T) {
+	r := newRig(t, "postgres")
+	l := r.open(t)
+	onCommit(t, l, `IF nextval('commits') < 3 THEN RAISE EXCEPTION 'race' USING ERRCODE = '40001'; END IF`)
+	runs := 0
+	_, created, err := l.CreateOrder(t.Context(), &retail.Order{ID: "o1", Number: "N1", Owner: "guest:a"}, func(tx retail.Tx) error {
+		runs++
+		return tx.Enqueue(order("o1"))
+	})
+	if err != nil || !created || runs != 3 || waiting(t, l) != 1 {
+		t.Errorf("created %v, ran %d times, %d jobs, %v", created, runs, waiting(t, l), err)
+	}
+}
+
+func TestTheServersIsolationDoesNotMatter(t *testing.T) {
+	r := newRig(t, "postgres")
+	r.dsn += "&default_transaction_isolation=serializable"
+	l, n := r.open(t), 0
+	for _, err := range parallel(16, func(i int) error {
+		_, err := l.AddClaim(t.Context(), hold(fmt.Sprint("c", i), "guest:a", "S001", units("A", 1)), stock.HoldCaps{UnitsPerSKU: 3}, noon)
+		return err
+	}) {
+		if err == nil {
+			n++
+			continue
+		}
+		wantRefusal(t, err, retail.WhyLimitReached)
+	}
+	if n != 3 {
+		t.Errorf("admitted %d units, want 3", n)
 	}
 }
 

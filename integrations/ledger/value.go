@@ -65,11 +65,23 @@ func checkTexts(pairs ...string) error {
 	return nil
 }
 
+func checkPlaces(codes []string) error {
+	if len(codes) > maxList {
+		return retail.BadInput("more than %d places asked for at once", maxList)
+	}
+	for _, code := range codes {
+		if err := checkTexts("location", code); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // storable tells whether a text can be looked for at all; nothing is stored under one that cannot.
 func storable(value string) bool { return value != "" && checkTexts("", value) == nil }
 
-// limited brings a limit to at most most.
-func limited(limit, most int) int { return max(0, min(limit, most)) }
+// limited brings a limit within bounds.
+func limited(limit int) int { return max(0, min(limit, maxList)) }
 
 func encode(v any) (string, error) {
 	text, err := json.Marshal(v)

@@ -63,7 +63,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 		return err
 	}
 	<-ctx.Done()
-	return stopRunner(client)
+	return stopRunner(context.WithoutCancel(ctx), client)
 }
 
 // startRunner tries until it succeeds; without a client and an error the context has ended before.
@@ -89,13 +89,13 @@ func (l *Ledger) startRunner(ctx context.Context) (runner, error) {
 	}
 }
 
-func stopRunner(client runner) error {
-	kindly, cancel := context.WithTimeout(context.Background(), stopTimeout)
+func stopRunner(ctx context.Context, client runner) error {
+	kindly, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	if client.Stop(kindly) == nil {
 		return nil
 	}
-	firmly, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	firmly, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	if err := client.StopAndCancel(firmly); err != nil {
 		return fmt.Errorf("ledger: jobs still run after they were cancelled: %w", err)
@@ -171,7 +171,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 	}
 	defer l.leave(id)
 	began := time.Now()
-	l.metrics.late.WithLabelValues(job.Kind).Observe(began.Sub(job.ScheduledAt).Seconds())
+	l.metrics.late.WithLabelValues(job.Kind).Observe(max(0, began.Sub(job.ScheduledAt).Seconds()))
 	outcome, err := l.handle(ctx, id)
 	l.metrics.seconds.WithLabelValues(job.Kind).Observe(time.Since(began).Seconds())
 	l.metrics.jobs.WithLabelValues(job.Kind, outcome).Inc()
