@@ -3,7 +3,11 @@ package auth
 
 import (
 	"context"
+	"errors"
+	"io"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // Role is a kind of principal.
@@ -18,22 +22,54 @@ const (
 	RoleOperator  Role = "operator"
 )
 
+// Roles lists every role there is.
+func Roles() []Role { return []Role{RoleGuest, RoleMember, RoleAssociate, RolePartner, RoleOperator} }
+
+var errRole = errors.New("must be a role")
+
+// MarshalGQL writes the role as its value of the schema's enum, in upper case.
+func (r Role) MarshalGQL(w io.Writer) {
+	_, _ = io.WriteString(w, strconv.Quote(strings.ToUpper(string(r))))
+}
+
+// UnmarshalGQL reads a value of the schema's enum.
+func (r *Role) UnmarshalGQL(v any) error {
+	name, ok := v.(string)
+	role := Role(strings.ToLower(name))
+	if !ok || name != strings.ToUpper(name) || !slices.Contains(Roles(), role) {
+		return errRole
+	}
+	*r = role
+	return nil
+}
+
 // Scope is a right that a token carries, for example "stock:read". In the schema it is an enum value in upper case with
 // an underscore.
 type Scope string
 
-// ScopeStockRead allows exact quantities and their breakdown.
-const ScopeStockRead Scope = "stock:read"
+// Scopes.
+const (
+	ScopeStockRead  Scope = "stock:read"  // exact quantities and their breakdown
+	ScopeOrderServe Scope = "order:serve" // orders of the places that an associate works at: find, hand over, take back
+	ScopeMemberRead Scope = "member:read" // which members differ between the systems
+	ScopeOpsRead    Scope = "ops:read"    // alerts and events
+	ScopeCareAnswer Scope = "care:answer" // what shoppers say after the sale, and answers to it
+)
 
 // Principal is who asks.
 type Principal struct {
 	Role    Role
 	Subject string
 	Scopes  []Scope
+	// Locations are the codes of the places that an associate works at.
+	Locations []string
 }
 
-// Guest is a principal without a token.
+// Guest is a principal without a token. It has no subject, and so nothing can be its own; a guest's session has one.
 var Guest = Principal{Role: RoleGuest}
+
+// Known reports whether the principal has a session.
+func (p Principal) Known() bool { return p.Subject != "" }
 
 // Has reports whether the principal holds the scope.
 func (p Principal) Has(s Scope) bool { return slices.Contains(p.Scopes, s) }

@@ -10,7 +10,9 @@ import (
 )
 
 // Scopes lists every scope there is.
-func Scopes() []Scope { return []Scope{ScopeStockRead} }
+func Scopes() []Scope {
+	return []Scope{ScopeStockRead, ScopeOrderServe, ScopeMemberRead, ScopeOpsRead, ScopeCareAnswer}
+}
 
 // DefaultScopes are the scopes of a token issued for role without naming any.
 func DefaultScopes(role Role) []Scope {
@@ -18,7 +20,7 @@ func DefaultScopes(role Role) []Scope {
 	case RoleOperator:
 		return Scopes()
 	case RoleAssociate:
-		return []Scope{ScopeStockRead}
+		return []Scope{ScopeStockRead, ScopeOrderServe, ScopeOpsRead, ScopeCareAnswer}
 	}
 	return nil
 }
@@ -48,6 +50,14 @@ func (s *Scope) UnmarshalGQL(v any) error {
 // added once per operation by the handler, not here once per object of a list. R is gqlgen's resolver type.
 func HasScope[R ~func(context.Context) (any, error)](ctx context.Context, _ any, next R, scope Scope) (any, error) {
 	if !PrincipalOf(ctx).Has(scope) {
+		return nil, nil //nolint:nilnil // null is the answer
+	}
+	return next(ctx)
+}
+
+// HasRole guards a field as HasScope does: it is for sessions of these roles only.
+func HasRole[R ~func(context.Context) (any, error)](ctx context.Context, _ any, next R, roles []Role) (any, error) {
+	if p := PrincipalOf(ctx); !p.Known() || !slices.Contains(roles, p.Role) {
 		return nil, nil //nolint:nilnil // null is the answer
 	}
 	return next(ctx)

@@ -2,10 +2,15 @@ package auth_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/retail"
 )
 
 func TestScopesAreValuesOfTheSchemasEnum(t *testing.T) {
@@ -34,5 +39,69 @@ func TestGuardedFieldsReadNullWithoutTheScope(t *testing.T) {
 	ctx := auth.WithPrincipal(t.Context(), auth.Principal{Role: auth.RoleOperator, Scopes: auth.Scopes()})
 	if got, err := auth.HasScope(ctx, nil, next, auth.ScopeStockRead); got != "secret" || err != nil {
 		t.Errorf("an operator got %v, %v", got, err)
+	}
+}
+
+func TestRolesAreValuesOfTheSchemasEnum(t *testing.T) {
+	for _, want := range auth.Roles() {
+		var b strings.Builder
+		want.MarshalGQL(&b)
+		var got auth.Role
+		if err := got.UnmarshalGQL(strings.Trim(b.String(), `"`)); err != nil || got != want {
+			t.Errorf("%s: got %s from %s, %v", want, got, b.String(), err)
+		}
+	}
+	for _, v := range []any{"guest", "ROOT", "", nil, 1} {
+		var got auth.Role
+		if err := got.UnmarshalGQL(v); err == nil {
+			t.Errorf("%v: got the role %s", v, got)
+		}
+	}
+}
+
+func TestFieldsOfARoleReadNullForEverybodyElse(t *testing.T) {
+	next := func(context.Context) (any, error) { return "secret", nil }
+	for name, c := range map[string]struct {
+		p    auth.Principal
+		want any
+	}{
+		"nobody":                        {auth.Guest, nil},
+		"a guest without a session":     {auth.Principal{Role: auth.RoleMember}, nil},
+		"a session of another role":     {auth.Principal{Role: auth.RoleGuest, Subject: "g-1"}, nil},
+		"a session of one of the roles": {auth.Principal{Role: auth.RoleMember, Subject: "m-1"}, "secret"},
+	} {
+		ctx := auth.WithPrincipal(t.Context(), c.p)
+		got, err := auth.HasRole(ctx, nil, next, []auth.Role{auth.RoleMember, auth.RoleAssociate})
+		if got != c.want || err != nil {
+			t.Errorf("%s got %v, %v", name, got, err)
+		}
+	}
+}
+
+func TestAGuestSessionProvesItself(t *testing.T) {
+	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key := mustKey(t, ec)
+	sessions := auth.NewSessions(mustIssuer(t, key), mustVerifier(t, key), time.Hour, clock)
+	first, err := sessions.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := sessions.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, errA := sessions.Guest(first.Token)
+	b, errB := sessions.Guest(second.Token)
+	if errA != nil || errB != nil || a.Subject == b.Subject || !a.Known() {
+		t.Errorf("got %v, %v, %v, %v", a, b, errA, errB)
+	}
+	member, _ := mustIssuer(t, key).Issue(auth.Principal{Role: auth.RoleMember, Subject: "m"}, time.Hour)
+	for name, token := range map[string]string{"nothing": "", "a member's": member, "a torn one": first.Token[1:]} {
+		if _, err := sessions.Guest(token); !retail.Refused(err, retail.WhyProofRejected) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if _, err := auth.NewSessions(nil, nil, time.Hour, clock).Open(); retail.CodeOf(err) != retail.CodeForbidden {
+		t.Errorf("without a key: got %v", err)
 	}
 }

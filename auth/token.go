@@ -64,18 +64,21 @@ func NewIssuer(key *Key, config TokenConfig, now func() time.Time) (*Issuer, err
 	return &Issuer{key: key, config: config, now: now}, config.Validate()
 }
 
-// Issue returns a token for the subject that lives for ttl. Without scopes the token gets the role's DefaultScopes.
-func (i *Issuer) Issue(role Role, subject string, scopes []Scope, ttl time.Duration) (string, error) {
+// Issue returns a token for the principal that lives for ttl. Without scopes the token gets the role's DefaultScopes.
+func (i *Issuer) Issue(p Principal, ttl time.Duration) (string, error) {
+	scopes := p.Scopes
 	switch {
-	case !issuable(role):
-		return "", retail.BadInput("auth: no token for the role %q", role)
-	case subject == "" || len(subject) > maxSubject:
+	case !slices.Contains(Roles(), p.Role):
+		return "", retail.BadInput("auth: no token for the role %q", p.Role)
+	case p.Subject == "" || len(p.Subject) > maxSubject:
 		return "", retail.BadInput("auth: a token needs a subject of at most %d bytes", maxSubject)
+	case len(p.Locations) > maxLocations || slices.ContainsFunc(p.Locations, func(c string) bool { return !retail.ValidLocationCode(c) }):
+		return "", retail.BadInput("auth: a token names up to %d codes of locations", maxLocations)
 	case ttl <= 0 || ttl > i.config.MaxLifetime:
 		return "", retail.BadInput("auth: a token may live up to %v", i.config.MaxLifetime)
 	}
 	if scopes == nil {
-		scopes = DefaultScopes(role)
+		scopes = DefaultScopes(p.Role)
 	}
 	for _, s := range scopes {
 		if !slices.Contains(Scopes(), s) {
@@ -83,24 +86,23 @@ func (i *Issuer) Issue(role Role, subject string, scopes []Scope, ttl time.Durat
 		}
 	}
 	now := i.now()
-	token := jwt.NewWithClaims(jwt.GetSigningMethod(i.key.Algorithm), jwt.MapClaims{
-		"iss": i.config.Issuer, "aud": i.config.Audience, "sub": subject, "jti": uuid.NewString(),
+	claims := jwt.MapClaims{
+		"iss": i.config.Issuer, "aud": i.config.Audience, "sub": p.Subject, "jti": uuid.NewString(),
 		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(ttl).Unix(),
-		"role": string(role), "scope": joinScopes(scopes),
-	})
+		"role": string(p.Role), "scope": joinScopes(scopes),
+	}
+	if len(p.Locations) > 0 {
+		claims["locations"] = strings.Join(p.Locations, " ")
+	}
+	token := jwt.NewWithClaims(jwt.GetSigningMethod(i.key.Algorithm), claims)
 	token.Header["typ"], token.Header["kid"] = tokenType, i.key.ID
 	return token.SignedString(i.key.private)
 }
 
-const maxSubject = 200
-
-func issuable(r Role) bool {
-	switch r {
-	case RoleMember, RoleAssociate, RolePartner, RoleOperator:
-		return true
-	}
-	return false
-}
+const (
+	maxSubject   = 200
+	maxLocations = 50
+)
 
 func joinScopes(scopes []Scope) string {
 	words := make([]string, len(scopes))
@@ -196,7 +198,7 @@ func principalOf(claims jwt.MapClaims) (Principal, error) {
 		return Guest, errors.New("the token has no subject")
 	}
 	role, _ := claims["role"].(string)
-	if !issuable(Role(role)) {
+	if !slices.Contains(Roles(), Role(role)) {
 		return Guest, errors.New("the token has no role")
 	}
 	p := Principal{Role: Role(role), Subject: subject}
@@ -208,6 +210,16 @@ func principalOf(claims jwt.MapClaims) (Principal, error) {
 		if slices.Contains(Scopes(), Scope(word)) { // scopes of other services are not ours to judge
 			p.Scopes = append(p.Scopes, Scope(word))
 		}
+	}
+	places, ok := claims["locations"].(string)
+	if claims["locations"] != nil && !ok {
+		return Guest, errors.New("the locations are no text")
+	}
+	for code := range strings.FieldsSeq(places) {
+		p.Locations = append(p.Locations, code)
+	}
+	if len(p.Locations) > maxLocations {
+		return Guest, errors.New("the token names too many locations")
 	}
 	return p, nil
 }

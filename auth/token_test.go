@@ -78,10 +78,11 @@ func TestTokensRoundTrip(t *testing.T) {
 	v := mustVerifier(t, keys...)
 	for _, key := range keys {
 		for role, want := range map[auth.Role][]auth.Scope{
-			auth.RoleOperator: {auth.ScopeStockRead}, auth.RoleAssociate: {auth.ScopeStockRead},
-			auth.RoleMember: nil, auth.RolePartner: nil,
+			auth.RoleOperator: auth.Scopes(), auth.RoleAssociate: auth.DefaultScopes(auth.RoleAssociate),
+			auth.RoleMember: nil, auth.RolePartner: nil, auth.RoleGuest: nil,
 		} {
-			token, err := mustIssuer(t, key).Issue(role, "someone", nil, time.Hour)
+			places := []string{"S-1", "S-2"}
+			token, err := mustIssuer(t, key).Issue(auth.Principal{Role: role, Subject: "someone", Locations: places}, time.Hour)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,12 +90,12 @@ func TestTokensRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s %s: %v", key.Algorithm, role, err)
 			}
-			if diff := cmp.Diff(auth.Principal{Role: role, Subject: "someone", Scopes: want}, got); diff != "" {
+			if diff := cmp.Diff(auth.Principal{Role: role, Subject: "someone", Scopes: want, Locations: places}, got); diff != "" {
 				t.Errorf("%s %s: %s", key.Algorithm, role, diff)
 			}
 		}
 	}
-	token, err := mustIssuer(t, keys[0]).Issue(auth.RoleOperator, "someone", []auth.Scope{}, time.Hour)
+	token, err := mustIssuer(t, keys[0]).Issue(auth.Principal{Role: auth.RoleOperator, Subject: "someone", Scopes: []auth.Scope{}}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,12 +109,18 @@ func TestIssuerRefuses(t *testing.T) {
 	key := mustKey(t, ec)
 	i := mustIssuer(t, key)
 	for name, issue := range map[string]func() (string, error){
-		"a token for guests":     func() (string, error) { return i.Issue(auth.RoleGuest, "x", nil, time.Hour) },
-		"an unknown role":        func() (string, error) { return i.Issue("root", "x", nil, time.Hour) },
-		"no subject":             func() (string, error) { return i.Issue(auth.RoleMember, "", nil, time.Hour) },
-		"a life beyond the most": func() (string, error) { return i.Issue(auth.RoleMember, "x", nil, 25*time.Hour) },
-		"no life":                func() (string, error) { return i.Issue(auth.RoleMember, "x", nil, 0) },
-		"an unknown scope":       func() (string, error) { return i.Issue(auth.RoleMember, "x", []auth.Scope{"all"}, time.Hour) },
+		"a place that is none": func() (string, error) {
+			return i.Issue(auth.Principal{Role: auth.RoleAssociate, Subject: "x", Locations: []string{"S 1"}}, time.Hour)
+		},
+		"an unknown role": func() (string, error) { return i.Issue(auth.Principal{Role: "root", Subject: "x"}, time.Hour) },
+		"no subject":      func() (string, error) { return i.Issue(auth.Principal{Role: auth.RoleMember, Subject: ""}, time.Hour) },
+		"a life beyond the most": func() (string, error) {
+			return i.Issue(auth.Principal{Role: auth.RoleMember, Subject: "x"}, 25*time.Hour)
+		},
+		"no life": func() (string, error) { return i.Issue(auth.Principal{Role: auth.RoleMember, Subject: "x"}, 0) },
+		"an unknown scope": func() (string, error) {
+			return i.Issue(auth.Principal{Role: auth.RoleMember, Subject: "x", Scopes: []auth.Scope{"all"}}, time.Hour)
+		},
 	} {
 		if token, err := issue(); err == nil {
 			t.Errorf("%s: got the token %s", name, token)
@@ -245,7 +252,7 @@ func TestVerifierRefuses(t *testing.T) {
 		"an empty subject":               forge(t, header(nil), claims(change{"sub": ""}), es),
 		"a subject of a wrong type":      forge(t, header(nil), claims(change{"sub": 7}), es),
 		"no role":                        forge(t, header(nil), claims(change{"role": nil}), es),
-		"the guest role":                 forge(t, header(nil), claims(change{"role": "guest"}), es),
+		"places that are no text":        forge(t, header(nil), claims(change{"locations": []string{"S-1"}}), es),
 		"an unknown role":                forge(t, header(nil), claims(change{"role": "root"}), es),
 		"scopes of a wrong type":         forge(t, header(nil), claims(change{"scope": []string{"stock:read"}}), es),
 		"a repeated claim":               forge(t, header(nil), dup, es),
@@ -282,7 +289,7 @@ func TestVerifyingLongGarbageAllocatesLittle(t *testing.T) {
 func TestMiddleware(t *testing.T) {
 	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	key := mustKey(t, ec)
-	token, _ := mustIssuer(t, key).Issue(auth.RoleAssociate, "a-7", nil, time.Hour)
+	token, _ := mustIssuer(t, key).Issue(auth.Principal{Role: auth.RoleAssociate, Subject: "a-7"}, time.Hour)
 	var seen *auth.Principal
 	h := auth.Middleware(mustVerifier(t, key), func(w http.ResponseWriter, _ *http.Request, err error) {
 		http.Error(w, string(retail.CodeOf(err)), http.StatusUnauthorized)
@@ -295,8 +302,8 @@ func TestMiddleware(t *testing.T) {
 		want          *auth.Principal
 	}{
 		"no token is a guest":          {nil, &auth.Guest},
-		"a token names its principal":  {[]string{"Bearer " + token}, &auth.Principal{Role: auth.RoleAssociate, Subject: "a-7", Scopes: []auth.Scope{auth.ScopeStockRead}}},
-		"the scheme is of either case": {[]string{"bearer " + token}, &auth.Principal{Role: auth.RoleAssociate, Subject: "a-7", Scopes: []auth.Scope{auth.ScopeStockRead}}},
+		"a token names its principal":  {[]string{"Bearer " + token}, &auth.Principal{Role: auth.RoleAssociate, Subject: "a-7", Scopes: auth.DefaultScopes(auth.RoleAssociate)}},
+		"the scheme is of either case": {[]string{"bearer " + token}, &auth.Principal{Role: auth.RoleAssociate, Subject: "a-7", Scopes: auth.DefaultScopes(auth.RoleAssociate)}},
 		"a bad token is refused":       {[]string{"Bearer x"}, nil},
 		"an empty token is refused":    {[]string{"Bearer "}, nil},
 		"an empty header is refused":   {[]string{""}, nil},
@@ -321,7 +328,7 @@ func FuzzVerify(f *testing.F) {
 	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	key := mustKey(f, ec)
 	v := mustVerifier(f, key)
-	token, _ := mustIssuer(f, key).Issue(auth.RoleMember, "m", nil, time.Hour)
+	token, _ := mustIssuer(f, key).Issue(auth.Principal{Role: auth.RoleMember, Subject: "m"}, time.Hour)
 	f.Add(token)
 	f.Add("a.b.c")
 	f.Add("....")
@@ -336,7 +343,7 @@ func BenchmarkVerify(b *testing.B) {
 	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	key := mustKey(b, ec)
 	v := mustVerifier(b, key)
-	token, _ := mustIssuer(b, key).Issue(auth.RoleMember, "m", nil, time.Hour)
+	token, _ := mustIssuer(b, key).Issue(auth.Principal{Role: auth.RoleMember, Subject: "m"}, time.Hour)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := v.Verify(token); err != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
-// guard is a selected field that needs a scope.
+// guard is a selected field that is not open to everybody.
 type guard struct {
 	path       ast.Path // response keys, without indexes
-	scope      auth.Scope
+	need       need
 	nonNull    bool
 	conditions []ast.DirectiveList // of the field and everything around it that can leave it out
 	position   *ast.Position
@@ -83,9 +83,9 @@ func (p *planner) field(f *ast.Field, path ast.Path, around []ast.DirectiveList,
 		if root && f.Name != "__typename" && !Declared(def) {
 			p.undeclared = true
 		}
-		if scope, guarded := scopeOf(def); guarded {
+		if n, guarded := needOf(def); guarded {
 			p.guards = append(p.guards, guard{
-				path: path, scope: scope, nonNull: def.Type.NonNull, conditions: around, position: f.Position,
+				path: path, need: n, nonNull: def.Type.NonNull, conditions: around, position: f.Position,
 			})
 		}
 	}
@@ -108,35 +108,70 @@ func (p *planner) definitions(f *ast.Field) []*ast.FieldDefinition {
 
 // Declared reports whether a field definition says who may read it.
 func Declared(def *ast.FieldDefinition) bool {
-	return def.Directives.ForName("public") != nil || def.Directives.ForName("hasScope") != nil
+	return def.Directives.ForName("public") != nil || def.Directives.ForName("hasScope") != nil ||
+		def.Directives.ForName("hasRole") != nil
 }
 
-// scopeOf returns the scope that a field needs. A scope that nobody can hold guards a directive it cannot read.
-func scopeOf(def *ast.FieldDefinition) (scope auth.Scope, guarded bool) {
-	d := def.Directives.ForName("hasScope")
-	if d == nil {
-		return "", false
-	}
-	if arg := d.Arguments.ForName("scope"); arg != nil && scope.UnmarshalGQL(arg.Value.Raw) == nil {
-		return scope, true
-	}
-	return "\x00", true
+// need is what a principal must have: the scope when there is one, and one of the roles when there are any.
+type need struct {
+	scope auth.Scope
+	roles []auth.Role
 }
 
-// authorize decides once per operation: fields that read null for want of a scope are reported with one error each; an
+// needOf returns what a field asks for. A directive that it cannot read asks for what nobody has.
+func needOf(def *ast.FieldDefinition) (n need, guarded bool) {
+	if d := def.Directives.ForName("hasScope"); d != nil {
+		guarded = true
+		if arg := d.Arguments.ForName("scope"); arg == nil || n.scope.UnmarshalGQL(arg.Value.Raw) != nil {
+			n.scope = "\x00"
+		}
+	}
+	if d := def.Directives.ForName("hasRole"); d != nil {
+		guarded = true
+		n.roles = []auth.Role{"\x00"}
+		if arg := d.Arguments.ForName("any"); arg != nil {
+			for _, child := range arg.Value.Children {
+				var role auth.Role
+				if role.UnmarshalGQL(child.Value.Raw) == nil {
+					n.roles = append(n.roles, role)
+				}
+			}
+		}
+	}
+	return n, guarded
+}
+
+// refuses says what p lacks; nil when nothing.
+func (n need) refuses(p auth.Principal) *gqlerror.Error {
+	switch {
+	case n.scope != "" && !p.Has(n.scope):
+		return newError(retail.CodeForbidden, "this needs the scope "+string(n.scope))
+	case n.roles == nil || slices.Contains(n.roles, p.Role) && p.Known():
+		return nil
+	case !p.Known():
+		return newError(retail.CodeUnauthenticated, "this needs a session")
+	}
+	return newError(retail.CodeForbidden, "this is not for the role "+string(p.Role))
+}
+
+// authorize decides once per operation: fields that read null for want of a right are reported with one error each; an
 // operation that selects a non-null one is refused whole.
 func (op *operation) authorize(p auth.Principal, variables map[string]any) (gqlerror.List, *refusal) {
 	var missing gqlerror.List
 	for _, g := range op.guards {
-		if p.Has(g.scope) || !g.selected(variables) || reported(missing, g.path) {
+		e := g.need.refuses(p)
+		if e == nil || !g.selected(variables) || reported(missing, g.path) {
 			continue
 		}
-		e := newError(retail.CodeForbidden, "this needs the scope "+string(g.scope))
 		e.Path = g.path
 		e.Locations = []gqlerror.Location{{Line: g.position.Line, Column: g.position.Column}}
 		if g.nonNull {
 			e.Path = nil
-			return nil, refuse(http.StatusForbidden, e)
+			status := http.StatusForbidden
+			if e.Extensions["code"] == string(retail.CodeUnauthenticated) {
+				status = http.StatusUnauthorized
+			}
+			return nil, refuse(status, e)
 		}
 		missing = append(missing, e)
 	}

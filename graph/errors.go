@@ -45,6 +45,9 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	if x.presented.Add(1) > int32(p.most) {
 		return nil
 	}
+	if again := (*replayed)(nil); errors.As(err, &again) {
+		return again.public
+	}
 	known := p.classify(ctx, err)
 	p.report(ctx, x, known)
 	out := newError(known.Code, known.Message)
@@ -65,9 +68,12 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 // classify finds the kind of an error.
 func (p presenter) classify(ctx context.Context, err error) *retail.Error {
 	var known *retail.Error
+	refusals, refused := retail.RefusalsOf(err)
 	switch {
 	case errors.As(err, &known):
 		return known
+	case refused: // a question that cannot be answered; mutations give refusals in their payload
+		return &retail.Error{Code: retail.CodeBadInput, Message: refusals[0].Message, Err: err}
 	case retail.CodeOf(err) == retail.CodeTimeout, ctx.Err() != nil:
 		return &retail.Error{Code: retail.CodeTimeout, Message: "the request's time is used up", Retryable: true, Err: err}
 	case isArgument(ctx, err):

@@ -27,7 +27,7 @@ func logged(t testing.TB, s *stub) (*graph.Handler, *bytes.Buffer) {
 	t.Helper()
 	var log bytes.Buffer
 	schema := generated.NewExecutableSchema(generated.Config{
-		Resolvers: s, Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver]},
+		Resolvers: root{queries: s}, Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver]},
 	})
 	h, err := graph.NewHandler(schema, slog.New(slog.NewTextHandler(&log, nil)), prometheus.NewRegistry(), graph.HandlerOptions{})
 	if err != nil {

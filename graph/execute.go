@@ -45,7 +45,7 @@ func (h *Handler) execute(ctx context.Context, doc *document, op *operation, var
 		Doc: doc.ast, Operation: op.def, OperationName: op.def.Name, Variables: variables,
 		DisableIntrospection: !h.introspection, RecoverFunc: h.errors.recovered,
 		ResolverMiddleware:     fields.resolve,
-		RootResolverMiddleware: func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler { return next(ctx) },
+		RootResolverMiddleware: h.once,
 	})
 	ctx = graphql.WithResponseContext(ctx, h.errors.present, h.errors.recovered)
 	resp := h.schema.Exec(ctx)(ctx)

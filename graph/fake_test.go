@@ -34,7 +34,9 @@ func (f *fake) Exec(context.Context) graphql.ResponseHandler {
 const accessDirectives = `
 	directive @public on FIELD_DEFINITION
 	directive @hasScope(scope: Scope!) on FIELD_DEFINITION
+	directive @hasRole(any: [Role!]!) on FIELD_DEFINITION
 	enum Scope {STOCK_READ}
+	enum Role {GUEST MEMBER ASSOCIATE}
 `
 
 func mustFakeHandler(t testing.TB, sdl string, change ...func(*fake, *graph.HandlerOptions)) *graph.Handler {

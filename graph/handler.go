@@ -31,6 +31,8 @@ type HandlerOptions struct {
 
 	// Attach returns ctx with whatever lives as long as one response, such as loaders; may be nil.
 	Attach func(context.Context) context.Context
+	// Answers makes mutations idempotent by their key; nil executes every one.
+	Answers Answers
 	// Fields sees every resolved field and may replace its result; nil leaves them alone.
 	Fields graphql.FieldInterceptor
 	Now    func() time.Time // nil means time.Now
@@ -46,6 +48,7 @@ type Handler struct {
 	metrics       *metrics
 	admission     *admission
 	attach        func(context.Context) context.Context
+	answers       Answers
 	fields        graphql.FieldMiddleware
 	now           func() time.Time
 }
@@ -80,6 +83,7 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 	}
 	h := &Handler{
 		schema: schema, limits: o.Limits, introspection: o.Introspection, metrics: m, attach: o.Attach, fields: fields, now: o.Now,
+		answers:   o.Answers,
 		admission: newAdmission(o.MaxInFlight), errors: presenter{log: log, most: o.Limits.ResponseErrors},
 	}
 	h.documents, err = newDocuments(newCompiler(schema.Schema(), &h.limits, o.Introspection), o.CacheBytes)

@@ -47,13 +47,16 @@ func (c ServerConfig) Validate() error {
 	return nil
 }
 
-// Server is the gateway's HTTP server: /graphql, /healthz, /readyz, /metrics and, when configured, GraphiQL at /.
+// Server is the gateway's HTTP server: /graphql, /healthz, /readyz, /metrics, the hooks and, when configured,
+// GraphiQL at /.
 type Server struct {
 	Config   ServerConfig
 	GraphQL  http.Handler
 	Verifier *auth.Verifier // nil serves guests only
 	// Ready says what is missing for the gateway to do its work, by name; nothing missing is ready. May be nil.
-	Ready   func(context.Context) map[string]string
+	Ready func(context.Context) map[string]string
+	// Hooks receives what other systems report, below /hooks/; it checks by itself who they are. May be nil.
+	Hooks   http.Handler
 	Metrics prometheus.Gatherer
 	Log     *slog.Logger
 	Now     func() time.Time // nil means time.Now
@@ -86,6 +89,9 @@ func (s *Server) Handler() http.Handler {
 	})
 	r.Get("/readyz", s.ready)
 	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}))
+	if s.Hooks != nil {
+		r.Mount("/hooks/", http.StripPrefix("/hooks", s.Hooks))
+	}
 	if s.Config.Explorer {
 		mountExplorer(r)
 	}

@@ -199,7 +199,7 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	issuer, _ := auth.NewIssuer(key, auth.DefaultTokenConfig(), time.Now)
-	token, err := issuer.Issue(auth.RoleOperator, "o", nil, time.Hour)
+	token, err := issuer.Issue(auth.Principal{Role: auth.RoleOperator, Subject: "o"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

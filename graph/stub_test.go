@@ -32,9 +32,14 @@ type stub struct {
 	stockCheck func(ctx context.Context, skus []string) (*stock.Check, error)
 }
 
-func (s *stub) Query() generated.QueryResolver                          { return s }
-func (s *stub) Location() generated.LocationResolver                    { return nil }
-func (s *stub) ProductVariant() generated.ProductVariantResolver        { return nil }
+// root serves queries by a stub and nothing else.
+type root struct {
+	generated.ResolverRoot
+	queries *stub
+}
+
+func (r root) Query() generated.QueryResolver { return r.queries }
+
 func (s *stub) Node(ctx context.Context, id string) (model.Node, error) { return s.node(ctx, id) }
 
 func (s *stub) Product(ctx context.Context, _, _, _, _ *string) (*retail.Product, error) {
@@ -77,7 +82,7 @@ func mustHandler(t testing.TB, s *stub, change ...func(*graph.HandlerOptions)) *
 		f(&o)
 	}
 	schema := generated.NewExecutableSchema(generated.Config{
-		Resolvers: s, Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver]},
+		Resolvers: root{queries: s}, Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver], HasRole: auth.HasRole[graphql.Resolver]},
 	})
 	h, err := graph.NewHandler(schema, slog.New(slog.NewTextHandler(testLog(t), nil)), prometheus.NewRegistry(), o)
 	if err != nil {

@@ -85,7 +85,9 @@ func TestMessagesDoNotNameFieldsThatWereNotAsked(t *testing.T) {
 }
 
 // plainWords are English words of the messages that happen to be fields as well.
-var plainWords = map[string]bool{"value": true, "name": true, "type": true, "items": true, "fields": true, "location": true, "kind": true, "code": true}
+var plainWords = map[string]bool{
+	"value": true, "name": true, "type": true, "items": true, "fields": true, "location": true, "kind": true, "code": true, "field": true, "missing": true,
+}
 
 func TestIntrospectionCanBeOff(t *testing.T) {
 	h := mustHandler(t, newStub(), func(o *graph.HandlerOptions) { o.Introspection = false })

@@ -5,13 +5,15 @@ import (
 	"sync"
 
 	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/care"
 	"github.com/portico-retail/portico/retail/stock"
 )
 
 // Services are what the loaders ask.
 type Services struct {
-	Prices Prices
-	Stock  Stock
+	Prices  Prices
+	Stock   Stock
+	Ratings Ratings
 }
 
 // Set is the loaders of one response. They are made when the first is asked for: most responses need none.
@@ -24,6 +26,8 @@ type Set struct {
 	Price *Loader[PriceKey, *retail.Price]
 	// Availability loads where a SKU can be had.
 	Availability *Loader[AvailabilityKey, []*stock.Availability]
+	// Rating loads what reviews say of a SKU.
+	Rating *Loader[string, *care.Rating]
 
 	pagesLock sync.Mutex
 	pages     map[string][]string // by each of their SKUs
@@ -46,6 +50,7 @@ func Of(ctx context.Context) *Set {
 	set.make.Do(func() {
 		set.Price = newPriceLoader(set.request, set.services.Prices)
 		set.Availability = newAvailabilityLoader(set.request, set.services.Stock)
+		set.Rating = newRatingLoader(set.request, set.services.Ratings)
 	})
 	return set
 }

@@ -11,8 +11,15 @@ import (
 	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph/model"
 	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/care"
+	"github.com/portico-retail/portico/retail/cart"
 	"github.com/portico-retail/portico/retail/catalog"
 	"github.com/portico-retail/portico/retail/location"
+	"github.com/portico-retail/portico/retail/members"
+	"github.com/portico-retail/portico/retail/ordering"
+	"github.com/portico-retail/portico/retail/purchases"
+	"github.com/portico-retail/portico/retail/returns"
+	"github.com/portico-retail/portico/retail/sourcing"
 	"github.com/portico-retail/portico/retail/stock"
 )
 
@@ -21,6 +28,32 @@ type Resolver struct {
 	Catalog   *catalog.Service
 	Locations *location.Directory
 	Stock     *stock.Service
+	Holds     *stock.Holds
+	Carts     *cart.Service
+	Sourcing  *sourcing.Service
+	Ordering  *ordering.Service
+	Returns   *returns.Service
+	Purchases *purchases.Service
+	Members   *members.Service
+	Care      *care.Service
+	// Sessions opens guest sessions, Payable lists how orders can be paid, Operations tells what happened, and Phone reads a
+	// phone number into E.164.
+	Sessions   *auth.Sessions
+	Payable    Payable
+	Operations Operations
+	Phone      func(raw, country string) (e164 string, ok bool)
+	Currency   string // of all prices, ISO 4217
+}
+
+// Payable lists how orders can be paid; integrations/shop implements it.
+type Payable interface {
+	PaymentMethods(ctx context.Context) ([]retail.PaymentMethod, error)
+}
+
+// Operations tells what happened; integrations/ledger implements it.
+type Operations interface {
+	Alerts(ctx context.Context, q retail.AlertQuery) ([]retail.Alert, error)
+	Events(ctx context.Context, after int64, limit int) ([]retail.Event, error)
 }
 
 // valueOr is *p, or the default that the schema states when the client sent an explicit null.
@@ -90,14 +123,41 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 		found, err = r.Catalog.Variant(ctx, key)
 	case retail.KindCategory:
 		found, err = r.Catalog.Category(ctx, key)
+	default:
+		found, err = r.owned(ctx, kind, key)
 	}
 	if err != nil {
-		if retail.CodeOf(err) == retail.CodeNotFound {
+		if retail.CodeOf(err) == retail.CodeNotFound || retail.Refused(err, retail.WhyNotFound) {
 			return nil, nil //nolint:nilnil // null is the answer
 		}
 		return nil, err
 	}
 	return found, nil
+}
+
+// owned loads what belongs to somebody; to others it is not there.
+func (r *Resolver) owned(ctx context.Context, kind, key string) (model.Node, error) {
+	actor, err := r.actor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case kind == retail.KindCart:
+		return r.Carts.Get(ctx, actor, key)
+	case kind == retail.KindHold:
+		return r.Holds.Get(ctx, actor, key)
+	case kind == retail.KindOrder:
+		return r.Ordering.Get(ctx, actor, key)
+	case kind == retail.KindReceipt:
+		return r.receipt(ctx, actor, key)
+	case kind == retail.KindMember && key == actor.MemberID && key != "":
+		view, err := r.Members.Profile(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		return view.Member, nil
+	}
+	return nil, retail.Errorf(retail.CodeNotFound, "there is no such thing")
 }
 
 // nodes loads objects in the order asked. One that cannot be loaded is null and has an error of its own beside it.
@@ -113,4 +173,27 @@ func (r *Resolver) nodes(ctx context.Context, ids []string) ([]model.Node, error
 		}
 	}
 	return out, nil
+}
+
+// actor is who asks, as far as carts, holds and orders care. A member's token names an identity; the actor is the member.
+func (r *Resolver) actor(ctx context.Context) (retail.Actor, error) {
+	p := auth.PrincipalOf(ctx)
+	a := retail.Actor{Role: string(p.Role), Subject: p.Subject, Locations: p.Locations}
+	if p.Role != auth.RoleMember {
+		return a, nil
+	}
+	m, err := r.Members.SignedIn(ctx, p.Subject)
+	if err != nil {
+		return a, err
+	}
+	a.MemberID = m.ID
+	return a, nil
+}
+
+func pointers[T any](list []T) []*T {
+	out := make([]*T, len(list))
+	for i := range list {
+		out[i] = &list[i]
+	}
+	return out
 }

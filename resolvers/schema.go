@@ -7,6 +7,11 @@ import (
 	"github.com/portico-retail/portico/graph/model"
 )
 
+func (r *mutationResolver) GuestSessionCreate(ctx context.Context) (*model.GuestSessionPayload, error) {
+	session, err := r.Sessions.Open()
+	return &model.GuestSessionPayload{Session: session, UserErrors: []model.UserError{}}, err
+}
+
 func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error) {
 	return r.node(ctx, id)
 }
@@ -15,6 +20,11 @@ func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, 
 	return r.nodes(ctx, ids)
 }
 
+func (r *Resolver) Mutation() generated.MutationResolver { return &mutationResolver{r} }
+
 func (r *Resolver) Query() generated.QueryResolver { return &queryResolver{r} }
 
-type queryResolver struct{ *Resolver }
+type (
+	mutationResolver struct{ *Resolver }
+	queryResolver    struct{ *Resolver }
+)

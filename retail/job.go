@@ -1,6 +1,11 @@
 package retail
 
-import "time"
+import (
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Job is work that must happen even if this process dies. The ledger stores it in the transaction of the fact that causes
 // it and runs it at least once, so whatever a job does must bear being done again.
@@ -50,6 +55,26 @@ type Alert struct {
 	DueAt         time.Time // the promise that is broken
 	RaisedAt      time.Time
 	ClearedAt     *time.Time
+}
+
+// Cursor is the opaque cursor of the alert with this key.
+func (k AlertKey) Cursor() string {
+	return base64.RawURLEncoding.EncodeToString([]byte("a1:" + strconv.FormatInt(k.At.UnixMicro(), 36) + ":" + k.ID))
+}
+
+// ParseAlertCursor is the inverse of AlertKey.Cursor, to the microsecond.
+func ParseAlertCursor(cursor string) (AlertKey, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	parts := strings.SplitN(string(raw), ":", 3)
+	if err != nil || len(cursor) > 300 || len(parts) != 3 || parts[0] != "a1" || parts[2] == "" {
+		return AlertKey{}, BadInput("after is not a cursor of this list")
+	}
+	micros, err := strconv.ParseInt(parts[1], 36, 64)
+	k := AlertKey{At: time.UnixMicro(micros).UTC(), ID: parts[2]}
+	if err != nil || k.Cursor() != cursor {
+		return AlertKey{}, BadInput("after is not a cursor of this list")
+	}
+	return k, nil
 }
 
 // AlertKind is what is wrong.

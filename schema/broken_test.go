@@ -32,7 +32,7 @@ const sound = `
 type Query {
   "Shops." shops("Size." first: Int = 20 "From." after: String "Levels." levels: [StockLevel!]): ShopConnection! @public
 }
-type Mutation { "Opens." shopOpen("What." input: OpenInput!): OpenPayload! @hasScope(scope: "X") }
+type Mutation { "Opens." shopOpen("What." input: OpenInput!, "Key." idempotencyKey: String!): OpenPayload! @hasScope(scope: "X") }
 `
 
 var broken = map[string]struct{ old, new, rule, breach string }{
@@ -65,15 +65,15 @@ var broken = map[string]struct{ old, new, rule, breach string }{
 	},
 	"a query open to nobody": {
 		`ShopConnection! @public`, `ShopConnection!`, "every root field declares its access once",
-		"Query.shops has 0 of @public and @hasScope, want one",
+		"Query.shops has 0 of @public, @hasScope and @hasRole, want one",
 	},
 	"a query open and guarded": {
 		`ShopConnection! @public`, `ShopConnection! @public @hasScope(scope: "X")`, "every root field declares its access once",
-		"Query.shops has 2 of @public and @hasScope, want one",
+		"Query.shops has 2 of @public, @hasScope and @hasRole, want one",
 	},
 	"a mutation open to nobody": {
 		` @hasScope(scope: "X")`, ``, "every root field declares its access once",
-		"Mutation.shopOpen has 0 of @public and @hasScope, want one",
+		"Mutation.shopOpen has 0 of @public, @hasScope and @hasRole, want one",
 	},
 	"a list without a cap": {
 		`"Days open, 7 at most."`, `"Days open."`, "every list is a page or has a stated cap", "Shop.days is a list without a stated cap",
@@ -148,11 +148,11 @@ var broken = map[string]struct{ old, new, rule, breach string }{
 		"Query.shops gives a connection but takes no first and after",
 	},
 	"a mutation with two arguments": {
-		`input: OpenInput!)`, `input: OpenInput! "And." and: Int)`, "mutations take one input and answer with userErrors",
-		"Mutation.shopOpen does not take exactly (input: …!)",
+		`idempotencyKey: String!)`, `key: String!)`, "mutations take an input and a key and answer with userErrors",
+		"Mutation.shopOpen does not take exactly (input: …!, idempotencyKey: String!)",
 	},
 	"a mutation that cannot refuse": {
-		`"Refusals, 20 at most." userErrors: [UserError!]!`, `"Done." done: Boolean!`, "mutations take one input and answer with userErrors",
+		`"Refusals, 20 at most." userErrors: [UserError!]!`, `"Done." done: Boolean!`, "mutations take an input and a key and answer with userErrors",
 		"Mutation.shopOpen does not answer with userErrors: [UserError!]!",
 	},
 }

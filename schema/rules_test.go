@@ -24,7 +24,7 @@ var rules = []rule{
 	{"what a silent backend leaves open has UNKNOWN", silence},
 	{"names are Pascal for types, camel for fields, upper for enum values", names},
 	{"connections have the Relay shape and total and are paged", connections},
-	{"mutations take one input and answer with userErrors", mutations},
+	{"mutations take an input and a key and answer with userErrors", mutations},
 }
 
 func described(s *ast.Schema) (breaches []string) {
@@ -67,9 +67,12 @@ func roots(s *ast.Schema) []*ast.Definition {
 func access(s *ast.Schema) (breaches []string) {
 	for _, root := range roots(s) {
 		for _, f := range fields(root) {
-			declared := len(f.Directives.ForNames("public")) + len(f.Directives.ForNames("hasScope"))
+			declared := 0
+			for _, name := range []string{"public", "hasScope", "hasRole"} {
+				declared += len(f.Directives.ForNames(name))
+			}
 			if declared != 1 {
-				breaches = append(breaches, fmt.Sprintf("%s.%s has %d of @public and @hasScope, want one", root.Name, f.Name, declared))
+				breaches = append(breaches, fmt.Sprintf("%s.%s has %d of @public, @hasScope and @hasRole, want one", root.Name, f.Name, declared))
 			}
 		}
 	}
@@ -204,12 +207,21 @@ func mutations(s *ast.Schema) (breaches []string) {
 		return nil
 	}
 	for _, f := range fields(s.Mutation) {
-		if len(f.Arguments) != 1 || f.Arguments[0].Name != "input" || !f.Arguments[0].Type.NonNull {
-			breaches = append(breaches, "Mutation."+f.Name+" does not take exactly (input: …!)")
+		// A public mutation has no session to which a key could belong.
+		if f.Directives.ForName("public") == nil && shapeOf(f) != "input!, idempotencyKey: String!" {
+			breaches = append(breaches, "Mutation."+f.Name+" does not take exactly (input: …!, idempotencyKey: String!)")
 		}
 		if errs := s.Types[f.Type.Name()].Fields.ForName("userErrors"); errs == nil || errs.Type.String() != "[UserError!]!" {
 			breaches = append(breaches, "Mutation."+f.Name+" does not answer with userErrors: [UserError!]!")
 		}
 	}
 	return breaches
+}
+
+// shapeOf writes the arguments of a mutation the way the rule does.
+func shapeOf(f *ast.FieldDefinition) string {
+	if len(f.Arguments) != 2 || f.Arguments[0].Name != "input" || !f.Arguments[0].Type.NonNull {
+		return ""
+	}
+	return "input!, " + f.Arguments[1].Name + ": " + f.Arguments[1].Type.String()
 }

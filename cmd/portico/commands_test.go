@@ -180,7 +180,7 @@ func TestServeReadsItsConfigFile(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "portico.yaml")
 	must(t, os.WriteFile(config, []byte(strings.Join([]string{
 		"addr: 127.0.0.1:0", "drain-delay: 0s", "redis: [" + redis.URL() + "]", "erp-dsn: " + erpFile,
-		"pos-url: " + stand.POSURL, "shop-url: http://127.0.0.1:1 # the variable wins", "log-level: error",
+		"ledger-dsn: " + filepath.Join(t.TempDir(), "ledger.db"), "pos-url: " + stand.POSURL, "shop-url: http://127.0.0.1:1 # the variable wins", "log-level: error",
 	}, "\n")), 0o600))
 	env := []string{"PORTICO_SHOP_API_KEY=" + stand.ShopKey, "PORTICO_SHOP_URL=" + stand.ShopURL}
 	p := launch(t, env, "serve", "--config", config)
@@ -201,7 +201,7 @@ func TestBadSettingsAreRefused(t *testing.T) {
 		must(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
-	whole := "redis: 127.0.0.1:1\nerp-dsn: /none\npos-url: http://pos\nshop-url: http://shop\nshop-api-key: k\n"
+	whole := "redis: 127.0.0.1:1\nledger-dsn: " + filepath.Join(t.TempDir(), "ledger.db") + "\nerp-dsn: /none\npos-url: http://pos\nshop-url: http://shop\nshop-api-key: k\n"
 	for name, c := range map[string]struct {
 		args []string
 		env  []string
@@ -213,13 +213,14 @@ func TestBadSettingsAreRefused(t *testing.T) {
 		"unknown key":                {[]string{"serve", "--config", file(whole + "redis-adress: x\n")}, nil, `no setting "redis-adress"`},
 		"no YAML":                    {[]string{"serve", "--config", file("{")}, nil, "config"},
 		"section instead of value":   {[]string{"serve", "--config", file(whole + "addr: {host: x}\n")}, nil, "not a section"},
+		"no ledger":                  {[]string{"serve", "--config", file(strings.Replace(whole, "ledger-dsn", "#", 1))}, nil, "--ledger-dsn is required"},
 		"missing backend":            {[]string{"serve"}, nil, "missing flags"},
 		"no Redis":                   {[]string{"serve", "--config", file(strings.TrimPrefix(whole, "redis: 127.0.0.1:1\n"))}, nil, "--redis is required"},
 		"absurd policy":              {[]string{"serve", "--config", file(whole + "stock-pickers: 0\n")}, nil, "pickers"},
 		"bad duration":               {[]string{"demo"}, []string{"PORTICO_REQUEST_TIMEOUT=soon"}, "request-timeout"},
 		"key that is none":           {[]string{"serve", "--config", file(whole + "token-key: /etc/hostname\n")}, nil, "PEM"},
 		"unknown scope":              {[]string{"token", "--role", "partner", "--scope", "stock:write"}, nil, `no scope "stock:write"`},
-		"role without a token":       {[]string{"token", "--role", "guest"}, nil, "--role"},
+		"role that is none":          {[]string{"token", "--role", "root"}, nil, "--role"},
 		"trade file that is missing": {[]string{"demo", "--trade", "/no/such/trade.csv"}, nil, "no such file"},
 		"currency that is none":      {[]string{"serve", "--config", file(whole + "currency: EURO\n")}, nil, "ISO 4217"},
 	} {

@@ -25,6 +25,7 @@ import (
 type demoCmd struct {
 	serverFlags
 	redisFlags
+	ledgerFlags
 	stockFlags
 	logFlags
 	Trade         string `placeholder:"FILE" help:"Replay this trade file (CSV or .csv.gz, UCI Online Retail columns) instead of the built-in retailer."`
@@ -61,17 +62,25 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	verifier, err := c.verifier()
+	tokens, err := c.tokens()
 	if err != nil {
 		return err
 	}
-	g, err := newGateway(gatewayOf(c.serverFlags, c.stockFlags, true), parts{
+	metrics := newRegistry()
+	books, err := c.ledgerFlags.open(ctx, log, metrics)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, books.Close()) }()
+	secret := randomName() + randomName()
+	g, err := newGateway(gatewayOf(c.serverFlags, c.stockFlags, retailer.Currency, true), parts{
 		Backends: backends{
 			ERP:    sqlx.NewDb(stand.ERP.Gateway(), stand.ERP.Dialect()),
 			POSURL: stand.POSURL, ShopURL: stand.ShopURL, ShopKey: stand.ShopKey, Currency: retailer.Currency,
 			Timeout: c.BackendTimeout, FeedTimeout: c.FeedTimeout,
 		},
-		Redis: client, Prefix: c.RedisPrefix, Verifier: verifier, Log: log, Metrics: newRegistry(), Now: time.Now,
+		Redis: client, Prefix: c.RedisPrefix, Ledger: books, Verifier: tokens.verifier, Sessions: tokens.sessions(), HookSecret: secret,
+		Log: log, Metrics: metrics, Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -81,6 +90,7 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
+	stand.Connect("http://"+ln.Addr().String()+"/hooks/shop", []byte(secret))
 	return demoRun{
 		command: c, retailer: retailer, stand: stand, gateway: g, listener: ln, log: log, out: s.out, notes: s.log,
 	}.run(ctx)
@@ -102,17 +112,35 @@ func (c demoCmd) retailer() (*demo.Retailer, error) {
 	return retailer, errors.Join(err, file.Close())
 }
 
-// verifier accepts what `portico token` prints.
-func (c demoCmd) verifier() (*auth.Verifier, error) {
+// tokens accept what `portico token` prints.
+func (c demoCmd) tokens() (tokens, error) {
 	dir, err := dataDir(c.Data)
 	if err != nil {
-		return nil, err
+		return tokens{}, err
 	}
 	key, err := auth.LoadOrCreateKey(dir)
 	if err != nil {
-		return nil, err
+		return tokens{}, err
 	}
-	return auth.NewVerifier(auth.DefaultTokenConfig(), time.Now, key)
+	return newTokens(key)
+}
+
+// tokens are signed and accepted with one key.
+type tokens struct {
+	issuer   *auth.Issuer
+	verifier *auth.Verifier
+}
+
+func newTokens(key *auth.Key) (t tokens, err error) {
+	if t.issuer, err = auth.NewIssuer(key, auth.DefaultTokenConfig(), time.Now); err != nil {
+		return t, err
+	}
+	t.verifier, err = auth.NewVerifier(auth.DefaultTokenConfig(), time.Now, key)
+	return t, err
+}
+
+func (t tokens) sessions() *auth.Sessions {
+	return auth.NewSessions(t.issuer, t.verifier, 12*time.Hour, time.Now)
 }
 
 // demoRun is a demo with everything started.

@@ -8,7 +8,10 @@ import (
 	"net"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/portico-retail/portico/graph"
+	"github.com/portico-retail/portico/integrations/ledger"
 	"github.com/portico-retail/portico/integrations/redisstore"
 	"github.com/portico-retail/portico/retail/stock"
 )
@@ -42,6 +45,15 @@ func (f redisFlags) config() redisstore.Config {
 	return c
 }
 
+// ledgerFlags say where the gateway's own store is.
+type ledgerFlags struct {
+	LedgerDSN string `name:"ledger-dsn" placeholder:"DSN" help:"Ledger of orders, holds and members: postgres://… or the path of a SQLite file."`
+}
+
+func (f ledgerFlags) open(ctx context.Context, log *slog.Logger, reg prometheus.Registerer) (*ledger.Ledger, error) {
+	return ledger.Open(ctx, ledger.Config{DSN: f.LedgerDSN, Now: time.Now, Log: log, Registerer: reg})
+}
+
 // stockFlags are the retailer's decisions about stock answers.
 type stockFlags struct {
 	StockLow          int           `default:"${lowStock}" help:"Highest quantity that reads LOW_STOCK."`
@@ -73,13 +85,13 @@ func (f serverFlags) listen(ctx context.Context) (net.Listener, error) {
 }
 
 // gatewayOf turns flags into settings of the gateway; open shows GraphiQL and introspection.
-func gatewayOf(server serverFlags, s stockFlags, open bool) gatewaySettings {
+func gatewayOf(server serverFlags, s stockFlags, currency string, open bool) gatewaySettings {
+	policy := stock.Policy{
+		LowStock: s.StockLow, QuantityCap: s.StockQuantityCap, Pickers: s.StockPickers,
+		StaleAfter: s.StockStaleAfter, UnknownAfter: s.StockUnknownAfter,
+	}
 	g := gatewaySettings{
-		Policy: stock.Policy{
-			LowStock: s.StockLow, QuantityCap: s.StockQuantityCap, Pickers: s.StockPickers,
-			StaleAfter: s.StockStaleAfter, UnknownAfter: s.StockUnknownAfter,
-		},
-		Feed: stock.DefaultFeedConfig(), Limits: graph.DefaultLimits(), Server: graph.DefaultServerConfig(),
+		Policy: policy, Terms: termsOf(currency, policy), Feed: stock.DefaultFeedConfig(), Limits: graph.DefaultLimits(), Server: graph.DefaultServerConfig(),
 		Introspection: open, MaxInFlight: server.MaxInFlight, Refresh: s.RefreshInterval,
 	}
 	g.Feed.Interval = s.FeedInterval

@@ -19,12 +19,14 @@ import (
 	"github.com/portico-retail/portico/graph"
 	"github.com/portico-retail/portico/graph/generated"
 	"github.com/portico-retail/portico/graph/render"
+	"github.com/portico-retail/portico/integrations/ledger"
 	"github.com/portico-retail/portico/integrations/redisstore"
 	"github.com/portico-retail/portico/loaders"
 	"github.com/portico-retail/portico/resolvers"
 	"github.com/portico-retail/portico/retail"
 	"github.com/portico-retail/portico/retail/catalog"
 	"github.com/portico-retail/portico/retail/location"
+	"github.com/portico-retail/portico/retail/ordering"
 	"github.com/portico-retail/portico/retail/refresh"
 	"github.com/portico-retail/portico/retail/stock"
 )
@@ -34,15 +36,22 @@ type parts struct {
 	Backends backends
 	Redis    redis.UniversalClient
 	Prefix   string // of every Redis key
+	Ledger   *ledger.Ledger
 	Verifier *auth.Verifier
-	Log      *slog.Logger
-	Metrics  *prometheus.Registry
-	Now      func() time.Time
+	Sessions *auth.Sessions
+	// HookSecret signs what the shop reports; empty receives nothing.
+	HookSecret string
+	// Wrap is purchaseParts.Wrap.
+	Wrap    func(ordering.Deps) ordering.Deps
+	Log     *slog.Logger
+	Metrics *prometheus.Registry
+	Now     func() time.Time
 }
 
 // gatewaySettings are the settings that serve and demo share.
 type gatewaySettings struct {
 	Policy        stock.Policy
+	Terms         terms
 	Feed          stock.FeedConfig
 	Limits        graph.Limits
 	Server        graph.ServerConfig
@@ -58,6 +67,7 @@ type gateway struct {
 	catalog   *catalog.Service
 	keeper    *stock.Keeper
 	feeds     stock.Feeds
+	purchase  *purchase
 	server    *graph.Server
 	log       *slog.Logger
 	// alsoMissing adds to what readiness waits for; may be nil.
@@ -73,7 +83,7 @@ func newRegistry() *prometheus.Registry {
 
 // newGateway joins the parts. Nothing runs yet and no backend needs to be alive.
 func newGateway(s gatewaySettings, p parts) (*gateway, error) {
-	if err := errors.Join(s.Policy.Validate(), s.Feed.Validate(), s.Limits.Validate(), s.Server.Validate()); err != nil {
+	if err := errors.Join(s.Policy.Validate(), s.Terms.validate(), s.Feed.Validate(), s.Limits.Validate(), s.Server.Validate()); err != nil {
 		return nil, err
 	}
 	store := redisstore.New(p.Redis, p.Prefix, p.Metrics)
@@ -106,14 +116,23 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		},
 		catalog.Deps{Products: c.shop, ERP: c.erp, POS: c.pos, Shop: c.shop, Stocked: stocks, Log: p.Log, Now: p.Now},
 	)
-	schema := generated.NewExecutableSchema(generated.Config{
-		Schema:     graph.WithoutDefer(generated.NewExecutableSchema(generated.Config{}).Schema()),
-		Resolvers:  &resolvers.Resolver{Catalog: g.catalog, Locations: g.directory, Stock: stocks},
-		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver]},
+	g.purchase = newPurchase(s.Terms, purchaseParts{
+		Clients: c, Ledger: p.Ledger, Store: store, Directory: g.directory, Catalog: g.catalog, Stock: stocks,
+		Wrap: p.Wrap, Now: p.Now, Log: p.Log, Reg: p.Metrics,
 	})
-	services := loaders.Services{Prices: g.catalog, Stock: stocks}
+	schema := generated.NewExecutableSchema(generated.Config{
+		Schema: graph.WithoutDefer(generated.NewExecutableSchema(generated.Config{}).Schema()),
+		Resolvers: &resolvers.Resolver{
+			Catalog: g.catalog, Locations: g.directory, Stock: stocks, Holds: g.purchase.holds, Carts: g.purchase.carts,
+			Sourcing: g.purchase.sourcing, Ordering: g.purchase.ordering, Returns: g.purchase.returns, Purchases: g.purchase.purchases,
+			Members: g.purchase.members, Care: g.purchase.care, Sessions: p.Sessions, Payable: c.shop, Operations: p.Ledger,
+			Phone: e164, Currency: p.Backends.Currency,
+		},
+		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver], HasRole: auth.HasRole[graphql.Resolver]},
+	})
+	services := loaders.Services{Prices: g.catalog, Stock: stocks, Ratings: g.purchase.care}
 	handler, err := graph.NewHandler(schema, p.Log, p.Metrics, graph.HandlerOptions{
-		Limits: s.Limits, Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now,
+		Limits: s.Limits, Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now, Answers: p.Ledger,
 		Attach: func(ctx context.Context) context.Context { return loaders.Attach(ctx, services) },
 		Fields: render.New(schema.Schema(), (*stock.Check)(nil), []*stock.PickupOption(nil), []*stock.Availability(nil)),
 	})
@@ -121,7 +140,8 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		return nil, err
 	}
 	g.server = &graph.Server{
-		Config: s.Server, GraphQL: handler, Verifier: p.Verifier, Ready: g.unready, Metrics: p.Metrics, Log: p.Log, Now: p.Now,
+		Config: s.Server, GraphQL: handler, Hooks: g.purchase.hooks(p.HookSecret, p.Now), Verifier: p.Verifier, Ready: g.unready,
+		Metrics: p.Metrics, Log: p.Log, Now: p.Now,
 	}
 	return g, nil
 }
@@ -147,6 +167,9 @@ func (g *gateway) missing() map[string]string {
 	if len(g.keeper.Layout()) == 0 {
 		missing["layout"] = "not stored in Redis yet"
 	}
+	if len(g.keeper.Layout()) > 0 && !g.purchase.holds.Ready() {
+		missing["holds"] = "not counted in Redis yet"
+	}
 	for _, f := range g.feeds {
 		if !f.Ready() {
 			missing["stock of "+string(f.Health().Source)] = "snapshot not complete"
@@ -169,6 +192,7 @@ func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error 
 		}
 		return nil
 	})
+	group.Go(func() error { return g.purchase.run(ctx) })
 	group.Go(func() error { return g.server.Serve(ctx, ln) })
 	group.Go(func() error {
 		if g.await(ctx, func() bool { return len(g.missing()) == 0 }) {

@@ -72,7 +72,7 @@ func (d demoRun) verify(ctx context.Context, client *http.Client, open func() (i
 	if err != nil {
 		return err
 	}
-	token, err := issuer.Issue(auth.RoleOperator, "replay", auth.Scopes(), time.Hour)
+	token, err := issuer.Issue(auth.Principal{Role: auth.RoleOperator, Subject: "replay", Scopes: auth.Scopes()}, time.Hour)
 	if err != nil {
 		return err
 	}

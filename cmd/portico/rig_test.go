@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -23,6 +24,7 @@ import (
 	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph"
 	"github.com/portico-retail/portico/integrations/demo"
+	"github.com/portico-retail/portico/integrations/ledger"
 	"github.com/portico-retail/portico/integrations/redisstore"
 	"github.com/portico-retail/portico/retail/stock"
 )
@@ -35,11 +37,23 @@ type rig struct {
 	metrics  *prometheus.Registry
 	redis    redis.UniversalClient
 	embedded *redisstore.Embedded // nil on a real server
+	ledger   *ledger.Ledger
 	prefix   string
 	url      string
+	tokens   tokens
 	operator string // a token with all scopes
 	client   *http.Client
 }
+
+// rigOption changes how a rig is made.
+type rigOption func(*rigSettings)
+
+type rigSettings struct {
+	terms func(*terms)
+}
+
+// withTerms changes the terms of purchases.
+func withTerms(change func(*terms)) rigOption { return func(s *rigSettings) { s.terms = change } }
 
 // stores names the servers that a suite runs on: "embedded" needs nothing, the others an address in the environment.
 var stores = []string{"embedded", "redis", "cluster", "postgres"}
@@ -68,8 +82,12 @@ func newRig(t testing.TB, kind string) *rig {
 	return newRigOf(t, kind, demo.Builtin(1, time.Now()).Corner(100, 100))
 }
 
-func newRigOf(t testing.TB, kind string, retailer *demo.Retailer) *rig {
+func newRigOf(t testing.TB, kind string, retailer *demo.Retailer, options ...rigOption) *rig {
 	t.Helper()
+	settings := rigSettings{terms: func(*terms) {}}
+	for _, o := range options {
+		o(&settings)
+	}
 	config, dsn := redisstore.DefaultConfig(), ""
 	var embedded *redisstore.Embedded
 	var err error
@@ -95,19 +113,24 @@ func newRigOf(t testing.TB, kind string, retailer *demo.Retailer) *rig {
 		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r.stand, err = demo.StartStand(ctx, r.retailer, demo.StandOptions{ERPDSN: dsn, Seed: 1, Now: time.Now, Beat: 200 * time.Millisecond})
+	r.stand, err = demo.StartStand(ctx, r.retailer, demo.StandOptions{
+		ERPDSN: dsn, Seed: 1, Now: time.Now, Beat: 200 * time.Millisecond,
+	})
 	must(t, err)
-	r.start(ctx, t)
+	r.ledger, err = ledger.Open(ctx, ledger.Config{DSN: ledgerDSN(t, kind), Registerer: r.metrics})
+	must(t, err)
+	r.start(ctx, t, &settings)
 	stopped := make(chan error, 2)
 	ready := make(chan struct{})
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	must(t, err)
 	r.url = "http://" + ln.Addr().String()
+	r.stand.Connect(r.url+"/hooks/shop", []byte(hookSecret))
 	go func() { stopped <- r.stand.Run(ctx) }()
 	go func() { stopped <- r.gateway.run(ctx, ln, func() { close(ready) }) }()
 	t.Cleanup(func() {
 		cancel()
-		err := errors.Join(<-stopped, <-stopped, r.stand.Close())
+		err := errors.Join(<-stopped, <-stopped, r.stand.Close(), r.ledger.Close())
 		r.gateway.close()
 		r.client.CloseIdleConnections()
 		if embedded == nil {
@@ -125,17 +148,48 @@ func newRigOf(t testing.TB, kind string, retailer *demo.Retailer) *rig {
 	return r
 }
 
+const hookSecret = "a secret of the tests"
+
+// ledgerDSN is where the ledger of a rig lies: a schema of its own in PostgreSQL beside real servers, else a private file.
+func ledgerDSN(t testing.TB, kind string) string {
+	t.Helper()
+	base := os.Getenv("PORTICO_TEST_POSTGRES_DSN")
+	if kind == "embedded" || base == "" {
+		return ""
+	}
+	schema := fmt.Sprintf("e2e_%d_%d", os.Getpid(), rigs.Add(1))
+	db, err := sqlx.Open("pgx", base)
+	must(t, err)
+	_, err = db.ExecContext(context.Background(), `CREATE SCHEMA `+schema)
+	must(t, err)
+	t.Cleanup(func() {
+		_, err := db.ExecContext(context.Background(), `DROP SCHEMA `+schema+` CASCADE`)
+		must(t, errors.Join(err, db.Close()))
+	})
+	u, err := url.Parse(base)
+	must(t, err)
+	q := u.Query()
+	q.Set("search_path", schema)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// token is signed for a principal.
+func (r *rig) token(t testing.TB, p auth.Principal) string {
+	t.Helper()
+	token, err := r.tokens.issuer.Issue(p, time.Hour)
+	must(t, err)
+	return token
+}
+
 // start joins the gateway. Its times are short, so that a test sees marks and recoveries soon.
-func (r *rig) start(_ context.Context, t testing.TB) {
+func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	t.Helper()
 	key, err := auth.LoadOrCreateKey(t.TempDir())
 	must(t, err)
-	verifier, err := auth.NewVerifier(auth.DefaultTokenConfig(), time.Now, key)
+	r.tokens, err = newTokens(key)
 	must(t, err)
-	issuer, err := auth.NewIssuer(key, auth.DefaultTokenConfig(), time.Now)
-	must(t, err)
-	r.operator, err = issuer.Issue(auth.RoleOperator, "test", auth.Scopes(), time.Hour)
-	must(t, err)
+	r.operator = r.token(t, auth.Principal{Role: auth.RoleOperator, Subject: "test"})
 	policy := stock.DefaultPolicy()
 	policy.StaleAfter = 1500 * time.Millisecond
 	feed := stock.DefaultFeedConfig()
@@ -144,15 +198,19 @@ func (r *rig) start(_ context.Context, t testing.TB) {
 	server.DrainDelay = 0
 	limits := graph.DefaultLimits()
 	limits.Timeout = 2 * time.Second
+	terms := termsOf(r.retailer.Currency, policy)
+	terms.Ordering.TaskPoll, terms.Ordering.PollLeast = 50*time.Millisecond, 100*time.Millisecond
+	settings.terms(&terms)
 	r.gateway, err = newGateway(gatewaySettings{
-		Policy: policy, Feed: feed, Limits: limits, Server: server, Introspection: true, Refresh: 200 * time.Millisecond,
+		Policy: policy, Terms: terms, Feed: feed, Limits: limits, Server: server, Introspection: true, Refresh: 200 * time.Millisecond,
 	}, parts{
 		Backends: backends{
 			ERP:    sqlx.NewDb(r.stand.ERP.Gateway(), r.stand.ERP.Dialect()),
 			POSURL: r.stand.POSURL, ShopURL: r.stand.ShopURL, ShopKey: r.stand.ShopKey, Currency: r.retailer.Currency,
 			Timeout: 400 * time.Millisecond, FeedTimeout: time.Second,
 		},
-		Redis: r.redis, Prefix: r.prefix, Verifier: verifier, Metrics: r.metrics, Now: time.Now,
+		Redis: r.redis, Prefix: r.prefix, Ledger: r.ledger, Verifier: r.tokens.verifier, Sessions: r.tokens.sessions(), HookSecret: hookSecret,
+		Metrics: r.metrics, Now: time.Now,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)

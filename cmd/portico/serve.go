@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,18 +22,22 @@ type serveCmd struct {
 	Config string `placeholder:"FILE" help:"YAML file of settings: the names of these flags without the dashes in front."`
 	serverFlags
 	redisFlags
+	ledgerFlags
 	stockFlags
 	logFlags
-	ERPDSN        string   `name:"erp-dsn" required:"" placeholder:"DSN" help:"ERP database: postgres://… or the path of a SQLite file."`
-	ERPSQLDir     string   `name:"erp-sql-dir" placeholder:"DIR" help:"Directory whose .sql files replace the built-in ones."`
-	POSURL        string   `name:"pos-url" required:"" placeholder:"URL" help:"POS head office, for example http://pos:8091."`
-	ShopURL       string   `name:"shop-url" required:"" placeholder:"URL" help:"E-commerce shop, for example http://shop:8092."`
-	ShopAPIKey    string   `name:"shop-api-key" placeholder:"KEY" help:"Key for the shop; better given as PORTICO_SHOP_API_KEY."`
-	Currency      string   `default:"CNY" help:"Currency of all prices, ISO 4217."`
-	TokenKey      []string `placeholder:"FILE" help:"PEM files with the public keys whose tokens are accepted; none serves guests only."`
-	TokenIssuer   string   `default:"portico" help:"Issuer of the tokens."`
-	TokenAudience string   `default:"portico" help:"Audience of the tokens."`
-	Introspection bool     `help:"Serve introspection and GraphiQL."`
+	ERPDSN            string        `name:"erp-dsn" required:"" placeholder:"DSN" help:"ERP database: postgres://… or the path of a SQLite file."`
+	ERPSQLDir         string        `name:"erp-sql-dir" placeholder:"DIR" help:"Directory whose .sql files replace the built-in ones."`
+	POSURL            string        `name:"pos-url" required:"" placeholder:"URL" help:"POS head office, for example http://pos:8091."`
+	ShopURL           string        `name:"shop-url" required:"" placeholder:"URL" help:"E-commerce shop, for example http://shop:8092."`
+	ShopAPIKey        string        `name:"shop-api-key" placeholder:"KEY" help:"Key for the shop; better given as PORTICO_SHOP_API_KEY."`
+	Currency          string        `default:"CNY" help:"Currency of all prices, ISO 4217."`
+	TokenKey          []string      `placeholder:"FILE" help:"PEM files with the public keys whose tokens are accepted; none serves guests only."`
+	TokenIssuer       string        `default:"portico" help:"Issuer of the tokens."`
+	TokenAudience     string        `default:"portico" help:"Audience of the tokens."`
+	GuestKey          string        `placeholder:"FILE" help:"PEM file with the private key that signs guest sessions; without one guests need tokens of their own."`
+	GuestSession      time.Duration `default:"12h" help:"How long a guest session is accepted."`
+	ShopWebhookSecret string        `placeholder:"SECRET" help:"Signs what the shop reports to /hooks/shop; better given as PORTICO_SHOP_WEBHOOK_SECRET. Without it payments and deliveries are polled."`
+	Introspection     bool          `help:"Serve introspection and GraphiQL."`
 }
 
 // Run serves until ctx ends.
@@ -40,8 +45,11 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 	if len(c.Redis) == 0 {
 		return errors.New("serve: --redis is required")
 	}
-	log := c.logger(s.log)
-	verifier, err := c.verifier()
+	if c.LedgerDSN == "" {
+		return errors.New("serve: --ledger-dsn is required")
+	}
+	log, metrics := c.logger(s.log), newRegistry()
+	verifier, sessions, err := c.identity()
 	if err != nil {
 		return err
 	}
@@ -55,12 +63,18 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	g, err := newGateway(gatewayOf(c.serverFlags, c.stockFlags, c.Introspection), parts{
+	books, err := c.ledgerFlags.open(ctx, log, metrics)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, books.Close()) }()
+	g, err := newGateway(gatewayOf(c.serverFlags, c.stockFlags, c.Currency, c.Introspection), parts{
 		Backends: backends{
 			ERP: db, SQLDir: c.ERPSQLDir, POSURL: c.POSURL, ShopURL: c.ShopURL, ShopKey: c.ShopAPIKey, Currency: c.Currency,
 			Timeout: c.BackendTimeout, FeedTimeout: c.FeedTimeout,
 		},
-		Redis: client, Prefix: c.RedisPrefix, Verifier: verifier, Log: log, Metrics: newRegistry(), Now: time.Now,
+		Redis: client, Prefix: c.RedisPrefix, Ledger: books, Verifier: verifier, Sessions: sessions, HookSecret: c.ShopWebhookSecret,
+		Log: log, Metrics: metrics, Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -75,34 +89,44 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 	})
 }
 
-// verifier accepts tokens signed by the given keys; nil without keys.
-func (c serveCmd) verifier() (*auth.Verifier, error) {
-	if len(c.TokenKey) == 0 {
-		return nil, nil //nolint:nilnil // a server without a verifier serves guests only
-	}
-	keys := make([]*auth.Key, len(c.TokenKey))
-	for i, path := range c.TokenKey {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("token key: %w", err)
-		}
-		if keys[i], err = auth.ParseKey(text); err != nil {
-			return nil, fmt.Errorf("token key %s: %w", path, err)
-		}
-	}
+// identity is whose tokens are accepted, those of the gateway's own guest sessions included; a nil verifier serves nobody by
+// name.
+func (c serveCmd) identity() (*auth.Verifier, *auth.Sessions, error) {
 	config := auth.DefaultTokenConfig()
 	config.Issuer, config.Audience = c.TokenIssuer, c.TokenAudience
-	return auth.NewVerifier(config, time.Now, keys...)
+	paths := c.TokenKey
+	if c.GuestKey != "" {
+		paths = append(slices.Clone(paths), c.GuestKey)
+	}
+	keys := make([]*auth.Key, len(paths))
+	for i, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, nil, fmt.Errorf("token key: %w", err)
+		}
+		if keys[i], err = auth.ParseKey(text); err != nil {
+			return nil, nil, fmt.Errorf("token key %s: %w", path, err)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, auth.NewSessions(nil, nil, c.GuestSession, time.Now), nil
+	}
+	verifier, err := auth.NewVerifier(config, time.Now, keys...)
+	if err != nil || c.GuestKey == "" {
+		return verifier, auth.NewSessions(nil, verifier, c.GuestSession, time.Now), err
+	}
+	issuer, err := auth.NewIssuer(keys[len(keys)-1], config, time.Now)
+	return verifier, auth.NewSessions(issuer, verifier, c.GuestSession, time.Now), err
 }
 
-// openERP opens the ERP's database without connecting. SQLite files are opened for reading only.
+// openERP opens the ERP's database without connecting. A SQLite file must be there.
 func openERP(dsn string) (*sqlx.DB, error) {
 	driver := "sqlite"
 	switch {
 	case strings.HasPrefix(dsn, "postgres://"), strings.HasPrefix(dsn, "postgresql://"):
 		driver = "pgx"
 	case !strings.HasPrefix(dsn, "file:"):
-		dsn = "file:" + dsn + "?mode=ro&_pragma=busy_timeout(2000)"
+		dsn = "file:" + dsn + "?mode=rw&_pragma=busy_timeout(2000)"
 	}
 	db, err := sqlx.Open(driver, dsn)
 	if err != nil {

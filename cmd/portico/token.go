@@ -13,11 +13,12 @@ import (
 
 // tokenCmd prints a token signed with the demo's key.
 type tokenCmd struct {
-	Role    string        `required:"" enum:"operator,associate,member,partner" help:"Role of the holder."`
-	Scope   []string      `help:"Scopes, separated by commas; an operator has all and an associate stock:read when none is named."`
-	Subject string        `default:"demo" help:"Who holds it."`
-	TTL     time.Duration `name:"ttl" default:"12h" help:"How long it is accepted."`
-	Data    string        `help:"The demo's data directory." placeholder:"DIR"`
+	Role     string        `required:"" enum:"operator,associate,member,partner,guest" help:"Role of the holder."`
+	Scope    []string      `help:"Scopes, separated by commas; an operator has all and an associate stock:read when none is named."`
+	Subject  string        `default:"demo" help:"Who holds it; of a member the account in the shop, in the demo a-1001 and on."`
+	Location []string      `help:"Codes of the places that an associate works at, separated by commas."`
+	TTL      time.Duration `name:"ttl" default:"12h" help:"How long it is accepted."`
+	Data     string        `help:"The demo's data directory." placeholder:"DIR"`
 }
 
 // Run prints the token.
@@ -44,7 +45,7 @@ func (c tokenCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	token, err := issuer.Issue(auth.Role(c.Role), c.Subject, scopes, c.TTL)
+	token, err := issuer.Issue(auth.Principal{Role: auth.Role(c.Role), Subject: c.Subject, Scopes: scopes, Locations: c.Location}, c.TTL)
 	if err != nil {
 		return err
 	}

@@ -1745,12 +1745,26 @@ func (ec *executionContext) marshalNPickupService2ᚕgithubᚗcomᚋporticoᚑre
 	return ret
 }
 
+func (ec *executionContext) marshalOGeoPoint2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx context.Context, sel ast.SelectionSet, v *retail.GeoPoint) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._GeoPoint(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx context.Context, v any) (*retail.GeoPoint, error) {
 	if v == nil {
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputGeoPointInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx context.Context, sel ast.SelectionSet, v *retail.Location) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Location(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOLocationKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKindᚄ(ctx context.Context, v any) ([]retail.LocationKind, error) {

@@ -23,12 +23,26 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	Alert() AlertResolver
+	CartLine() CartLineResolver
+	CartProblem() CartProblemResolver
+	DeliveryOption() DeliveryOptionResolver
+	DeliveryPlace() DeliveryPlaceResolver
+	Feedback() FeedbackResolver
+	Fulfillment() FulfillmentResolver
 	Location() LocationResolver
+	Member() MemberResolver
+	Mutation() MutationResolver
+	Order() OrderResolver
+	OrderLine() OrderLineResolver
 	ProductVariant() ProductVariantResolver
 	Query() QueryResolver
+	Receipt() ReceiptResolver
+	Return() ReturnResolver
 }
 
 type DirectiveRoot struct {
+	HasRole  func(ctx context.Context, obj any, next graphql.Resolver, any []auth.Role) (res any, err error)
 	HasScope func(ctx context.Context, obj any, next graphql.Resolver, scope auth.Scope) (res any, err error)
 }
 
@@ -55,8 +69,58 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
 		ec.unmarshalInputBasketItemInput,
+		ec.unmarshalInputCartAddressSetInput,
+		ec.unmarshalInputCartCouponApplyInput,
+		ec.unmarshalInputCartCouponRemoveInput,
+		ec.unmarshalInputCartCreateInput,
+		ec.unmarshalInputCartFulfillmentSetInput,
+		ec.unmarshalInputCartLineInput,
+		ec.unmarshalInputCartLineUpdateInput,
+		ec.unmarshalInputCartLinesAddInput,
+		ec.unmarshalInputCartLinesRemoveInput,
+		ec.unmarshalInputCartLinesUpdateInput,
+		ec.unmarshalInputCartMergeInput,
+		ec.unmarshalInputCartNoteSetInput,
+		ec.unmarshalInputCheckoutCompleteInput,
+		ec.unmarshalInputComplaintCreateInput,
+		ec.unmarshalInputContactInput,
+		ec.unmarshalInputDeliveryAddressInput,
+		ec.unmarshalInputExchangeCompleteInput,
+		ec.unmarshalInputExchangeRequestInput,
+		ec.unmarshalInputFeedbackFilter,
+		ec.unmarshalInputFeedbackReplyInput,
+		ec.unmarshalInputFeedbackResolveInput,
+		ec.unmarshalInputFeedbackSubjectInput,
+		ec.unmarshalInputFeedbackTakeInput,
 		ec.unmarshalInputGeoPointInput,
+		ec.unmarshalInputMemberAddressRemoveInput,
+		ec.unmarshalInputMemberAddressSaveInput,
+		ec.unmarshalInputMemberCardBindInput,
+		ec.unmarshalInputMemberMergeInput,
+		ec.unmarshalInputMemberMergeUndoInput,
+		ec.unmarshalInputMemberPreferredStoreSetInput,
+		ec.unmarshalInputMemberProfileUpdateInput,
+		ec.unmarshalInputMemberRegisterInput,
+		ec.unmarshalInputMemberVerificationSendInput,
+		ec.unmarshalInputOrderCancelInput,
+		ec.unmarshalInputOrderCollectorSetInput,
+		ec.unmarshalInputOrderCurbsideArriveInput,
+		ec.unmarshalInputOrderPayInput,
+		ec.unmarshalInputOrderRejectionAnswerInput,
+		ec.unmarshalInputPickupHandOverInput,
+		ec.unmarshalInputPickupVerifyInput,
 		ec.unmarshalInputProductFilter,
+		ec.unmarshalInputReturnCancelInput,
+		ec.unmarshalInputReturnLineInput,
+		ec.unmarshalInputReturnReceiveInput,
+		ec.unmarshalInputReturnRequestInput,
+		ec.unmarshalInputReviewCreateInput,
+		ec.unmarshalInputReviewModerateInput,
+		ec.unmarshalInputSlotChoiceInput,
+		ec.unmarshalInputStockHoldCreateInput,
+		ec.unmarshalInputStockHoldExtendInput,
+		ec.unmarshalInputStockHoldReleaseInput,
+		ec.unmarshalInputSurveyAnswerInput,
 	)
 	first := true
 
@@ -91,6 +155,21 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 
 			return &response
 		}
+	case ast.Mutation:
+		return func(ctx context.Context) *graphql.Response {
+			if !first {
+				return nil
+			}
+			first = false
+			ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
+			data := ec._Mutation(ctx, opCtx.Operation.SelectionSet)
+			var buf bytes.Buffer
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
 
 	default:
 		return graphql.OneShot(graphql.ErrorResponse(ctx, "unsupported GraphQL operation"))
@@ -117,6 +196,579 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
+	{Name: "../../schema/care.graphql", Input: `extend type Query {
+  "What shoppers said about the places of the associate, newest first; 50 a page at most."
+  feedback(
+    "Only these."
+    filter: FeedbackFilter
+    "Page size, 1 to 50."
+    first: Int = 20
+    "Cursor of the edge before the page."
+    after: String
+  ): FeedbackConnection @hasScope(scope: CARE_ANSWER)
+}
+
+extend type Mutation {
+  "Reviews something that the caller bought and has."
+  reviewCreate("The review." input: ReviewCreateInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER])
+  "Answers how it was: NPS or CSAT."
+  surveyAnswer("The answer." input: SurveyAnswerInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER])
+  "Complains about an order or a visit."
+  complaintCreate("The complaint." input: ComplaintCreateInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER])
+  "Goes on with the conversation: the shopper, or an associate of the place."
+  feedbackReply("What to say." input: FeedbackReplyInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER, ASSOCIATE, OPERATOR])
+  "Takes up a complaint, so that the shopper sees that somebody works on it."
+  feedbackTake("Which." input: FeedbackTakeInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasScope(scope: CARE_ANSWER)
+  "Shows a review to everybody, or to its author and staff only."
+  reviewModerate("Which." input: ReviewModerateInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasScope(scope: CARE_ANSWER)
+  "Closes a complaint."
+  feedbackResolve("Which." input: FeedbackResolveInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER, ASSOCIATE, OPERATOR])
+}
+
+extend type ProductVariant {
+  "What reviews say; null while nobody can tell."
+  rating: Rating
+  "Published reviews, newest first; 50 a page at most."
+  reviews("Page size, 1 to 50." first: Int = 10 "Cursor of the edge before the page." after: String): FeedbackConnection
+}
+
+"What reviews of a SKU say."
+type Rating {
+  "How many."
+  count: Int!
+  "Mean of the scores, 1 to 5, to one digit; null without reviews."
+  average: Decimal
+}
+
+"Which feedback to list."
+input FeedbackFilter {
+  "Only these kinds."
+  kinds: [FeedbackKind!]
+  "Only these statuses."
+  statuses: [FeedbackStatus!]
+  "Only about this place: global id or code."
+  locationId: ID
+}
+
+"What it is about: an order or a visit; exactly one."
+input FeedbackSubjectInput {
+  "Global id of an order."
+  orderId: ID
+  "Number of a receipt."
+  receiptNumber: String
+}
+
+"A review."
+input ReviewCreateInput {
+  "What it was bought with."
+  subject: FeedbackSubjectInput!
+  "The SKU."
+  sku: String!
+  "1 to 5."
+  score: Int!
+  "Up to 100 characters."
+  title: String! = ""
+  "Up to 2000 characters."
+  text: String! = ""
+}
+
+"An answer to how it was."
+input SurveyAnswerInput {
+  "What it is about."
+  subject: FeedbackSubjectInput!
+  "NPS or CSAT."
+  kind: FeedbackKind!
+  "NPS 0 to 10, CSAT 1 to 5."
+  score: Int!
+  "Up to 2000 characters."
+  text: String! = ""
+}
+
+"A complaint."
+input ComplaintCreateInput {
+  "What it is about."
+  subject: FeedbackSubjectInput!
+  "Up to 100 characters."
+  title: String! = ""
+  "1 to 2000 characters."
+  text: String!
+}
+
+"What to say."
+input FeedbackReplyInput {
+  "Id of the feedback."
+  feedbackId: ID!
+  "1 to 2000 characters."
+  text: String!
+}
+
+"Which complaint to take up."
+input FeedbackTakeInput {
+  "Id of the feedback."
+  feedbackId: ID!
+}
+
+"Which review to show or hide."
+input ReviewModerateInput {
+  "Id of the feedback."
+  feedbackId: ID!
+  "Show it to everybody."
+  publish: Boolean!
+}
+
+"Which complaint to close."
+input FeedbackResolveInput {
+  "Id of the feedback."
+  feedbackId: ID!
+}
+
+"What became of feedback."
+type FeedbackPayload {
+  "The feedback as it is now; null when refused and unknown."
+  feedback: Feedback
+  "Refusals, 20 at most."
+  userErrors: [UserError!]!
+}
+
+"A page of feedback."
+type FeedbackConnection {
+  "The page, with cursors."
+  edges: [FeedbackEdge!]!
+  "The page."
+  nodes: [Feedback!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many are known up to the end of this page."
+  totalCount: Count!
+}
+
+"Feedback and its cursor."
+type FeedbackEdge {
+  "Cursor of this edge."
+  cursor: String!
+  "The feedback."
+  node: Feedback!
+}
+
+"One thing that a shopper said after the sale."
+type Feedback {
+  "Its id."
+  id: ID!
+  "What was asked."
+  kind: FeedbackKind!
+  "The order that it is about; null when it is about a visit."
+  orderId: ID
+  "The receipt that it is about; null when it is about an order."
+  receiptNumber: String
+  "The place concerned; null when none."
+  location: Location
+  "The SKU of a review."
+  sku: String
+  "The score; null for a complaint."
+  score: Int
+  "Title; empty when none."
+  title: String!
+  "Text; empty when none."
+  text: String!
+  "What became of it."
+  status: FeedbackStatus!
+  "When it was said."
+  createdAt: DateTime!
+  "The conversation, oldest first, 50 at most."
+  replies: [FeedbackReply!]!
+  "When it was closed."
+  resolvedAt: DateTime
+}
+
+"One answer in the conversation."
+type FeedbackReply {
+  "When."
+  at: DateTime!
+  "The shopper said it; else the retailer."
+  byShopper: Boolean!
+  "What."
+  text: String!
+}
+
+"What was asked."
+enum FeedbackKind {
+  "How was the product?"
+  REVIEW
+  "Would you recommend us?"
+  NPS
+  "How was it?"
+  CSAT
+  "What went wrong?"
+  COMPLAINT
+}
+
+"What became of feedback."
+enum FeedbackStatus {
+  "Nobody has looked at it yet."
+  RECEIVED
+  "Everybody can read it."
+  PUBLISHED
+  "Somebody works on it."
+  IN_PROGRESS
+  "Answered: it waits for the shopper."
+  ANSWERED
+  "Closed."
+  RESOLVED
+}
+`, BuiltIn: false},
+	{Name: "../../schema/cart.graphql", Input: `extend type Query {
+  "A cart of the caller: the one named, else the open one; null when there is none."
+  cart("Global id; the open cart when absent." id: ID): Cart @hasRole(any: [GUEST, MEMBER])
+}
+
+extend type Mutation {
+  "Opens the caller's cart; one that is open already is taken."
+  cartCreate("What to start with." input: CartCreateInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+  "Adds lines; a line of the same SKU, method and place grows."
+  cartLinesAdd("What to add." input: CartLinesAddInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+  "Changes quantity, method or place of lines."
+  cartLinesUpdate("What to change." input: CartLinesUpdateInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+  "Takes lines out."
+  cartLinesRemove("What to take out." input: CartLinesRemoveInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+  "Chooses one method and place for all lines."
+  cartFulfillmentSet("What to choose." input: CartFulfillmentSetInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+  "Says where deliveries go."
+  cartAddressSet("Where to." input: CartAddressSetInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+  "Enters a coupon of the member's wallet."
+  cartCouponApply("Which." input: CartCouponApplyInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+  "Takes a coupon out."
+  cartCouponRemove("Which." input: CartCouponRemoveInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+  "Leaves a note for whoever prepares the order."
+  cartNoteSet("The note." input: CartNoteSetInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+  """
+  Joins a guest's cart into the member's on sign-in: quantities of the same SKU, method and place add up; the member's
+  coupons, address and note win; the guest's cart is emptied. Repeating it changes nothing.
+  """
+  cartMerge("Whose." input: CartMergeInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [MEMBER])
+}
+
+"What a cart starts with."
+input CartCreateInput {
+  "Lines, up to 50."
+  lines: [CartLineInput!] = []
+}
+
+"One line to add."
+input CartLineInput {
+  "What."
+  sku: String!
+  "How many, 1 to 999."
+  quantity: Int! = 1
+  "How it reaches the shopper."
+  method: FulfillmentMethod! = SHIPPING
+  "Global id or code of the place; needed by PICKUP, CURBSIDE and APPOINTMENT, refused by the others."
+  locationId: ID
+}
+
+"Lines to add."
+input CartLinesAddInput {
+  "Global id."
+  cartId: ID!
+  "Refuse when the cart has another version."
+  expectedVersion: Int
+  "Lines, 1 to 50."
+  lines: [CartLineInput!]!
+}
+
+"Lines to change."
+input CartLinesUpdateInput {
+  "Global id."
+  cartId: ID!
+  "Refuse when the cart has another version."
+  expectedVersion: Int
+  "Lines, 1 to 50."
+  lines: [CartLineUpdateInput!]!
+}
+
+"One line to change; what is absent stays."
+input CartLineUpdateInput {
+  "The line's id."
+  lineId: ID!
+  "How many, 1 to 999."
+  quantity: Int
+  "How it reaches the shopper."
+  method: FulfillmentMethod
+  "Global id or code of the place."
+  locationId: ID
+}
+
+"Lines to take out."
+input CartLinesRemoveInput {
+  "Global id."
+  cartId: ID!
+  "Refuse when the cart has another version."
+  expectedVersion: Int
+  "The lines' ids, 1 to 50."
+  lineIds: [ID!]!
+}
+
+"One method and place for all lines."
+input CartFulfillmentSetInput {
+  "Global id."
+  cartId: ID!
+  "Refuse when the cart has another version."
+  expectedVersion: Int
+  "How everything reaches the shopper."
+  method: FulfillmentMethod!
+  "Global id or code of the place; needed by PICKUP, CURBSIDE and APPOINTMENT, refused by the others."
+  locationId: ID
+}
+
+"Where deliveries go: one of the two."
+input CartAddressSetInput {
+  "Global id."
+  cartId: ID!
+  "Refuse when the cart has another version."
+  expectedVersion: Int
+  "An address of the member's address book."
+  addressId: ID
+  "An address typed in."
+  address: DeliveryAddressInput
+}
+
+"Which coupon to enter."
+input CartCouponApplyInput {
+  "Global id."
+  cartId: ID!
+  "Refuse when the cart has another version."
+  expectedVersion: Int
+  "Number of the coupon."
+  coupon: String!
+}
+
+"Which coupon to take out."
+input CartCouponRemoveInput {
+  "Global id."
+  cartId: ID!
+  "Refuse when the cart has another version."
+  expectedVersion: Int
+  "Number of the coupon."
+  coupon: String!
+}
+
+"A note."
+input CartNoteSetInput {
+  "Global id."
+  cartId: ID!
+  "Refuse when the cart has another version."
+  expectedVersion: Int
+  "Up to 500 characters; empty takes it away."
+  note: String!
+}
+
+"Whose cart to join in."
+input CartMergeInput {
+  "Token of the guest's session, as the proof that it is the caller's."
+  guestToken: String!
+}
+
+"What became of a cart."
+type CartPayload {
+  "The cart as it is now; null when refused and unknown."
+  cart: Cart
+  "Refusals, 60 at most."
+  userErrors: [UserError!]!
+  "Warnings, 60 at most."
+  warnings: [Warning!]!
+}
+
+"A shopper's cart, the same in app, mini-program and web. Prices and problems are those of this moment."
+type Cart implements Node {
+  "Global id."
+  id: ID!
+  "Grows with every change."
+  version: Int!
+  "Lines, 50 at most."
+  lines: [CartLine!]!
+  "Numbers of the coupons entered, 5 at most."
+  coupons: [String!]!
+  "Where deliveries go; null when not said."
+  address: DeliveryAddress
+  "Note for whoever prepares the order; empty when none."
+  note: String!
+  "What it comes to; null while the price of a line is not known."
+  totals: Totals
+  "What is wrong with it now, 120 at most."
+  problems: [CartProblem!]!
+  "When it last changed."
+  updatedAt: DateTime!
+}
+
+"One line of a cart."
+type CartLine {
+  "Id within the cart."
+  id: ID!
+  "The SKU."
+  sku: String!
+  "The variant; null when the catalog does not have it any more."
+  variant: ProductVariant
+  "How many."
+  quantity: Int!
+  "How it reaches the shopper."
+  method: FulfillmentMethod!
+  "The chosen place of methods that visit one."
+  location: Location
+  "What it comes to; null when nobody knows the price."
+  price: LinePrice
+}
+
+"What one line comes to."
+type LinePrice {
+  "Per unit, before promotion and tier."
+  list: Money!
+  "Per unit, what this shopper pays before coupons."
+  unit: Money!
+  "The line's share of coupons."
+  discount: Money!
+  "Quantity × unit − discount."
+  total: Money!
+  "Why a unit costs what it costs."
+  reason: PriceReason!
+}
+
+"Why a unit costs what it costs."
+enum PriceReason {
+  "The regular price."
+  REGULAR
+  "A promotion."
+  PROMOTION
+  "The member's tier."
+  TIER
+}
+
+"What a cart or an order comes to."
+type Totals {
+  "Units × unit prices."
+  subtotal: Money!
+  "What is taken off, 10 at most."
+  discounts: [Discount!]!
+  "Delivery."
+  delivery: Money!
+  "To be paid."
+  total: Money!
+}
+
+"Money taken off."
+type Discount {
+  "Where it comes from."
+  kind: DiscountKind!
+  "Number of the coupon; null when there is none."
+  code: String
+  "What it is called, in the language of the context."
+  title: String!
+  "How much."
+  amount: Money!
+}
+
+"Where a discount comes from."
+enum DiscountKind {
+  "A coupon on goods."
+  COUPON
+  "A coupon on delivery."
+  DELIVERY
+}
+
+"Something wrong with a cart, for as long as it is wrong."
+type CartProblem {
+  "What."
+  kind: CartProblemKind!
+  "The line; null when the whole cart is meant."
+  lineId: ID
+  "The SKU; null when none is meant."
+  sku: String
+  "The place; null when none is meant."
+  location: Location
+  "How many could be had, as the public may know it."
+  availableQuantity: Int
+  "What the unit cost when the shopper last saw it."
+  wasPrice: Money
+  "What it costs now."
+  nowPrice: Money
+  "Number of the coupon; null when none is meant."
+  coupon: String
+  "Checkout is refused as long as this is there."
+  blocks: Boolean!
+  "In a sentence that is safe to show."
+  message: String!
+}
+
+"What is wrong with a cart."
+enum CartProblemKind {
+  "The chosen place has not enough."
+  INSUFFICIENT_STOCK
+  "A system of record is silent."
+  STOCK_UNKNOWN
+  "The chosen place does not carry it."
+  NOT_RANGED
+  "The catalog does not have it any more."
+  NOT_SOLD
+  "The price moved since the shopper last saw it."
+  PRICE_MOVED
+  "Nobody says what it costs."
+  PRICE_UNKNOWN
+  "The place is closed or does not offer the method."
+  PLACE_UNAVAILABLE
+  "Delivery needs an address."
+  ADDRESS_MISSING
+  "A coupon's condition is not met."
+  COUPON_NOT_APPLICABLE
+}
+
+"How goods reach the shopper."
+enum FulfillmentMethod {
+  "Collected inside a store."
+  PICKUP
+  "Brought to the kerb of a store."
+  CURBSIDE
+  "Handed over by an associate at an agreed time."
+  APPOINTMENT
+  "Delivered within 30 minutes from a store or front warehouse."
+  INSTANT_DELIVERY
+  "Sent as a parcel."
+  SHIPPING
+}
+
+"Where and to whom something goes."
+type DeliveryAddress {
+  "Id in the address book; null for an address that was typed in."
+  id: ID
+  "Who receives it."
+  recipient: String!
+  "E.164."
+  phone: String!
+  "The address."
+  address: Address!
+  "Where that is; null when unknown."
+  position: GeoPoint
+}
+
+"Where and to whom something goes."
+input DeliveryAddressInput {
+  "Who receives it, up to 100 characters."
+  recipient: String!
+  "Phone number; a national one is read as one of the address's country."
+  phone: String!
+  "ISO 3166-1 alpha-2."
+  countryCode: String! = "CN"
+  "Province or state, up to 100 characters."
+  province: String! = ""
+  "City, up to 100 characters."
+  city: String! = ""
+  "District, up to 100 characters."
+  district: String! = ""
+  "Street and number, up to 200 characters."
+  line: String!
+  "Postal code, up to 20 characters."
+  postalCode: String! = ""
+  "Where that is; needed by delivery within 30 minutes."
+  position: GeoPointInput
+}
+`, BuiltIn: false},
 	{Name: "../../schema/catalog.graphql", Input: `extend type Query {
   "One product, by exactly one of its global id, a SKU, a GTIN or a scanned code (SKU, GTIN or GS1 Digital Link)."
   product(
@@ -410,6 +1062,85 @@ type SourcePrice {
   freshness: Freshness!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/delivery.graphql", Input: `extend type Query {
+  "The methods by which a basket can reach the shopper, one entry per method: places, price, promise, slots and why; 5 at most."
+  deliveryOptions(
+    "The basket, 1 to 50 lines."
+    items: [BasketItemInput!]!
+    "Where the shopper is, or the delivery goes."
+    near: GeoPointInput
+    "Stores to collect from, 20 at most, global ids or codes; the nearest ones when absent."
+    locationIds: [ID!]
+  ): [DeliveryOption!]! @public
+  "Times to collect at a place, 200 at most."
+  pickupSlots(
+    "Global id or code."
+    locationId: ID!
+    "PICKUP, CURBSIDE or APPOINTMENT."
+    method: FulfillmentMethod! = PICKUP
+    "First day, local to the place; today when absent."
+    from: Date
+    "Days, 1 to 14."
+    days: Int! = 3
+  ): [PickupSlot!]! @public
+}
+
+"One method and what it can do for a basket."
+type DeliveryOption {
+  "The method."
+  method: FulfillmentMethod!
+  "It can be had."
+  available: Boolean!
+  "The store to visit; null for deliveries and when there is none."
+  location: Location
+  "Who would serve what, 20 places at most; empty when it cannot be had."
+  places: [DeliveryPlace!]!
+  "The store's next times, 20 at most; of methods that visit."
+  slots: [PickupSlot!]!
+  "What it costs; null when it cannot be had."
+  fee: Money
+  "Ready or delivered by; null when it cannot be had."
+  promise: DateTime
+  "How that was decided, up to 20 sentences."
+  why: [String!]!
+  "Why not, 60 at most; empty when available."
+  refusals: [UserError!]!
+}
+
+"One place of an option."
+type DeliveryPlace {
+  "The place."
+  location: Location!
+  "What it would serve, 50 lines at most."
+  lines: [DeliveryLine!]!
+  "Ready or delivered by."
+  promise: DateTime!
+  "How it was chosen, up to 20 sentences."
+  why: [String!]!
+}
+
+"Units of one SKU."
+type DeliveryLine {
+  "The SKU."
+  sku: String!
+  "How many."
+  quantity: Int!
+}
+
+"A time to collect."
+type PickupSlot {
+  "From."
+  startsAt: DateTime!
+  "Until."
+  endsAt: DateTime!
+  "How many orders it takes."
+  capacity: Int!
+  "How many more it takes."
+  left: Int!
+  "It can be chosen."
+  available: Boolean!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/location.graphql", Input: `extend type Query {
   "Places that hold stock, nearest first when ` + "`" + `near` + "`" + ` is given, else by code; 100 a page at most."
   locations(
@@ -564,6 +1295,1212 @@ type PickupSettings {
   capacity: Int
 }
 `, BuiltIn: false},
+	{Name: "../../schema/member.graphql", Input: `extend type Query {
+  "The member who asks."
+  me: Member @hasRole(any: [MEMBER])
+  "Whether members are the same in every system, and how those that are not differ; 50 a page at most."
+  memberConsistency("Page size, 1 to 50." first: Int = 50 "Member id before the page." after: String): MemberConsistency @hasScope(scope: MEMBER_READ)
+}
+
+extend type Mutation {
+  "Sends a verification code to a phone."
+  memberVerificationSend("Where to." input: MemberVerificationSendInput!, "See Mutation." idempotencyKey: String!): VerificationPayload!
+    @hasRole(any: [GUEST, MEMBER])
+  "Makes a member of whoever holds the phone; one who is a member already is found, not doubled."
+  memberRegister("Who." input: MemberRegisterInput!, "See Mutation." idempotencyKey: String!): MemberRegisterPayload! @hasRole(any: [GUEST])
+  "Changes what the member says about themselves."
+  memberProfileUpdate("What." input: MemberProfileUpdateInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+  "Links a loyalty card: its verified phone is the member's, or the PIN proves it."
+  memberCardBind("Which." input: MemberCardBindInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+  "Joins another identity of the same person, proved by a code to its phone or by its card's PIN; can be undone for 30 days."
+  memberMerge("Which." input: MemberMergeInput!, "See Mutation." idempotencyKey: String!): MemberMergePayload! @hasRole(any: [MEMBER])
+  "Undoes a merge exactly."
+  memberMergeUndo("Which." input: MemberMergeUndoInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+  "Adds an address, or changes one."
+  memberAddressSave("The address." input: MemberAddressSaveInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+  "Takes an address out."
+  memberAddressRemove("Which." input: MemberAddressRemoveInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+  "Chooses the store that answers begin with."
+  memberPreferredStoreSet("Which." input: MemberPreferredStoreSetInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+}
+
+"Where to send a code."
+input MemberVerificationSendInput {
+  "Phone number; a national one is read as Chinese."
+  phone: String!
+}
+
+"Who becomes a member."
+input MemberRegisterInput {
+  "Phone number; a national one is read as Chinese."
+  phone: String!
+  "The code that was sent there."
+  code: String!
+  "Name, up to 100 characters."
+  name: String!
+  "E-mail address, up to 200 characters."
+  email: String
+}
+
+"What to change; what is absent stays."
+input MemberProfileUpdateInput {
+  "Name, up to 100 characters."
+  name: String
+  "E-mail address, up to 200 characters."
+  email: String
+  "Birthday."
+  birthday: Date
+}
+
+"Which card to link."
+input MemberCardBindInput {
+  "Number of the card."
+  cardNumber: String!
+  "Its PIN; not needed when its verified phone is the member's."
+  pin: String
+}
+
+"Which identity to join: a phone with the code sent there, or a card with its PIN."
+input MemberMergeInput {
+  "Phone number of the other account."
+  phone: String
+  "The code that was sent there."
+  code: String
+  "Number of the other card."
+  cardNumber: String
+  "Its PIN."
+  pin: String
+}
+
+"Which merge to undo."
+input MemberMergeUndoInput {
+  "Id of the merge."
+  mergeId: ID!
+}
+
+"An address to keep."
+input MemberAddressSaveInput {
+  "The address to change; a new one when absent."
+  addressId: ID
+  "The address."
+  address: DeliveryAddressInput!
+}
+
+"Which address to take out."
+input MemberAddressRemoveInput {
+  "The address."
+  addressId: ID!
+}
+
+"Which store to prefer."
+input MemberPreferredStoreSetInput {
+  "Global id or code of a store; null for none."
+  locationId: ID
+}
+
+"Whether a code is on its way."
+type VerificationPayload {
+  "It is."
+  sent: Boolean!
+  "Refusals, 20 at most."
+  userErrors: [UserError!]!
+}
+
+"What became of a registration."
+type MemberRegisterPayload {
+  "The account to sign in with; null when refused."
+  accountId: ID
+  "The person was a member already."
+  existed: Boolean!
+  "Refusals, 20 at most."
+  userErrors: [UserError!]!
+}
+
+"What became of a member."
+type MemberPayload {
+  "The member as they are now; null when refused and unknown."
+  member: Member
+  "Refusals, 20 at most."
+  userErrors: [UserError!]!
+}
+
+"What became of a merge."
+type MemberMergePayload {
+  "The member as they are now; null when refused."
+  member: Member
+  "Id to undo it by; null when refused."
+  mergeId: ID
+  "Refusals, 20 at most."
+  userErrors: [UserError!]!
+}
+
+"One person, whatever identities the systems know."
+type Member implements Node {
+  "Global id."
+  id: ID!
+  "What they say about themselves."
+  profile: MemberProfile!
+  "Records that the systems have of them, 20 at most."
+  identities: [MemberIdentity!]!
+  "Their standing; null while the ERP is silent."
+  tier: MemberStanding
+  "Their points; null while nobody tells."
+  points: MemberPoints
+  "Their coupons, good online and in stores, 200 at most; null while the ERP is silent."
+  coupons: [Coupon!]
+  "Their addresses, 20 at most."
+  addresses: [DeliveryAddress!]!
+  "The store that answers begin with."
+  preferredStore: Location
+  "Everything they bought, online and at the tills, newest first; 50 a page at most."
+  orders("Page size, 1 to 50." first: Int = 20 "Cursor of the edge before the page." after: String): PurchaseConnection
+  "What they said after the sale, newest first; 50 a page at most."
+  feedback("Page size, 1 to 50." first: Int = 20 "Cursor of the edge before the page." after: String): FeedbackConnection
+}
+
+"What a member says about themselves."
+type MemberProfile {
+  "Name; empty when unknown."
+  name: String!
+  "E.164; empty when unknown."
+  phone: String!
+  "They proved to hold the phone."
+  phoneVerified: Boolean!
+  "E-mail address; empty when unknown."
+  email: String!
+  "Birthday; null when unknown."
+  birthday: Date
+}
+
+"A record that a system has of a member."
+type MemberIdentity {
+  "The system."
+  system: SourceSystem!
+  "Its key: account, card or customer number."
+  key: String!
+  "Why it is theirs."
+  linkedBy: LinkProof!
+  "Since when."
+  linkedAt: DateTime!
+}
+
+"Why two records are one person."
+enum LinkProof {
+  "The identity that signed in."
+  SIGN_IN
+  "The same phone, verified on both sides."
+  PHONE
+  "The card's PIN."
+  CARD
+  "The same WeChat union id."
+  UNION_ID
+  "The ERP's record names the other one."
+  RECORD
+  "The gateway made the record for this member."
+  CREATED
+  "The member proved to hold both."
+  MERGE
+}
+
+"A member's standing and the way to the next."
+type MemberStanding {
+  "The tier; null when there is none."
+  tier: MemberTier
+  "What counts for it so far this year."
+  spent: Money!
+  "The next tier; null at the top."
+  next: MemberTier
+  "What is missing for it; null at the top."
+  missing: Money
+}
+
+"A member's points."
+type MemberPoints {
+  "The ERP's balance with what the tills know beyond it; null while the ERP is silent."
+  balance: Int
+  "Movements, newest first, each once, 500 at most."
+  entries: [PointEntry!]!
+  "Systems that were silent, one entry a system; their latest movements may be missing."
+  silent: [SourceSystem!]!
+}
+
+"One movement of points."
+type PointEntry {
+  "What it belongs to."
+  reference: String!
+  "Where it happened."
+  source: SourceSystem!
+  "How many; negative when used or expired."
+  points: Int!
+  "When."
+  at: DateTime!
+  "What for, in the language of the context."
+  title: String!
+  "When they expire."
+  expiresAt: DateTime
+}
+
+"One coupon."
+type Coupon {
+  "Its number."
+  number: String!
+  "What it is called, in the language of the context."
+  title: String!
+  "What it does."
+  kind: CouponKind!
+  "Taken off; of AMOUNT_OFF."
+  amount: Money
+  "Percent taken off; of PERCENT_OFF."
+  percent: Int
+  "The least to spend; null when none."
+  minSpend: Money
+  "It can be used beside others."
+  stackable: Boolean!
+  "From."
+  validFrom: DateTime!
+  "Until."
+  validUntil: DateTime!
+  "Whether it can be used now."
+  status: CouponStatus!
+}
+
+"What a coupon does."
+enum CouponKind {
+  "An amount off."
+  AMOUNT_OFF
+  "A share off."
+  PERCENT_OFF
+  "Free delivery."
+  FREE_DELIVERY
+}
+
+"Whether a coupon can be used."
+enum CouponStatus {
+  "It can."
+  USABLE
+  "It was."
+  USED
+  "Too late."
+  EXPIRED
+  "Too early."
+  UPCOMING
+}
+
+"A page of purchases."
+type PurchaseConnection {
+  "The page, with cursors."
+  edges: [PurchaseEdge!]!
+  "The page."
+  nodes: [Purchase!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many are known up to the end of this page."
+  totalCount: Count!
+  "Systems that were silent, one entry a system; their purchases are missing on this page."
+  silent: [SourceSystem!]!
+}
+
+"A purchase and its cursor."
+type PurchaseEdge {
+  "Cursor of this edge."
+  cursor: String!
+  "The purchase."
+  node: Purchase!
+}
+
+"One purchase, online or at a till."
+type Purchase {
+  "SHOP for online, POS for a till."
+  source: SourceSystem!
+  "The number on it."
+  number: String!
+  "When."
+  at: DateTime!
+  "What it came to; negative for a return at a till."
+  total: Money!
+  "Lines, 100 at most."
+  lines: [PurchaseLine!]!
+  "The order; null for a purchase at a till and for an online order that was not placed here."
+  order: Order
+  "The receipt; null for an online order."
+  receipt: Receipt
+  "The shop's own word for an online order that was not placed here; empty otherwise."
+  status: String!
+}
+
+"One line of a purchase; a return's quantity is negative."
+type PurchaseLine {
+  "The SKU."
+  sku: String!
+  "How many."
+  quantity: Int!
+  "What it came to."
+  total: Money!
+}
+
+"A receipt of a till."
+type Receipt implements Node {
+  "Global id."
+  id: ID!
+  "The number on it."
+  number: String!
+  "The store."
+  location: Location
+  "When."
+  at: DateTime!
+  "Lines, 100 at most."
+  lines: [PurchaseLine!]!
+  "What it came to; negative for a return."
+  total: Money!
+}
+
+"Whether members are the same in every system."
+type MemberConsistency {
+  "Members looked at on this page."
+  checked: Int!
+  "Of these, the same everywhere."
+  consistent: Int!
+  "Those that differ, 100 at most."
+  differences: [MemberDifference!]!
+  "Pass it as ` + "`" + `after` + "`" + ` for the next page; null on the last."
+  endCursor: String
+}
+
+"How one member differs between the systems."
+type MemberDifference {
+  "The member."
+  memberId: ID!
+  "Systems without a record, one entry a system."
+  missing: [SourceSystem!]!
+  "Systems that were silent, one entry a system."
+  silent: [SourceSystem!]!
+  "Names of what differs, 20 at most; never the values."
+  fields: [String!]!
+  "Records that look alike but are not proved to be theirs, 20 at most."
+  weakMatches: [WeakMatch!]!
+}
+
+"A record that looks like a member's but is not proved to be."
+type WeakMatch {
+  "The system."
+  system: SourceSystem!
+  "Its key."
+  key: String!
+  "Why it is no proof."
+  why: String!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/operations.graphql", Input: `extend type Query {
+  "What staff must look at, newest first; 100 a page at most. Associates see their own places."
+  alerts(
+    "Only open ones, or only cleared ones."
+    open: Boolean
+    "Page size, 1 to 100."
+    first: Int = 50
+    "Cursor of the edge before the page."
+    after: String
+  ): AlertConnection @hasScope(scope: OPS_READ)
+  "What happened, oldest first: poll with the last ` + "`" + `seq` + "`" + `; 500 at most."
+  events("Events behind this number." after: Int! = 0 "How many, 1 to 500." first: Int = 100): [Event!] @hasScope(scope: OPS_READ)
+}
+
+"A page of alerts."
+type AlertConnection {
+  "The page, with cursors."
+  edges: [AlertEdge!]!
+  "The page."
+  nodes: [Alert!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many are known up to the end of this page."
+  totalCount: Count!
+}
+
+"An alert and its cursor."
+type AlertEdge {
+  "Cursor of this edge."
+  cursor: String!
+  "The alert."
+  node: Alert!
+}
+
+"Something that staff must look at."
+type Alert {
+  "Its id."
+  id: ID!
+  "What is wrong."
+  kind: AlertKind!
+  "Global id of the order."
+  orderId: ID!
+  "Number of the order."
+  orderNumber: String!
+  "The fulfillment; null when the whole order is meant."
+  fulfillmentId: ID
+  "The place; null when none is meant."
+  location: Location
+  "The promise that is broken."
+  dueAt: DateTime!
+  "When it was raised."
+  raisedAt: DateTime!
+  "When it was over; null while it is open."
+  clearedAt: DateTime
+}
+
+"What is wrong."
+enum AlertKind {
+  "The place's system has not taken the task for too long."
+  TASK_NOT_ACCEPTED
+  "Not ready, or not delivered, by the promise."
+  LATE
+  "Money asked back long ago."
+  REFUND_STUCK
+}
+
+"Something that happened."
+type Event {
+  "Grows with every event."
+  seq: Int!
+  "What."
+  kind: EventKind!
+  "Id of what it is about."
+  subject: String!
+  "When."
+  at: DateTime!
+  "More about it, 20 entries at most."
+  data: [EventDatum!]!
+}
+
+"One value of an event."
+type EventDatum {
+  "Its name."
+  name: String!
+  "The value."
+  value: String!
+}
+
+"What happened."
+enum EventKind {
+  "An order has another status."
+  ORDER_STATUS
+  "An alert was raised."
+  ALERT_RAISED
+  "An alert is over."
+  ALERT_CLEARED
+}
+`, BuiltIn: false},
+	{Name: "../../schema/order.graphql", Input: `extend type Query {
+  "One order of the caller, or of a place that the associate works at; exactly one of the two."
+  order("Global id." id: ID, "The number on it." number: String): Order @hasRole(any: [GUEST, MEMBER, ASSOCIATE, OPERATOR])
+  "How an order can be paid, 20 at most."
+  paymentMethods: [PaymentMethod!] @public
+  "Orders that a place has to prepare or hand over, the most urgent first, 100 at most."
+  storeOrders(
+    "Global id or code of a place that the associate works at."
+    locationId: ID!
+    "How many, 1 to 100."
+    first: Int = 20
+  ): [Order!] @hasScope(scope: ORDER_SERVE)
+}
+
+extend type Mutation {
+  """
+  Turns a cart into an order: claims the stock, tells the shop, and waits to be paid. All or nothing. The order is cancelled by
+  itself, and everything given back, when it is not paid in time.
+  """
+  checkoutComplete("What to order." input: CheckoutCompleteInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+  "Pays an order. A payment whose outcome is not known yet is PENDING and settles by itself."
+  orderPay("How." input: OrderPayInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+  "Cancels an order that has not left: gives back stock, coupons and money."
+  orderCancel("Which." input: OrderCancelInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+  "Answers what to do with units that a store cannot give."
+  orderRejectionAnswer("What to do." input: OrderRejectionAnswerInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+  "Lets somebody else collect, or nobody else any more."
+  orderCollectorSet("Who." input: OrderCollectorSetInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+  "Tells the store that the shopper waits at the kerb."
+  orderCurbsideArrive("Where." input: OrderCurbsideArriveInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+  "Finds the order that a pickup code at this store is for. Tries are counted."
+  pickupVerify("What was shown." input: PickupVerifyInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasScope(scope: ORDER_SERVE)
+  "Hands the goods over against the pickup code and books them at the till."
+  pickupHandOver("What was shown." input: PickupHandOverInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasScope(scope: ORDER_SERVE)
+}
+
+"What to order."
+input CheckoutCompleteInput {
+  "Global id."
+  cartId: ID!
+  "The version that the shopper saw."
+  cartVersion: Int!
+  "The total that the shopper agreed to, in major units; refused when it is another."
+  expectedTotal: Decimal
+  "Holds to take over, up to 20 global ids."
+  holdIds: [ID!] = []
+  "Times agreed, up to 20."
+  slots: [SlotChoiceInput!] = []
+  "Whom the store may call; the delivery address's recipient when absent."
+  contact: ContactInput
+  "Who collects instead of the shopper."
+  collector: ContactInput
+}
+
+"A time that the shopper chose."
+input SlotChoiceInput {
+  "Of which method."
+  method: FulfillmentMethod!
+  "Global id or code of the place; absent for deliveries."
+  locationId: ID
+  "Start of the slot."
+  startsAt: DateTime!
+}
+
+"A person to call."
+input ContactInput {
+  "Name, up to 100 characters."
+  name: String!
+  "Phone number; a national one is read as Chinese."
+  phone: String!
+}
+
+"How to pay."
+input OrderPayInput {
+  "Global id."
+  orderId: ID!
+  "Code of a payment method."
+  method: String!
+}
+
+"Which order to cancel."
+input OrderCancelInput {
+  "Global id."
+  orderId: ID!
+}
+
+"What to do with rejected units."
+input OrderRejectionAnswerInput {
+  "Global id."
+  orderId: ID!
+  "The fulfillment that asks."
+  fulfillmentId: ID!
+  "What to do."
+  choice: RejectionChoice!
+  "Global id or code of the store to move to; with MOVE only."
+  locationId: ID
+}
+
+"What to do with rejected units."
+enum RejectionChoice {
+  "Give the money back."
+  REFUND
+  "Collect them at another store."
+  MOVE
+}
+
+"Who collects."
+input OrderCollectorSetInput {
+  "Global id."
+  orderId: ID!
+  "The fulfillment to collect."
+  fulfillmentId: ID!
+  "Who collects; null for the shopper."
+  collector: ContactInput
+}
+
+"Where the shopper waits."
+input OrderCurbsideArriveInput {
+  "Global id."
+  orderId: ID!
+  "The fulfillment to bring."
+  fulfillmentId: ID!
+  "Where, up to 100 characters: a bay, a car."
+  spot: String!
+}
+
+"What was shown at the counter."
+input PickupVerifyInput {
+  "Global id or code of the place."
+  locationId: ID!
+  "The code, as typed or scanned."
+  code: String!
+}
+
+"What is handed over."
+input PickupHandOverInput {
+  "Global id."
+  orderId: ID!
+  "The fulfillment to hand over."
+  fulfillmentId: ID!
+  "The code, as typed or scanned."
+  code: String!
+}
+
+"What became of an order."
+type OrderPayload {
+  "The order as it is now; null when refused before there was one."
+  order: Order
+  "Refusals, 60 at most."
+  userErrors: [UserError!]!
+  "Warnings, 60 at most."
+  warnings: [Warning!]!
+}
+
+"One way to pay."
+type PaymentMethod {
+  "Code."
+  code: String!
+  "What it is called, in the language of the context."
+  title: String!
+}
+
+"One purchase."
+type Order implements Node {
+  "Global id."
+  id: ID!
+  "What people read to each other."
+  number: String!
+  "Where it stands."
+  status: OrderStatus!
+  "Where it was placed."
+  channel: Channel!
+  "When it was placed."
+  placedAt: DateTime!
+  "Cancelled by itself when it is not paid by then."
+  payBy: DateTime!
+  "Lines, 50 at most."
+  lines: [OrderLine!]!
+  "The parts that places serve, 70 at most."
+  fulfillments: [Fulfillment!]!
+  "What it comes to."
+  totals: Totals!
+  "Note for whoever prepares it; empty when none."
+  note: String!
+  "Whom the store may call."
+  contact: Contact
+  "Where deliveries go; null when nothing is delivered."
+  address: DeliveryAddress
+  "Attempts to pay, oldest first, 50 at most."
+  payments: [Payment!]!
+  "Money given back, oldest first, 200 at most."
+  refunds: [Refund!]!
+  "Goods on their way back, or back, oldest first, 100 at most."
+  returns: [Return!]!
+  "What could be returned now, one entry per line, 50 at most; empty when nothing."
+  returnable: [ReturnableLine!]
+  "What happened, oldest first, 500 at most."
+  timeline: [TimelineEntry!]!
+  "Why it was cancelled; null when it was not."
+  cancellation: Cancellation
+}
+
+"Where an order stands."
+enum OrderStatus {
+  "Being placed: not confirmed yet."
+  PLACING
+  "Waits to be paid."
+  PENDING_PAYMENT
+  "Paid."
+  PAID
+  "A place works on it."
+  PREPARING
+  "Can be collected."
+  READY_FOR_PICKUP
+  "On its way."
+  SHIPPED
+  "Collected or delivered."
+  COMPLETED
+  "Ended without being fulfilled."
+  CANCELLED
+  "A return was asked for."
+  RETURN_REQUESTED
+  "Everything came back."
+  RETURNED
+  "Everything was paid back."
+  REFUNDED
+}
+
+"One SKU of an order, as it was when it was placed."
+type OrderLine {
+  "Id within the order."
+  id: ID!
+  "The SKU."
+  sku: String!
+  "What it is called, in the language of the context."
+  title: String!
+  "The variant; null when the catalog does not have it any more."
+  variant: ProductVariant
+  "How many."
+  quantity: Int!
+  "What it comes to."
+  price: LinePrice!
+}
+
+"The part of an order that one place serves."
+type Fulfillment {
+  "Id within the order."
+  id: ID!
+  "How it reaches the shopper."
+  method: FulfillmentMethod!
+  "The place."
+  location: Location
+  "Where it stands."
+  status: FulfillmentStatus!
+  "Units of lines, 50 at most."
+  lines: [FulfillmentLine!]!
+  "Ready or delivered by."
+  promise: DateTime!
+  "The time agreed; null when as soon as possible."
+  slot: TimeWindow
+  "How the place was chosen, up to 20 sentences."
+  why: [String!]!
+  "When the place's system took the task."
+  acceptedAt: DateTime
+  "When it was ready."
+  readyAt: DateTime
+  "Given back and refunded when it is not collected by then."
+  collectBy: DateTime
+  "When it was collected or delivered."
+  leftAt: DateTime
+  "Who collects instead of the shopper."
+  collector: Contact
+  "The code to collect with; for the shopper only and only while it is ready."
+  pickupCode: PickupCode
+  "How far the delivery has come; null when nothing is delivered."
+  courier: Courier
+  "What the shopper is asked; null when nothing."
+  decision: FulfillmentDecision
+}
+
+"Where a fulfillment stands."
+enum FulfillmentStatus {
+  "Not paid yet, or the place has not heard of it."
+  PENDING
+  "The place has the task."
+  ACCEPTED
+  "Being picked."
+  PREPARING
+  "A part is ready; the place cannot give the rest."
+  PARTIALLY_READY
+  "Ready."
+  READY
+  "The place can give nothing of it."
+  REJECTED_BY_STORE
+  "On its way."
+  SHIPPED
+  "Collected."
+  COLLECTED
+  "Delivered."
+  DELIVERED
+  "Not collected in time."
+  EXPIRED
+  "Cancelled."
+  CANCELLED
+}
+
+"Units of one order line at one place."
+type FulfillmentLine {
+  "The order line."
+  lineId: ID!
+  "The SKU."
+  sku: String!
+  "How many."
+  quantity: Int!
+  "Of these, picked."
+  picked: Int!
+  "Of these, the place cannot give."
+  rejected: Int!
+  "Of these, came back."
+  returned: Int!
+}
+
+"A time from and until."
+type TimeWindow {
+  "From."
+  startsAt: DateTime!
+  "Until."
+  endsAt: DateTime!
+}
+
+"A person to call."
+type Contact {
+  "Name."
+  name: String!
+  "E.164."
+  phone: String!
+}
+
+"What proves at the counter that the goods may be handed over."
+type PickupCode {
+  "To read out or type in."
+  code: String!
+  "The same as a QR code: an SVG image as a data URL."
+  qr: URL!
+}
+
+"How far a delivery has come."
+type Courier {
+  "Where it is."
+  status: CourierStatus!
+  "Name of the courier; empty when unknown."
+  name: String!
+  "Phone of the courier, E.164; empty when unknown."
+  phone: String!
+  "Number to follow it by; empty when none."
+  trackingNumber: String!
+  "When that was so."
+  at: DateTime!
+  "When it is expected."
+  estimateAt: DateTime
+}
+
+"Where a delivery is."
+enum CourierStatus {
+  "Asked for."
+  REQUESTED
+  "A courier is on the way to the place."
+  ASSIGNED
+  "The goods left the place."
+  PICKED_UP
+  "Delivered."
+  DELIVERED
+  "Could not be delivered."
+  FAILED
+  "Called off."
+  CANCELLED
+}
+
+"A question to the shopper about units that a place cannot give."
+type FulfillmentDecision {
+  "The units, 50 lines at most; ` + "`" + `rejected` + "`" + ` says how many."
+  lines: [FulfillmentLine!]!
+  "When it was asked."
+  askedAt: DateTime!
+  "Unanswered by then, the money is given back."
+  answerBy: DateTime!
+}
+
+"One attempt to pay."
+type Payment {
+  "The payment's reference."
+  reference: String!
+  "Code of the payment method."
+  method: String!
+  "How much."
+  amount: Money!
+  "How it stands."
+  status: PaymentStatus!
+  "Where the shopper confirms; null when nowhere."
+  redirectUrl: URL
+  "Why it failed; null when it did not."
+  reason: String
+  "When it was started."
+  startedAt: DateTime!
+  "When it was settled."
+  settledAt: DateTime
+}
+
+"How a payment stands."
+enum PaymentStatus {
+  "The outcome is not known yet."
+  PENDING
+  "Paid."
+  SUCCEEDED
+  "Refused."
+  FAILED
+  "Called off: it can succeed no more."
+  VOIDED
+}
+
+"Money given back to the payment that it came from."
+type Refund {
+  "The refund's reference."
+  reference: String!
+  "How much."
+  amount: Money!
+  "Why."
+  reason: String!
+  "How it stands."
+  status: RefundStatus!
+  "When it was asked for."
+  askedAt: DateTime!
+  "When it was done."
+  settledAt: DateTime
+}
+
+"How a refund stands."
+enum RefundStatus {
+  "Under way."
+  PENDING
+  "Done."
+  SUCCEEDED
+}
+
+"One thing that happened to an order."
+type TimelineEntry {
+  "When."
+  at: DateTime!
+  "What."
+  kind: TimelineKind!
+  "The fulfillment; null when the whole order is meant."
+  fulfillmentId: ID
+  "In a sentence; empty when the kind says it all."
+  note: String!
+}
+
+"What happened to an order."
+enum TimelineKind {
+  "Placed."
+  PLACED
+  "A payment was started."
+  PAYMENT_STARTED
+  "A payment failed."
+  PAYMENT_FAILED
+  "Paid."
+  PAID
+  "The place has the task."
+  TASK_SENT
+  "The place picks."
+  PREPARING
+  "A part is ready."
+  PARTIALLY_READY
+  "Ready."
+  READY
+  "The place cannot give some of it."
+  STORE_REJECTED
+  "The shopper said what to do."
+  SHOPPER_ANSWERED
+  "On its way."
+  SHIPPED
+  "The shopper waits at the kerb."
+  SHOPPER_ARRIVED
+  "Collected."
+  COLLECTED
+  "Delivered."
+  DELIVERED
+  "Not collected in time."
+  NOT_COLLECTED
+  "Done."
+  COMPLETED
+  "Cancelled."
+  CANCELLED
+  "A return was asked for."
+  RETURN_REQUESTED
+  "A return was called off."
+  RETURN_CANCELLED
+  "Goods came back."
+  RETURNED
+  "Goods were exchanged."
+  EXCHANGED
+  "Money is on its way back."
+  REFUND_STARTED
+  "Money was given back."
+  REFUNDED
+}
+
+"Why an order was cancelled."
+type Cancellation {
+  "Why."
+  reason: CancelReason!
+  "When."
+  at: DateTime!
+}
+
+"Why an order was cancelled."
+enum CancelReason {
+  "The shopper changed their mind."
+  BY_SHOPPER
+  "Not paid in time."
+  UNPAID
+  "The stock was gone; nothing was charged."
+  OUT_OF_STOCK
+  "The store could give nothing of it."
+  REJECTED_BY_STORE
+  "Not collected in time."
+  NOT_COLLECTED
+  "Never confirmed: a coupon or a hold was refused, or the shop was silent for too long."
+  NOT_PLACED
+}
+`, BuiltIn: false},
+	{Name: "../../schema/returns.graphql", Input: `extend type Mutation {
+  "Asks to return goods by post or in any store."
+  returnRequest("What." input: ReturnRequestInput!, "See Mutation." idempotencyKey: String!): ReturnPayload! @hasRole(any: [GUEST, MEMBER])
+  "Asks to exchange goods in a store: a return and a hold on what is taken instead."
+  exchangeRequest("What." input: ExchangeRequestInput!, "See Mutation." idempotencyKey: String!): ReturnPayload! @hasRole(any: [GUEST, MEMBER])
+  "Calls off a return or exchange that has not arrived."
+  returnCancel("Which." input: ReturnCancelInput!, "See Mutation." idempotencyKey: String!): ReturnPayload! @hasRole(any: [GUEST, MEMBER])
+  "Takes goods back over the counter, asked for before or not, and starts the refund."
+  returnReceive("What." input: ReturnReceiveInput!, "See Mutation." idempotencyKey: String!): ReturnPayload! @hasScope(scope: ORDER_SERVE)
+  "Takes the old goods back and hands the new ones over."
+  exchangeComplete("Which." input: ExchangeCompleteInput!, "See Mutation." idempotencyKey: String!): ReturnPayload! @hasScope(scope: ORDER_SERVE)
+}
+
+"What to return."
+input ReturnRequestInput {
+  "Global id."
+  orderId: ID!
+  "Lines, 1 to 50."
+  lines: [ReturnLineInput!]!
+  "By which way."
+  way: ReturnWay!
+  "Global id or code of the store; any store when absent."
+  locationId: ID
+  "Why, up to 500 characters."
+  reason: String! = ""
+}
+
+"Units of one order line."
+input ReturnLineInput {
+  "The order line."
+  lineId: ID!
+  "How many."
+  quantity: Int!
+}
+
+"What to exchange."
+input ExchangeRequestInput {
+  "Global id."
+  orderId: ID!
+  "What comes back, 1 to 50 lines."
+  lines: [ReturnLineInput!]!
+  "What is taken instead, 1 to 50 lines."
+  replacements: [BasketItemInput!]!
+  "Global id or code of the store."
+  locationId: ID!
+  "Why, up to 500 characters."
+  reason: String! = ""
+}
+
+"Which return to call off."
+input ReturnCancelInput {
+  "Global id."
+  orderId: ID!
+  "The return."
+  returnId: ID!
+}
+
+"What is taken back at the counter: a return that was asked for, or lines."
+input ReturnReceiveInput {
+  "Global id."
+  orderId: ID!
+  "Global id or code of the place that the associate works at."
+  locationId: ID!
+  "The return that was asked for."
+  returnId: ID
+  "Lines, up to 50, when none was asked for."
+  lines: [ReturnLineInput!] = []
+}
+
+"Which exchange to complete."
+input ExchangeCompleteInput {
+  "Global id."
+  orderId: ID!
+  "The return."
+  returnId: ID!
+}
+
+"What became of a return."
+type ReturnPayload {
+  "The order as it is now; null when refused and unknown."
+  order: Order
+  "The return; null when refused."
+  return: Return
+  "Refusals, 60 at most."
+  userErrors: [UserError!]!
+  "Warnings, 60 at most."
+  warnings: [Warning!]!
+}
+
+"Goods on their way back, or back."
+type Return {
+  "Id within the order."
+  id: ID!
+  "By which way."
+  way: ReturnWay!
+  "Where they go or went; null when any store will do."
+  location: Location
+  "Units of lines, 50 at most."
+  lines: [ReturnLine!]!
+  "Why; empty when not said."
+  reason: String!
+  "Where it stands."
+  status: ReturnStatus!
+  "To be given back."
+  amount: Money!
+  "What is taken instead; null when it is no exchange."
+  exchange: Exchange
+  "When it was asked for."
+  requestedAt: DateTime!
+  "When the goods arrived."
+  receivedAt: DateTime
+}
+
+"By which way goods come back."
+enum ReturnWay {
+  "Over the counter of any store."
+  IN_STORE
+  "By post."
+  BY_POST
+}
+
+"Where a return stands."
+enum ReturnStatus {
+  "Asked for."
+  REQUESTED
+  "The goods are there."
+  RECEIVED
+  "The money was given back."
+  REFUNDED
+  "Called off."
+  CANCELLED
+}
+
+"Units of one order line that come back."
+type ReturnLine {
+  "The order line."
+  lineId: ID!
+  "The SKU."
+  sku: String!
+  "How many."
+  quantity: Int!
+  "What was paid for them."
+  amount: Money!
+}
+
+"What is taken instead."
+type Exchange {
+  "Units, 50 lines at most."
+  lines: [ExchangeLine!]!
+  "Held for the shopper until then."
+  heldTo: DateTime!
+  "When it was handed over."
+  takenAt: DateTime
+}
+
+"Units of a replacement."
+type ExchangeLine {
+  "The SKU."
+  sku: String!
+  "How many."
+  quantity: Int!
+  "Per unit."
+  price: Money!
+}
+
+"What of a line could be returned now."
+type ReturnableLine {
+  "The order line."
+  lineId: ID!
+  "The SKU."
+  sku: String!
+  "How many, 0 when none."
+  quantity: Int!
+  "Until when; null when nothing could ever be."
+  until: DateTime
+  "What would be given back for all of them."
+  amount: Money!
+  "By which ways."
+  ways: [ReturnWay!]!
+  "Why not all, up to 10 sentences."
+  why: [String!]!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/schema.graphql", Input: `"Anybody may read this field."
 directive @public on FIELD_DEFINITION
 
@@ -572,6 +2509,12 @@ The caller needs this scope. A nullable field reads null without it and one FORB
 selects a non-null field without it is refused whole.
 """
 directive @hasScope("The scope needed." scope: Scope!) on FIELD_DEFINITION
+
+"""
+The caller needs a session of one of these roles. A nullable field reads null for everybody else and one error names it;
+an operation that selects a non-null field without the role is refused whole.
+"""
+directive @hasRole("Any of these." any: [Role!]!) on FIELD_DEFINITION
 
 """
 Sets the shopping context of an operation. Each argument falls back to an HTTP header (` + "`" + `X-Location-Id` + "`" + `, ` + "`" + `X-Channel` + "`" + `,
@@ -697,6 +2640,179 @@ type Freshness {
 enum Scope {
   "Read exact stock quantities and their breakdown."
   STOCK_READ
+  "Serve orders of the places that the holder works at: find them, hand over, take back."
+  ORDER_SERVE
+  "Read which members differ between the systems."
+  MEMBER_READ
+  "Read alerts and events."
+  OPS_READ
+  "Read and answer what shoppers say after the sale."
+  CARE_ANSWER
+}
+
+"A kind of session."
+enum Role {
+  "A shopper without an account; see ` + "`" + `guestSessionCreate` + "`" + `."
+  GUEST
+  "A shopper with an account."
+  MEMBER
+  "Staff of a store, bound to the places that the token names."
+  ASSOCIATE
+  "A partner platform."
+  PARTNER
+  "Staff of the retailer's platform."
+  OPERATOR
+}
+
+"""
+A business "no": nothing changed. ` + "`" + `userErrors` + "`" + ` of a payload lists all that is known; its entries carry what the reason needs
+beside code and message.
+"""
+interface UserError {
+  "Why."
+  code: UserErrorCode!
+  "In a sentence that is safe to show."
+  message: String!
+  "Path in the arguments, up to 10 names and indexes; null when the whole request is meant."
+  field: [String!]
+}
+
+"A refusal without further data."
+type PlainUserError implements UserError {
+  "Why."
+  code: UserErrorCode!
+  "In a sentence that is safe to show."
+  message: String!
+  "Path in the arguments, up to 10 names and indexes; null when the whole request is meant."
+  field: [String!]
+}
+
+"A place has less than asked."
+type InsufficientStock implements UserError {
+  "Why."
+  code: UserErrorCode!
+  "In a sentence that is safe to show."
+  message: String!
+  "Path in the arguments, up to 10 names and indexes; null when the whole request is meant."
+  field: [String!]
+  "The SKU that falls short."
+  sku: String!
+  "The place; null when no place has it."
+  location: Location
+  "How many could be had instead, as the caller may know it."
+  availableQuantity: Int
+}
+
+"A cap is reached."
+type LimitReached implements UserError {
+  "Why."
+  code: UserErrorCode!
+  "In a sentence that is safe to show."
+  message: String!
+  "Path in the arguments, up to 10 names and indexes; null when the whole request is meant."
+  field: [String!]
+  "The cap."
+  limit: Int
+}
+
+"Somebody else changed it meanwhile: read it again."
+type VersionConflict implements UserError {
+  "Why."
+  code: UserErrorCode!
+  "In a sentence that is safe to show."
+  message: String!
+  "Path in the arguments, up to 10 names and indexes; null when the whole request is meant."
+  field: [String!]
+  "Its present version."
+  version: Int
+}
+
+"Why something was refused."
+enum UserErrorCode {
+  "A value that can never work."
+  INVALID
+  "No such thing, or not the caller's: the two look the same."
+  NOT_FOUND
+  "The caller may not do this here."
+  NOT_ALLOWED
+  "A cap against hoarding or guessing."
+  LIMIT_REACHED
+  "Somebody else changed it meanwhile."
+  VERSION_CONFLICT
+  "The place has not enough to promise."
+  INSUFFICIENT_STOCK
+  "The place does not carry the SKU."
+  NOT_RANGED
+  "A system of record is silent, so nobody knows."
+  STOCK_UNKNOWN
+  "The hold's time is over."
+  HOLD_EXPIRED
+  "The hold was released or has become an order."
+  HOLD_CLOSED
+  "The hold is for other lines or another place."
+  HOLD_MISMATCH
+  "There is nothing to order."
+  CART_EMPTY
+  "The cart has a problem that blocks checkout."
+  CART_PROBLEM
+  "The total is not the one that the shopper agreed to."
+  PRICE_CHANGED
+  "Unknown, used, expired, or its condition is not met."
+  COUPON_REJECTED
+  "The place is closed or does not offer the method."
+  PLACE_CLOSED
+  "Past, outside hours or full."
+  SLOT_UNAVAILABLE
+  "No place can serve the address in time."
+  DELIVERY_UNAVAILABLE
+  "Delivery needs an address."
+  ADDRESS_MISSING
+  "The payment service said no."
+  PAYMENT_DECLINED
+  "An earlier payment is still open."
+  PAYMENT_PENDING
+  "The order's status does not allow it."
+  ORDER_CLOSED
+  "The code is wrong or used up."
+  CODE_REJECTED
+  "Not sold, returned already, or too late."
+  NOT_RETURNABLE
+  "The proof of identity is not accepted."
+  PROOF_REJECTED
+  "The identity belongs to another member."
+  ALREADY_LINKED
+}
+
+"Something that changed without being refused."
+type Warning {
+  "What."
+  code: WarningCode!
+  "In a sentence that is safe to show."
+  message: String!
+  "What is concerned: the id of a line, or a SKU; empty when the whole."
+  target: String!
+}
+
+"What a warning is about."
+enum WarningCode {
+  "The price moved since the shopper last saw it."
+  PRICE_MOVED
+  "The chosen place has fewer than wanted."
+  STOCK_SHORT
+  "The chosen place does not carry the SKU."
+  NOT_RANGED
+  "A system of record is silent."
+  STOCK_UNKNOWN
+  "Fewer than asked, as allowed."
+  PARTIAL
+  "A coupon's condition is no longer met."
+  COUPON_DROPPED
+  "Joined with a line that was there."
+  LINE_MERGED
+  "Reduced to the most that one line may have."
+  QUANTITY_REDUCED
+  "Done as far as possible; the rest follows by itself."
+  PENDING
 }
 
 "Every root field declares its access."
@@ -705,6 +2821,32 @@ type Query {
   node("Global id." id: ID!): Node @public
   "Loads up to 100 objects by their global ids, in the order asked; unknown ones are null."
   nodes("Global ids, at most 100." ids: [ID!]!): [Node]! @public
+}
+
+"""
+Every mutation but the public one takes an ` + "`" + `idempotencyKey` + "`" + ` of 1 to 128 visible ASCII characters: a repetition of the same
+request under the same key is answered the same for at least 24 hours and executed once; another request under it is
+refused with CONFLICT.
+"""
+type Mutation {
+  "Opens a session for a shopper without an account."
+  guestSessionCreate: GuestSessionPayload! @public
+}
+
+"A new guest session."
+type GuestSessionPayload {
+  "The session; null when refused."
+  session: GuestSession
+  "Refusals, 20 at most."
+  userErrors: [UserError!]!
+}
+
+"What lets a shopper without an account own a cart, holds and orders."
+type GuestSession {
+  "Bearer token for the ` + "`" + `Authorization` + "`" + ` header."
+  token: String!
+  "Accepted until then."
+  expiresAt: DateTime!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/stock.graphql", Input: `extend type Query {
@@ -883,6 +3025,93 @@ type PickupOptionLine {
   "Why not, or why with care."
   reasons: [AvailabilityReason!]!
 }
+
+extend type Query {
+  "The caller's own hold; null when there is none."
+  stockHold("Global id." id: ID!): StockHold @hasRole(any: [GUEST, MEMBER, ASSOCIATE, PARTNER])
+}
+
+extend type Mutation {
+  "Keeps units at one place from everybody else for a short time: all lines or none, unless ` + "`" + `allowPartial` + "`" + `."
+  stockHoldCreate("What to hold." input: StockHoldCreateInput!, "See Mutation." idempotencyKey: String!): StockHoldPayload!
+    @hasRole(any: [GUEST, MEMBER, ASSOCIATE, PARTNER])
+  "Gives an active hold its full time again, within a total that the retailer sets."
+  stockHoldExtend("Which." input: StockHoldExtendInput!, "See Mutation." idempotencyKey: String!): StockHoldPayload!
+    @hasRole(any: [GUEST, MEMBER, ASSOCIATE, PARTNER])
+  "Gives the units back."
+  stockHoldRelease("Which." input: StockHoldReleaseInput!, "See Mutation." idempotencyKey: String!): StockHoldPayload!
+    @hasRole(any: [GUEST, MEMBER, ASSOCIATE, PARTNER])
+}
+
+"What to hold."
+input StockHoldCreateInput {
+  "Global id or code of the place."
+  locationId: ID!
+  "What, 1 to 50 lines; lines of one SKU are summed."
+  items: [BasketItemInput!]!
+  "Hold what is there when it is less than asked."
+  allowPartial: Boolean! = false
+}
+
+"Which hold to extend."
+input StockHoldExtendInput {
+  "Global id."
+  holdId: ID!
+}
+
+"Which hold to release."
+input StockHoldReleaseInput {
+  "Global id."
+  holdId: ID!
+}
+
+"What became of a hold."
+type StockHoldPayload {
+  "The hold; null when refused."
+  hold: StockHold
+  "Refusals, 60 at most."
+  userErrors: [UserError!]!
+  "Warnings, 60 at most."
+  warnings: [Warning!]!
+}
+
+"Units that nobody else is promised for a while."
+type StockHold implements Node {
+  "Global id."
+  id: ID!
+  "The place."
+  location: Location!
+  "What is held, 50 lines at most."
+  lines: [StockHoldLine!]!
+  "Where it stands."
+  state: HoldState!
+  "Everybody may have the units again from then on, unless an order has them."
+  expiresAt: DateTime!
+  "When it was made."
+  createdAt: DateTime!
+}
+
+"One SKU of a hold."
+type StockHoldLine {
+  "The SKU."
+  sku: String!
+  "Units asked."
+  requested: Int!
+  "Units held."
+  held: Int!
+}
+
+"Where a hold stands."
+enum HoldState {
+  "In force."
+  ACTIVE
+  "Its time is over."
+  EXPIRED
+  "Given back."
+  RELEASED
+  "An order has the units."
+  ORDERED
+}
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -909,6 +3138,54 @@ func (ec *executionContext) childFields_Address(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Address", field.Name)
 }
 
+func (ec *executionContext) childFields_Alert(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Alert_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_Alert_kind(ctx, field)
+	case "orderId":
+		return ec.fieldContext_Alert_orderId(ctx, field)
+	case "orderNumber":
+		return ec.fieldContext_Alert_orderNumber(ctx, field)
+	case "fulfillmentId":
+		return ec.fieldContext_Alert_fulfillmentId(ctx, field)
+	case "location":
+		return ec.fieldContext_Alert_location(ctx, field)
+	case "dueAt":
+		return ec.fieldContext_Alert_dueAt(ctx, field)
+	case "raisedAt":
+		return ec.fieldContext_Alert_raisedAt(ctx, field)
+	case "clearedAt":
+		return ec.fieldContext_Alert_clearedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Alert", field.Name)
+}
+
+func (ec *executionContext) childFields_AlertConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AlertConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_AlertConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AlertConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AlertConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AlertEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AlertEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AlertEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_Attribute(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -917,6 +3194,98 @@ func (ec *executionContext) childFields_Attribute(ctx context.Context, field gra
 		return ec.fieldContext_Attribute_value(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Attribute", field.Name)
+}
+
+func (ec *executionContext) childFields_Cancellation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reason":
+		return ec.fieldContext_Cancellation_reason(ctx, field)
+	case "at":
+		return ec.fieldContext_Cancellation_at(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Cancellation", field.Name)
+}
+
+func (ec *executionContext) childFields_Cart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Cart_id(ctx, field)
+	case "version":
+		return ec.fieldContext_Cart_version(ctx, field)
+	case "lines":
+		return ec.fieldContext_Cart_lines(ctx, field)
+	case "coupons":
+		return ec.fieldContext_Cart_coupons(ctx, field)
+	case "address":
+		return ec.fieldContext_Cart_address(ctx, field)
+	case "note":
+		return ec.fieldContext_Cart_note(ctx, field)
+	case "totals":
+		return ec.fieldContext_Cart_totals(ctx, field)
+	case "problems":
+		return ec.fieldContext_Cart_problems(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Cart_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Cart", field.Name)
+}
+
+func (ec *executionContext) childFields_CartLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CartLine_id(ctx, field)
+	case "sku":
+		return ec.fieldContext_CartLine_sku(ctx, field)
+	case "variant":
+		return ec.fieldContext_CartLine_variant(ctx, field)
+	case "quantity":
+		return ec.fieldContext_CartLine_quantity(ctx, field)
+	case "method":
+		return ec.fieldContext_CartLine_method(ctx, field)
+	case "location":
+		return ec.fieldContext_CartLine_location(ctx, field)
+	case "price":
+		return ec.fieldContext_CartLine_price(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CartLine", field.Name)
+}
+
+func (ec *executionContext) childFields_CartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cart":
+		return ec.fieldContext_CartPayload_cart(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CartPayload_userErrors(ctx, field)
+	case "warnings":
+		return ec.fieldContext_CartPayload_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CartPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CartProblem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_CartProblem_kind(ctx, field)
+	case "lineId":
+		return ec.fieldContext_CartProblem_lineId(ctx, field)
+	case "sku":
+		return ec.fieldContext_CartProblem_sku(ctx, field)
+	case "location":
+		return ec.fieldContext_CartProblem_location(ctx, field)
+	case "availableQuantity":
+		return ec.fieldContext_CartProblem_availableQuantity(ctx, field)
+	case "wasPrice":
+		return ec.fieldContext_CartProblem_wasPrice(ctx, field)
+	case "nowPrice":
+		return ec.fieldContext_CartProblem_nowPrice(ctx, field)
+	case "coupon":
+		return ec.fieldContext_CartProblem_coupon(ctx, field)
+	case "blocks":
+		return ec.fieldContext_CartProblem_blocks(ctx, field)
+	case "message":
+		return ec.fieldContext_CartProblem_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CartProblem", field.Name)
 }
 
 func (ec *executionContext) childFields_Category(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -933,6 +3302,16 @@ func (ec *executionContext) childFields_Category(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Category", field.Name)
 }
 
+func (ec *executionContext) childFields_Contact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_Contact_name(ctx, field)
+	case "phone":
+		return ec.fieldContext_Contact_phone(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Contact", field.Name)
+}
+
 func (ec *executionContext) childFields_Count(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "value":
@@ -941,6 +3320,178 @@ func (ec *executionContext) childFields_Count(ctx context.Context, field graphql
 		return ec.fieldContext_Count_precision(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Count", field.Name)
+}
+
+func (ec *executionContext) childFields_Coupon(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_Coupon_number(ctx, field)
+	case "title":
+		return ec.fieldContext_Coupon_title(ctx, field)
+	case "kind":
+		return ec.fieldContext_Coupon_kind(ctx, field)
+	case "amount":
+		return ec.fieldContext_Coupon_amount(ctx, field)
+	case "percent":
+		return ec.fieldContext_Coupon_percent(ctx, field)
+	case "minSpend":
+		return ec.fieldContext_Coupon_minSpend(ctx, field)
+	case "stackable":
+		return ec.fieldContext_Coupon_stackable(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_Coupon_validFrom(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_Coupon_validUntil(ctx, field)
+	case "status":
+		return ec.fieldContext_Coupon_status(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Coupon", field.Name)
+}
+
+func (ec *executionContext) childFields_Courier(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "status":
+		return ec.fieldContext_Courier_status(ctx, field)
+	case "name":
+		return ec.fieldContext_Courier_name(ctx, field)
+	case "phone":
+		return ec.fieldContext_Courier_phone(ctx, field)
+	case "trackingNumber":
+		return ec.fieldContext_Courier_trackingNumber(ctx, field)
+	case "at":
+		return ec.fieldContext_Courier_at(ctx, field)
+	case "estimateAt":
+		return ec.fieldContext_Courier_estimateAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Courier", field.Name)
+}
+
+func (ec *executionContext) childFields_DeliveryAddress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_DeliveryAddress_id(ctx, field)
+	case "recipient":
+		return ec.fieldContext_DeliveryAddress_recipient(ctx, field)
+	case "phone":
+		return ec.fieldContext_DeliveryAddress_phone(ctx, field)
+	case "address":
+		return ec.fieldContext_DeliveryAddress_address(ctx, field)
+	case "position":
+		return ec.fieldContext_DeliveryAddress_position(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeliveryAddress", field.Name)
+}
+
+func (ec *executionContext) childFields_DeliveryLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sku":
+		return ec.fieldContext_DeliveryLine_sku(ctx, field)
+	case "quantity":
+		return ec.fieldContext_DeliveryLine_quantity(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeliveryLine", field.Name)
+}
+
+func (ec *executionContext) childFields_DeliveryOption(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "method":
+		return ec.fieldContext_DeliveryOption_method(ctx, field)
+	case "available":
+		return ec.fieldContext_DeliveryOption_available(ctx, field)
+	case "location":
+		return ec.fieldContext_DeliveryOption_location(ctx, field)
+	case "places":
+		return ec.fieldContext_DeliveryOption_places(ctx, field)
+	case "slots":
+		return ec.fieldContext_DeliveryOption_slots(ctx, field)
+	case "fee":
+		return ec.fieldContext_DeliveryOption_fee(ctx, field)
+	case "promise":
+		return ec.fieldContext_DeliveryOption_promise(ctx, field)
+	case "why":
+		return ec.fieldContext_DeliveryOption_why(ctx, field)
+	case "refusals":
+		return ec.fieldContext_DeliveryOption_refusals(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeliveryOption", field.Name)
+}
+
+func (ec *executionContext) childFields_DeliveryPlace(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "location":
+		return ec.fieldContext_DeliveryPlace_location(ctx, field)
+	case "lines":
+		return ec.fieldContext_DeliveryPlace_lines(ctx, field)
+	case "promise":
+		return ec.fieldContext_DeliveryPlace_promise(ctx, field)
+	case "why":
+		return ec.fieldContext_DeliveryPlace_why(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeliveryPlace", field.Name)
+}
+
+func (ec *executionContext) childFields_Discount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_Discount_kind(ctx, field)
+	case "code":
+		return ec.fieldContext_Discount_code(ctx, field)
+	case "title":
+		return ec.fieldContext_Discount_title(ctx, field)
+	case "amount":
+		return ec.fieldContext_Discount_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Discount", field.Name)
+}
+
+func (ec *executionContext) childFields_Event(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "seq":
+		return ec.fieldContext_Event_seq(ctx, field)
+	case "kind":
+		return ec.fieldContext_Event_kind(ctx, field)
+	case "subject":
+		return ec.fieldContext_Event_subject(ctx, field)
+	case "at":
+		return ec.fieldContext_Event_at(ctx, field)
+	case "data":
+		return ec.fieldContext_Event_data(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Event", field.Name)
+}
+
+func (ec *executionContext) childFields_EventDatum(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_EventDatum_name(ctx, field)
+	case "value":
+		return ec.fieldContext_EventDatum_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EventDatum", field.Name)
+}
+
+func (ec *executionContext) childFields_Exchange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lines":
+		return ec.fieldContext_Exchange_lines(ctx, field)
+	case "heldTo":
+		return ec.fieldContext_Exchange_heldTo(ctx, field)
+	case "takenAt":
+		return ec.fieldContext_Exchange_takenAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Exchange", field.Name)
+}
+
+func (ec *executionContext) childFields_ExchangeLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sku":
+		return ec.fieldContext_ExchangeLine_sku(ctx, field)
+	case "quantity":
+		return ec.fieldContext_ExchangeLine_quantity(ctx, field)
+	case "price":
+		return ec.fieldContext_ExchangeLine_price(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExchangeLine", field.Name)
 }
 
 func (ec *executionContext) childFields_Facet(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -965,6 +3516,84 @@ func (ec *executionContext) childFields_FacetValue(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type FacetValue", field.Name)
 }
 
+func (ec *executionContext) childFields_Feedback(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Feedback_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_Feedback_kind(ctx, field)
+	case "orderId":
+		return ec.fieldContext_Feedback_orderId(ctx, field)
+	case "receiptNumber":
+		return ec.fieldContext_Feedback_receiptNumber(ctx, field)
+	case "location":
+		return ec.fieldContext_Feedback_location(ctx, field)
+	case "sku":
+		return ec.fieldContext_Feedback_sku(ctx, field)
+	case "score":
+		return ec.fieldContext_Feedback_score(ctx, field)
+	case "title":
+		return ec.fieldContext_Feedback_title(ctx, field)
+	case "text":
+		return ec.fieldContext_Feedback_text(ctx, field)
+	case "status":
+		return ec.fieldContext_Feedback_status(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Feedback_createdAt(ctx, field)
+	case "replies":
+		return ec.fieldContext_Feedback_replies(ctx, field)
+	case "resolvedAt":
+		return ec.fieldContext_Feedback_resolvedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Feedback", field.Name)
+}
+
+func (ec *executionContext) childFields_FeedbackConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_FeedbackConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_FeedbackConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FeedbackConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_FeedbackConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FeedbackConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FeedbackEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FeedbackEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FeedbackEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FeedbackEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_FeedbackPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "feedback":
+		return ec.fieldContext_FeedbackPayload_feedback(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_FeedbackPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FeedbackPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_FeedbackReply(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_FeedbackReply_at(ctx, field)
+	case "byShopper":
+		return ec.fieldContext_FeedbackReply_byShopper(ctx, field)
+	case "text":
+		return ec.fieldContext_FeedbackReply_text(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FeedbackReply", field.Name)
+}
+
 func (ec *executionContext) childFields_Freshness(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "asOf":
@@ -979,6 +3608,74 @@ func (ec *executionContext) childFields_Freshness(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type Freshness", field.Name)
 }
 
+func (ec *executionContext) childFields_Fulfillment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Fulfillment_id(ctx, field)
+	case "method":
+		return ec.fieldContext_Fulfillment_method(ctx, field)
+	case "location":
+		return ec.fieldContext_Fulfillment_location(ctx, field)
+	case "status":
+		return ec.fieldContext_Fulfillment_status(ctx, field)
+	case "lines":
+		return ec.fieldContext_Fulfillment_lines(ctx, field)
+	case "promise":
+		return ec.fieldContext_Fulfillment_promise(ctx, field)
+	case "slot":
+		return ec.fieldContext_Fulfillment_slot(ctx, field)
+	case "why":
+		return ec.fieldContext_Fulfillment_why(ctx, field)
+	case "acceptedAt":
+		return ec.fieldContext_Fulfillment_acceptedAt(ctx, field)
+	case "readyAt":
+		return ec.fieldContext_Fulfillment_readyAt(ctx, field)
+	case "collectBy":
+		return ec.fieldContext_Fulfillment_collectBy(ctx, field)
+	case "leftAt":
+		return ec.fieldContext_Fulfillment_leftAt(ctx, field)
+	case "collector":
+		return ec.fieldContext_Fulfillment_collector(ctx, field)
+	case "pickupCode":
+		return ec.fieldContext_Fulfillment_pickupCode(ctx, field)
+	case "courier":
+		return ec.fieldContext_Fulfillment_courier(ctx, field)
+	case "decision":
+		return ec.fieldContext_Fulfillment_decision(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Fulfillment", field.Name)
+}
+
+func (ec *executionContext) childFields_FulfillmentDecision(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lines":
+		return ec.fieldContext_FulfillmentDecision_lines(ctx, field)
+	case "askedAt":
+		return ec.fieldContext_FulfillmentDecision_askedAt(ctx, field)
+	case "answerBy":
+		return ec.fieldContext_FulfillmentDecision_answerBy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FulfillmentDecision", field.Name)
+}
+
+func (ec *executionContext) childFields_FulfillmentLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lineId":
+		return ec.fieldContext_FulfillmentLine_lineId(ctx, field)
+	case "sku":
+		return ec.fieldContext_FulfillmentLine_sku(ctx, field)
+	case "quantity":
+		return ec.fieldContext_FulfillmentLine_quantity(ctx, field)
+	case "picked":
+		return ec.fieldContext_FulfillmentLine_picked(ctx, field)
+	case "rejected":
+		return ec.fieldContext_FulfillmentLine_rejected(ctx, field)
+	case "returned":
+		return ec.fieldContext_FulfillmentLine_returned(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FulfillmentLine", field.Name)
+}
+
 func (ec *executionContext) childFields_GeoPoint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "latitude":
@@ -987,6 +3684,26 @@ func (ec *executionContext) childFields_GeoPoint(ctx context.Context, field grap
 		return ec.fieldContext_GeoPoint_longitude(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GeoPoint", field.Name)
+}
+
+func (ec *executionContext) childFields_GuestSession(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_GuestSession_token(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_GuestSession_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GuestSession", field.Name)
+}
+
+func (ec *executionContext) childFields_GuestSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "session":
+		return ec.fieldContext_GuestSessionPayload_session(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_GuestSessionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GuestSessionPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_HolidayHours(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1001,6 +3718,22 @@ func (ec *executionContext) childFields_HolidayHours(ctx context.Context, field 
 		return ec.fieldContext_HolidayHours_closes(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type HolidayHours", field.Name)
+}
+
+func (ec *executionContext) childFields_LinePrice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "list":
+		return ec.fieldContext_LinePrice_list(ctx, field)
+	case "unit":
+		return ec.fieldContext_LinePrice_unit(ctx, field)
+	case "discount":
+		return ec.fieldContext_LinePrice_discount(ctx, field)
+	case "total":
+		return ec.fieldContext_LinePrice_total(ctx, field)
+	case "reason":
+		return ec.fieldContext_LinePrice_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LinePrice", field.Name)
 }
 
 func (ec *executionContext) childFields_Location(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1075,6 +3808,152 @@ func (ec *executionContext) childFields_Media(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Media", field.Name)
 }
 
+func (ec *executionContext) childFields_Member(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Member_id(ctx, field)
+	case "profile":
+		return ec.fieldContext_Member_profile(ctx, field)
+	case "identities":
+		return ec.fieldContext_Member_identities(ctx, field)
+	case "tier":
+		return ec.fieldContext_Member_tier(ctx, field)
+	case "points":
+		return ec.fieldContext_Member_points(ctx, field)
+	case "coupons":
+		return ec.fieldContext_Member_coupons(ctx, field)
+	case "addresses":
+		return ec.fieldContext_Member_addresses(ctx, field)
+	case "preferredStore":
+		return ec.fieldContext_Member_preferredStore(ctx, field)
+	case "orders":
+		return ec.fieldContext_Member_orders(ctx, field)
+	case "feedback":
+		return ec.fieldContext_Member_feedback(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Member", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberConsistency(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "checked":
+		return ec.fieldContext_MemberConsistency_checked(ctx, field)
+	case "consistent":
+		return ec.fieldContext_MemberConsistency_consistent(ctx, field)
+	case "differences":
+		return ec.fieldContext_MemberConsistency_differences(ctx, field)
+	case "endCursor":
+		return ec.fieldContext_MemberConsistency_endCursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberConsistency", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberDifference(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "memberId":
+		return ec.fieldContext_MemberDifference_memberId(ctx, field)
+	case "missing":
+		return ec.fieldContext_MemberDifference_missing(ctx, field)
+	case "silent":
+		return ec.fieldContext_MemberDifference_silent(ctx, field)
+	case "fields":
+		return ec.fieldContext_MemberDifference_fields(ctx, field)
+	case "weakMatches":
+		return ec.fieldContext_MemberDifference_weakMatches(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberDifference", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberIdentity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "system":
+		return ec.fieldContext_MemberIdentity_system(ctx, field)
+	case "key":
+		return ec.fieldContext_MemberIdentity_key(ctx, field)
+	case "linkedBy":
+		return ec.fieldContext_MemberIdentity_linkedBy(ctx, field)
+	case "linkedAt":
+		return ec.fieldContext_MemberIdentity_linkedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberIdentity", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberMergePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "member":
+		return ec.fieldContext_MemberMergePayload_member(ctx, field)
+	case "mergeId":
+		return ec.fieldContext_MemberMergePayload_mergeId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_MemberMergePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberMergePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "member":
+		return ec.fieldContext_MemberPayload_member(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_MemberPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberPoints(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "balance":
+		return ec.fieldContext_MemberPoints_balance(ctx, field)
+	case "entries":
+		return ec.fieldContext_MemberPoints_entries(ctx, field)
+	case "silent":
+		return ec.fieldContext_MemberPoints_silent(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberPoints", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberProfile(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_MemberProfile_name(ctx, field)
+	case "phone":
+		return ec.fieldContext_MemberProfile_phone(ctx, field)
+	case "phoneVerified":
+		return ec.fieldContext_MemberProfile_phoneVerified(ctx, field)
+	case "email":
+		return ec.fieldContext_MemberProfile_email(ctx, field)
+	case "birthday":
+		return ec.fieldContext_MemberProfile_birthday(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberProfile", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberRegisterPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "accountId":
+		return ec.fieldContext_MemberRegisterPayload_accountId(ctx, field)
+	case "existed":
+		return ec.fieldContext_MemberRegisterPayload_existed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_MemberRegisterPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberRegisterPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberStanding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tier":
+		return ec.fieldContext_MemberStanding_tier(ctx, field)
+	case "spent":
+		return ec.fieldContext_MemberStanding_spent(ctx, field)
+	case "next":
+		return ec.fieldContext_MemberStanding_next(ctx, field)
+	case "missing":
+		return ec.fieldContext_MemberStanding_missing(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberStanding", field.Name)
+}
+
 func (ec *executionContext) childFields_Money(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "amount":
@@ -1097,6 +3976,78 @@ func (ec *executionContext) childFields_OpeningHours(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type OpeningHours", field.Name)
 }
 
+func (ec *executionContext) childFields_Order(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Order_id(ctx, field)
+	case "number":
+		return ec.fieldContext_Order_number(ctx, field)
+	case "status":
+		return ec.fieldContext_Order_status(ctx, field)
+	case "channel":
+		return ec.fieldContext_Order_channel(ctx, field)
+	case "placedAt":
+		return ec.fieldContext_Order_placedAt(ctx, field)
+	case "payBy":
+		return ec.fieldContext_Order_payBy(ctx, field)
+	case "lines":
+		return ec.fieldContext_Order_lines(ctx, field)
+	case "fulfillments":
+		return ec.fieldContext_Order_fulfillments(ctx, field)
+	case "totals":
+		return ec.fieldContext_Order_totals(ctx, field)
+	case "note":
+		return ec.fieldContext_Order_note(ctx, field)
+	case "contact":
+		return ec.fieldContext_Order_contact(ctx, field)
+	case "address":
+		return ec.fieldContext_Order_address(ctx, field)
+	case "payments":
+		return ec.fieldContext_Order_payments(ctx, field)
+	case "refunds":
+		return ec.fieldContext_Order_refunds(ctx, field)
+	case "returns":
+		return ec.fieldContext_Order_returns(ctx, field)
+	case "returnable":
+		return ec.fieldContext_Order_returnable(ctx, field)
+	case "timeline":
+		return ec.fieldContext_Order_timeline(ctx, field)
+	case "cancellation":
+		return ec.fieldContext_Order_cancellation(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Order", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_OrderLine_id(ctx, field)
+	case "sku":
+		return ec.fieldContext_OrderLine_sku(ctx, field)
+	case "title":
+		return ec.fieldContext_OrderLine_title(ctx, field)
+	case "variant":
+		return ec.fieldContext_OrderLine_variant(ctx, field)
+	case "quantity":
+		return ec.fieldContext_OrderLine_quantity(ctx, field)
+	case "price":
+		return ec.fieldContext_OrderLine_price(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderLine", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_OrderPayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_OrderPayload_userErrors(ctx, field)
+	case "warnings":
+		return ec.fieldContext_OrderPayload_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -1109,6 +4060,48 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_Payment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reference":
+		return ec.fieldContext_Payment_reference(ctx, field)
+	case "method":
+		return ec.fieldContext_Payment_method(ctx, field)
+	case "amount":
+		return ec.fieldContext_Payment_amount(ctx, field)
+	case "status":
+		return ec.fieldContext_Payment_status(ctx, field)
+	case "redirectUrl":
+		return ec.fieldContext_Payment_redirectUrl(ctx, field)
+	case "reason":
+		return ec.fieldContext_Payment_reason(ctx, field)
+	case "startedAt":
+		return ec.fieldContext_Payment_startedAt(ctx, field)
+	case "settledAt":
+		return ec.fieldContext_Payment_settledAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Payment", field.Name)
+}
+
+func (ec *executionContext) childFields_PaymentMethod(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_PaymentMethod_code(ctx, field)
+	case "title":
+		return ec.fieldContext_PaymentMethod_title(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PaymentMethod", field.Name)
+}
+
+func (ec *executionContext) childFields_PickupCode(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_PickupCode_code(ctx, field)
+	case "qr":
+		return ec.fieldContext_PickupCode_qr(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PickupCode", field.Name)
 }
 
 func (ec *executionContext) childFields_PickupOption(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1159,6 +4152,40 @@ func (ec *executionContext) childFields_PickupSettings(ctx context.Context, fiel
 		return ec.fieldContext_PickupSettings_capacity(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PickupSettings", field.Name)
+}
+
+func (ec *executionContext) childFields_PickupSlot(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "startsAt":
+		return ec.fieldContext_PickupSlot_startsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_PickupSlot_endsAt(ctx, field)
+	case "capacity":
+		return ec.fieldContext_PickupSlot_capacity(ctx, field)
+	case "left":
+		return ec.fieldContext_PickupSlot_left(ctx, field)
+	case "available":
+		return ec.fieldContext_PickupSlot_available(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PickupSlot", field.Name)
+}
+
+func (ec *executionContext) childFields_PointEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reference":
+		return ec.fieldContext_PointEntry_reference(ctx, field)
+	case "source":
+		return ec.fieldContext_PointEntry_source(ctx, field)
+	case "points":
+		return ec.fieldContext_PointEntry_points(ctx, field)
+	case "at":
+		return ec.fieldContext_PointEntry_at(ctx, field)
+	case "title":
+		return ec.fieldContext_PointEntry_title(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_PointEntry_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PointEntry", field.Name)
 }
 
 func (ec *executionContext) childFields_Price(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1271,6 +4298,10 @@ func (ec *executionContext) childFields_ProductVariant(ctx context.Context, fiel
 		return ec.fieldContext_ProductVariant_price(ctx, field)
 	case "storeAvailability":
 		return ec.fieldContext_ProductVariant_storeAvailability(ctx, field)
+	case "rating":
+		return ec.fieldContext_ProductVariant_rating(ctx, field)
+	case "reviews":
+		return ec.fieldContext_ProductVariant_reviews(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProductVariant", field.Name)
 }
@@ -1289,6 +4320,66 @@ func (ec *executionContext) childFields_Promotion(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type Promotion", field.Name)
 }
 
+func (ec *executionContext) childFields_Purchase(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return ec.fieldContext_Purchase_source(ctx, field)
+	case "number":
+		return ec.fieldContext_Purchase_number(ctx, field)
+	case "at":
+		return ec.fieldContext_Purchase_at(ctx, field)
+	case "total":
+		return ec.fieldContext_Purchase_total(ctx, field)
+	case "lines":
+		return ec.fieldContext_Purchase_lines(ctx, field)
+	case "order":
+		return ec.fieldContext_Purchase_order(ctx, field)
+	case "receipt":
+		return ec.fieldContext_Purchase_receipt(ctx, field)
+	case "status":
+		return ec.fieldContext_Purchase_status(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Purchase", field.Name)
+}
+
+func (ec *executionContext) childFields_PurchaseConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_PurchaseConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_PurchaseConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_PurchaseConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_PurchaseConnection_totalCount(ctx, field)
+	case "silent":
+		return ec.fieldContext_PurchaseConnection_silent(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PurchaseConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_PurchaseEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_PurchaseEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_PurchaseEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PurchaseEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_PurchaseLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sku":
+		return ec.fieldContext_PurchaseLine_sku(ctx, field)
+	case "quantity":
+		return ec.fieldContext_PurchaseLine_quantity(ctx, field)
+	case "total":
+		return ec.fieldContext_PurchaseLine_total(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PurchaseLine", field.Name)
+}
+
 func (ec *executionContext) childFields_Quantity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "value":
@@ -1297,6 +4388,126 @@ func (ec *executionContext) childFields_Quantity(ctx context.Context, field grap
 		return ec.fieldContext_Quantity_precision(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Quantity", field.Name)
+}
+
+func (ec *executionContext) childFields_Rating(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "count":
+		return ec.fieldContext_Rating_count(ctx, field)
+	case "average":
+		return ec.fieldContext_Rating_average(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Rating", field.Name)
+}
+
+func (ec *executionContext) childFields_Receipt(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Receipt_id(ctx, field)
+	case "number":
+		return ec.fieldContext_Receipt_number(ctx, field)
+	case "location":
+		return ec.fieldContext_Receipt_location(ctx, field)
+	case "at":
+		return ec.fieldContext_Receipt_at(ctx, field)
+	case "lines":
+		return ec.fieldContext_Receipt_lines(ctx, field)
+	case "total":
+		return ec.fieldContext_Receipt_total(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Receipt", field.Name)
+}
+
+func (ec *executionContext) childFields_Refund(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reference":
+		return ec.fieldContext_Refund_reference(ctx, field)
+	case "amount":
+		return ec.fieldContext_Refund_amount(ctx, field)
+	case "reason":
+		return ec.fieldContext_Refund_reason(ctx, field)
+	case "status":
+		return ec.fieldContext_Refund_status(ctx, field)
+	case "askedAt":
+		return ec.fieldContext_Refund_askedAt(ctx, field)
+	case "settledAt":
+		return ec.fieldContext_Refund_settledAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Refund", field.Name)
+}
+
+func (ec *executionContext) childFields_Return(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Return_id(ctx, field)
+	case "way":
+		return ec.fieldContext_Return_way(ctx, field)
+	case "location":
+		return ec.fieldContext_Return_location(ctx, field)
+	case "lines":
+		return ec.fieldContext_Return_lines(ctx, field)
+	case "reason":
+		return ec.fieldContext_Return_reason(ctx, field)
+	case "status":
+		return ec.fieldContext_Return_status(ctx, field)
+	case "amount":
+		return ec.fieldContext_Return_amount(ctx, field)
+	case "exchange":
+		return ec.fieldContext_Return_exchange(ctx, field)
+	case "requestedAt":
+		return ec.fieldContext_Return_requestedAt(ctx, field)
+	case "receivedAt":
+		return ec.fieldContext_Return_receivedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Return", field.Name)
+}
+
+func (ec *executionContext) childFields_ReturnLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lineId":
+		return ec.fieldContext_ReturnLine_lineId(ctx, field)
+	case "sku":
+		return ec.fieldContext_ReturnLine_sku(ctx, field)
+	case "quantity":
+		return ec.fieldContext_ReturnLine_quantity(ctx, field)
+	case "amount":
+		return ec.fieldContext_ReturnLine_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReturnLine", field.Name)
+}
+
+func (ec *executionContext) childFields_ReturnPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_ReturnPayload_order(ctx, field)
+	case "return":
+		return ec.fieldContext_ReturnPayload_return(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReturnPayload_userErrors(ctx, field)
+	case "warnings":
+		return ec.fieldContext_ReturnPayload_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReturnPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReturnableLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lineId":
+		return ec.fieldContext_ReturnableLine_lineId(ctx, field)
+	case "sku":
+		return ec.fieldContext_ReturnableLine_sku(ctx, field)
+	case "quantity":
+		return ec.fieldContext_ReturnableLine_quantity(ctx, field)
+	case "until":
+		return ec.fieldContext_ReturnableLine_until(ctx, field)
+	case "amount":
+		return ec.fieldContext_ReturnableLine_amount(ctx, field)
+	case "ways":
+		return ec.fieldContext_ReturnableLine_ways(ctx, field)
+	case "why":
+		return ec.fieldContext_ReturnableLine_why(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReturnableLine", field.Name)
 }
 
 func (ec *executionContext) childFields_SourcePrice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1341,6 +4552,48 @@ func (ec *executionContext) childFields_StockCheck(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type StockCheck", field.Name)
 }
 
+func (ec *executionContext) childFields_StockHold(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_StockHold_id(ctx, field)
+	case "location":
+		return ec.fieldContext_StockHold_location(ctx, field)
+	case "lines":
+		return ec.fieldContext_StockHold_lines(ctx, field)
+	case "state":
+		return ec.fieldContext_StockHold_state(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_StockHold_expiresAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_StockHold_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StockHold", field.Name)
+}
+
+func (ec *executionContext) childFields_StockHoldLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sku":
+		return ec.fieldContext_StockHoldLine_sku(ctx, field)
+	case "requested":
+		return ec.fieldContext_StockHoldLine_requested(ctx, field)
+	case "held":
+		return ec.fieldContext_StockHoldLine_held(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StockHoldLine", field.Name)
+}
+
+func (ec *executionContext) childFields_StockHoldPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "hold":
+		return ec.fieldContext_StockHoldPayload_hold(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_StockHoldPayload_userErrors(ctx, field)
+	case "warnings":
+		return ec.fieldContext_StockHoldPayload_warnings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StockHoldPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_StoreAvailability(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "location":
@@ -1375,6 +4628,78 @@ func (ec *executionContext) childFields_TierPrice(ctx context.Context, field gra
 		return ec.fieldContext_TierPrice_price(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TierPrice", field.Name)
+}
+
+func (ec *executionContext) childFields_TimeWindow(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "startsAt":
+		return ec.fieldContext_TimeWindow_startsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_TimeWindow_endsAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TimeWindow", field.Name)
+}
+
+func (ec *executionContext) childFields_TimelineEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_TimelineEntry_at(ctx, field)
+	case "kind":
+		return ec.fieldContext_TimelineEntry_kind(ctx, field)
+	case "fulfillmentId":
+		return ec.fieldContext_TimelineEntry_fulfillmentId(ctx, field)
+	case "note":
+		return ec.fieldContext_TimelineEntry_note(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TimelineEntry", field.Name)
+}
+
+func (ec *executionContext) childFields_Totals(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "subtotal":
+		return ec.fieldContext_Totals_subtotal(ctx, field)
+	case "discounts":
+		return ec.fieldContext_Totals_discounts(ctx, field)
+	case "delivery":
+		return ec.fieldContext_Totals_delivery(ctx, field)
+	case "total":
+		return ec.fieldContext_Totals_total(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Totals", field.Name)
+}
+
+func (ec *executionContext) childFields_VerificationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sent":
+		return ec.fieldContext_VerificationPayload_sent(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_VerificationPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type VerificationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Warning(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_Warning_code(ctx, field)
+	case "message":
+		return ec.fieldContext_Warning_message(ctx, field)
+	case "target":
+		return ec.fieldContext_Warning_target(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Warning", field.Name)
+}
+
+func (ec *executionContext) childFields_WeakMatch(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "system":
+		return ec.fieldContext_WeakMatch_system(ctx, field)
+	case "key":
+		return ec.fieldContext_WeakMatch_key(ctx, field)
+	case "why":
+		return ec.fieldContext_WeakMatch_why(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WeakMatch", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -2,7 +2,826 @@
 
 package model
 
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/care"
+	"github.com/portico-retail/portico/retail/stock"
+)
+
 // Something with a global id that `node` can load again.
 type Node interface {
 	IsNode()
+}
+
+// A business "no": nothing changed. `userErrors` of a payload lists all that is known; its entries carry what the reason needs
+// beside code and message.
+type UserError interface {
+	IsUserError()
+}
+
+// A page of alerts.
+type AlertConnection struct {
+	// The page, with cursors.
+	Edges []*AlertEdge `json:"edges"`
+	// The page.
+	Nodes []*retail.Alert `json:"nodes"`
+	// Where the page lies.
+	PageInfo retail.PageInfo `json:"pageInfo"`
+	// How many are known up to the end of this page.
+	TotalCount retail.Count `json:"totalCount"`
+}
+
+// An alert and its cursor.
+type AlertEdge struct {
+	// Cursor of this edge.
+	Cursor string `json:"cursor"`
+	// The alert.
+	Node retail.Alert `json:"node"`
+}
+
+// Where deliveries go: one of the two.
+type CartAddressSetInput struct {
+	// Global id.
+	CartID string `json:"cartId"`
+	// Refuse when the cart has another version.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// An address of the member's address book.
+	AddressID *string `json:"addressId,omitempty"`
+	// An address typed in.
+	Address *DeliveryAddressInput `json:"address,omitempty"`
+}
+
+// Which coupon to enter.
+type CartCouponApplyInput struct {
+	// Global id.
+	CartID string `json:"cartId"`
+	// Refuse when the cart has another version.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// Number of the coupon.
+	Coupon string `json:"coupon"`
+}
+
+// Which coupon to take out.
+type CartCouponRemoveInput struct {
+	// Global id.
+	CartID string `json:"cartId"`
+	// Refuse when the cart has another version.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// Number of the coupon.
+	Coupon string `json:"coupon"`
+}
+
+// What a cart starts with.
+type CartCreateInput struct {
+	// Lines, up to 50.
+	Lines []*CartLineInput `json:"lines,omitempty"`
+}
+
+// One method and place for all lines.
+type CartFulfillmentSetInput struct {
+	// Global id.
+	CartID string `json:"cartId"`
+	// Refuse when the cart has another version.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// How everything reaches the shopper.
+	Method retail.FulfillmentMethod `json:"method"`
+	// Global id or code of the place; needed by PICKUP, CURBSIDE and APPOINTMENT, refused by the others.
+	LocationID *string `json:"locationId,omitempty"`
+}
+
+// One line to add.
+type CartLineInput struct {
+	// What.
+	SKU string `json:"sku"`
+	// How many, 1 to 999.
+	Quantity int `json:"quantity"`
+	// How it reaches the shopper.
+	Method retail.FulfillmentMethod `json:"method"`
+	// Global id or code of the place; needed by PICKUP, CURBSIDE and APPOINTMENT, refused by the others.
+	LocationID *string `json:"locationId,omitempty"`
+}
+
+// One line to change; what is absent stays.
+type CartLineUpdateInput struct {
+	// The line's id.
+	LineID string `json:"lineId"`
+	// How many, 1 to 999.
+	Quantity *int `json:"quantity,omitempty"`
+	// How it reaches the shopper.
+	Method *retail.FulfillmentMethod `json:"method,omitempty"`
+	// Global id or code of the place.
+	LocationID *string `json:"locationId,omitempty"`
+}
+
+// Lines to add.
+type CartLinesAddInput struct {
+	// Global id.
+	CartID string `json:"cartId"`
+	// Refuse when the cart has another version.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// Lines, 1 to 50.
+	Lines []*CartLineInput `json:"lines"`
+}
+
+// Lines to take out.
+type CartLinesRemoveInput struct {
+	// Global id.
+	CartID string `json:"cartId"`
+	// Refuse when the cart has another version.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The lines' ids, 1 to 50.
+	LineIds []string `json:"lineIds"`
+}
+
+// Lines to change.
+type CartLinesUpdateInput struct {
+	// Global id.
+	CartID string `json:"cartId"`
+	// Refuse when the cart has another version.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// Lines, 1 to 50.
+	Lines []*CartLineUpdateInput `json:"lines"`
+}
+
+// Whose cart to join in.
+type CartMergeInput struct {
+	// Token of the guest's session, as the proof that it is the caller's.
+	GuestToken string `json:"guestToken"`
+}
+
+// A note.
+type CartNoteSetInput struct {
+	// Global id.
+	CartID string `json:"cartId"`
+	// Refuse when the cart has another version.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// Up to 500 characters; empty takes it away.
+	Note string `json:"note"`
+}
+
+// What became of a cart.
+type CartPayload struct {
+	// The cart as it is now; null when refused and unknown.
+	Cart *retail.PricedCart `json:"cart,omitempty"`
+	// Refusals, 60 at most.
+	UserErrors []UserError `json:"userErrors"`
+	// Warnings, 60 at most.
+	Warnings []*retail.Warning `json:"warnings"`
+}
+
+// What to order.
+type CheckoutCompleteInput struct {
+	// Global id.
+	CartID string `json:"cartId"`
+	// The version that the shopper saw.
+	CartVersion int `json:"cartVersion"`
+	// The total that the shopper agreed to, in major units; refused when it is another.
+	ExpectedTotal *retail.Decimal `json:"expectedTotal,omitempty"`
+	// Holds to take over, up to 20 global ids.
+	HoldIds []string `json:"holdIds,omitempty"`
+	// Times agreed, up to 20.
+	Slots []*SlotChoiceInput `json:"slots,omitempty"`
+	// Whom the store may call; the delivery address's recipient when absent.
+	Contact *ContactInput `json:"contact,omitempty"`
+	// Who collects instead of the shopper.
+	Collector *ContactInput `json:"collector,omitempty"`
+}
+
+// A complaint.
+type ComplaintCreateInput struct {
+	// What it is about.
+	Subject FeedbackSubjectInput `json:"subject"`
+	// Up to 100 characters.
+	Title string `json:"title"`
+	// 1 to 2000 characters.
+	Text string `json:"text"`
+}
+
+// A person to call.
+type ContactInput struct {
+	// Name, up to 100 characters.
+	Name string `json:"name"`
+	// Phone number; a national one is read as Chinese.
+	Phone string `json:"phone"`
+}
+
+// Where and to whom something goes.
+type DeliveryAddressInput struct {
+	// Who receives it, up to 100 characters.
+	Recipient string `json:"recipient"`
+	// Phone number; a national one is read as one of the address's country.
+	Phone string `json:"phone"`
+	// ISO 3166-1 alpha-2.
+	CountryCode string `json:"countryCode"`
+	// Province or state, up to 100 characters.
+	Province string `json:"province"`
+	// City, up to 100 characters.
+	City string `json:"city"`
+	// District, up to 100 characters.
+	District string `json:"district"`
+	// Street and number, up to 200 characters.
+	Line string `json:"line"`
+	// Postal code, up to 20 characters.
+	PostalCode string `json:"postalCode"`
+	// Where that is; needed by delivery within 30 minutes.
+	Position *retail.GeoPoint `json:"position,omitempty"`
+}
+
+// Which exchange to complete.
+type ExchangeCompleteInput struct {
+	// Global id.
+	OrderID string `json:"orderId"`
+	// The return.
+	ReturnID string `json:"returnId"`
+}
+
+// What to exchange.
+type ExchangeRequestInput struct {
+	// Global id.
+	OrderID string `json:"orderId"`
+	// What comes back, 1 to 50 lines.
+	Lines []*ReturnLineInput `json:"lines"`
+	// What is taken instead, 1 to 50 lines.
+	Replacements []*stock.BasketItem `json:"replacements"`
+	// Global id or code of the store.
+	LocationID string `json:"locationId"`
+	// Why, up to 500 characters.
+	Reason string `json:"reason"`
+}
+
+// A page of feedback.
+type FeedbackConnection struct {
+	// The page, with cursors.
+	Edges []*FeedbackEdge `json:"edges"`
+	// The page.
+	Nodes []*care.Feedback `json:"nodes"`
+	// Where the page lies.
+	PageInfo retail.PageInfo `json:"pageInfo"`
+	// How many are known up to the end of this page.
+	TotalCount retail.Count `json:"totalCount"`
+}
+
+// Feedback and its cursor.
+type FeedbackEdge struct {
+	// Cursor of this edge.
+	Cursor string `json:"cursor"`
+	// The feedback.
+	Node care.Feedback `json:"node"`
+}
+
+// Which feedback to list.
+type FeedbackFilter struct {
+	// Only these kinds.
+	Kinds []care.FeedbackKind `json:"kinds,omitempty"`
+	// Only these statuses.
+	Statuses []care.FeedbackStatus `json:"statuses,omitempty"`
+	// Only about this place: global id or code.
+	LocationID *string `json:"locationId,omitempty"`
+}
+
+// What became of feedback.
+type FeedbackPayload struct {
+	// The feedback as it is now; null when refused and unknown.
+	Feedback *care.Feedback `json:"feedback,omitempty"`
+	// Refusals, 20 at most.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// What to say.
+type FeedbackReplyInput struct {
+	// Id of the feedback.
+	FeedbackID string `json:"feedbackId"`
+	// 1 to 2000 characters.
+	Text string `json:"text"`
+}
+
+// Which complaint to close.
+type FeedbackResolveInput struct {
+	// Id of the feedback.
+	FeedbackID string `json:"feedbackId"`
+}
+
+// What it is about: an order or a visit; exactly one.
+type FeedbackSubjectInput struct {
+	// Global id of an order.
+	OrderID *string `json:"orderId,omitempty"`
+	// Number of a receipt.
+	ReceiptNumber *string `json:"receiptNumber,omitempty"`
+}
+
+// Which complaint to take up.
+type FeedbackTakeInput struct {
+	// Id of the feedback.
+	FeedbackID string `json:"feedbackId"`
+}
+
+// A new guest session.
+type GuestSessionPayload struct {
+	// The session; null when refused.
+	Session *auth.GuestSession `json:"session,omitempty"`
+	// Refusals, 20 at most.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A place has less than asked.
+type InsufficientStock struct {
+	// Why.
+	Code retail.Why `json:"code"`
+	// In a sentence that is safe to show.
+	Message string `json:"message"`
+	// Path in the arguments, up to 10 names and indexes; null when the whole request is meant.
+	Field []string `json:"field,omitempty"`
+	// The SKU that falls short.
+	SKU string `json:"sku"`
+	// The place; null when no place has it.
+	Location *retail.Location `json:"location,omitempty"`
+	// How many could be had instead, as the caller may know it.
+	AvailableQuantity *int `json:"availableQuantity,omitempty"`
+}
+
+func (InsufficientStock) IsUserError() {}
+
+// A cap is reached.
+type LimitReached struct {
+	// Why.
+	Code retail.Why `json:"code"`
+	// In a sentence that is safe to show.
+	Message string `json:"message"`
+	// Path in the arguments, up to 10 names and indexes; null when the whole request is meant.
+	Field []string `json:"field,omitempty"`
+	// The cap.
+	Limit *int `json:"limit,omitempty"`
+}
+
+func (LimitReached) IsUserError() {}
+
+// Which address to take out.
+type MemberAddressRemoveInput struct {
+	// The address.
+	AddressID string `json:"addressId"`
+}
+
+// An address to keep.
+type MemberAddressSaveInput struct {
+	// The address to change; a new one when absent.
+	AddressID *string `json:"addressId,omitempty"`
+	// The address.
+	Address DeliveryAddressInput `json:"address"`
+}
+
+// Which card to link.
+type MemberCardBindInput struct {
+	// Number of the card.
+	CardNumber string `json:"cardNumber"`
+	// Its PIN; not needed when its verified phone is the member's.
+	Pin *string `json:"pin,omitempty"`
+}
+
+// Whether members are the same in every system.
+type MemberConsistency struct {
+	// Members looked at on this page.
+	Checked int `json:"checked"`
+	// Of these, the same everywhere.
+	Consistent int `json:"consistent"`
+	// Those that differ, 100 at most.
+	Differences []*MemberDifference `json:"differences"`
+	// Pass it as `after` for the next page; null on the last.
+	EndCursor *string `json:"endCursor,omitempty"`
+}
+
+// How one member differs between the systems.
+type MemberDifference struct {
+	// The member.
+	MemberID string `json:"memberId"`
+	// Systems without a record, one entry a system.
+	Missing []retail.Source `json:"missing"`
+	// Systems that were silent, one entry a system.
+	Silent []retail.Source `json:"silent"`
+	// Names of what differs, 20 at most; never the values.
+	Fields []string `json:"fields"`
+	// Records that look alike but are not proved to be theirs, 20 at most.
+	WeakMatches []*WeakMatch `json:"weakMatches"`
+}
+
+// Which identity to join: a phone with the code sent there, or a card with its PIN.
+type MemberMergeInput struct {
+	// Phone number of the other account.
+	Phone *string `json:"phone,omitempty"`
+	// The code that was sent there.
+	Code *string `json:"code,omitempty"`
+	// Number of the other card.
+	CardNumber *string `json:"cardNumber,omitempty"`
+	// Its PIN.
+	Pin *string `json:"pin,omitempty"`
+}
+
+// What became of a merge.
+type MemberMergePayload struct {
+	// The member as they are now; null when refused.
+	Member *retail.Member `json:"member,omitempty"`
+	// Id to undo it by; null when refused.
+	MergeID *string `json:"mergeId,omitempty"`
+	// Refusals, 20 at most.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Which merge to undo.
+type MemberMergeUndoInput struct {
+	// Id of the merge.
+	MergeID string `json:"mergeId"`
+}
+
+// What became of a member.
+type MemberPayload struct {
+	// The member as they are now; null when refused and unknown.
+	Member *retail.Member `json:"member,omitempty"`
+	// Refusals, 20 at most.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A member's points.
+type MemberPoints struct {
+	// The ERP's balance with what the tills know beyond it; null while the ERP is silent.
+	Balance *int `json:"balance,omitempty"`
+	// Movements, newest first, each once, 500 at most.
+	Entries []*retail.PointEntry `json:"entries"`
+	// Systems that were silent, one entry a system; their latest movements may be missing.
+	Silent []retail.Source `json:"silent"`
+}
+
+// Which store to prefer.
+type MemberPreferredStoreSetInput struct {
+	// Global id or code of a store; null for none.
+	LocationID *string `json:"locationId,omitempty"`
+}
+
+// What to change; what is absent stays.
+type MemberProfileUpdateInput struct {
+	// Name, up to 100 characters.
+	Name *string `json:"name,omitempty"`
+	// E-mail address, up to 200 characters.
+	Email *string `json:"email,omitempty"`
+	// Birthday.
+	Birthday *retail.Date `json:"birthday,omitempty"`
+}
+
+// Who becomes a member.
+type MemberRegisterInput struct {
+	// Phone number; a national one is read as Chinese.
+	Phone string `json:"phone"`
+	// The code that was sent there.
+	Code string `json:"code"`
+	// Name, up to 100 characters.
+	Name string `json:"name"`
+	// E-mail address, up to 200 characters.
+	Email *string `json:"email,omitempty"`
+}
+
+// What became of a registration.
+type MemberRegisterPayload struct {
+	// The account to sign in with; null when refused.
+	AccountID *string `json:"accountId,omitempty"`
+	// The person was a member already.
+	Existed bool `json:"existed"`
+	// Refusals, 20 at most.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A member's standing and the way to the next.
+type MemberStanding struct {
+	// The tier; null when there is none.
+	Tier *retail.MemberTier `json:"tier,omitempty"`
+	// What counts for it so far this year.
+	Spent retail.Money `json:"spent"`
+	// The next tier; null at the top.
+	Next *retail.MemberTier `json:"next,omitempty"`
+	// What is missing for it; null at the top.
+	Missing *retail.Money `json:"missing,omitempty"`
+}
+
+// Where to send a code.
+type MemberVerificationSendInput struct {
+	// Phone number; a national one is read as Chinese.
+	Phone string `json:"phone"`
+}
+
+// Which order to cancel.
+type OrderCancelInput struct {
+	// Global id.
+	OrderID string `json:"orderId"`
+}
+
+// Who collects.
+type OrderCollectorSetInput struct {
+	// Global id.
+	OrderID string `json:"orderId"`
+	// The fulfillment to collect.
+	FulfillmentID string `json:"fulfillmentId"`
+	// Who collects; null for the shopper.
+	Collector *ContactInput `json:"collector,omitempty"`
+}
+
+// Where the shopper waits.
+type OrderCurbsideArriveInput struct {
+	// Global id.
+	OrderID string `json:"orderId"`
+	// The fulfillment to bring.
+	FulfillmentID string `json:"fulfillmentId"`
+	// Where, up to 100 characters: a bay, a car.
+	Spot string `json:"spot"`
+}
+
+// How to pay.
+type OrderPayInput struct {
+	// Global id.
+	OrderID string `json:"orderId"`
+	// Code of a payment method.
+	Method string `json:"method"`
+}
+
+// What became of an order.
+type OrderPayload struct {
+	// The order as it is now; null when refused before there was one.
+	Order *retail.Order `json:"order,omitempty"`
+	// Refusals, 60 at most.
+	UserErrors []UserError `json:"userErrors"`
+	// Warnings, 60 at most.
+	Warnings []*retail.Warning `json:"warnings"`
+}
+
+// What to do with rejected units.
+type OrderRejectionAnswerInput struct {
+	// Global id.
+	OrderID string `json:"orderId"`
+	// The fulfillment that asks.
+	FulfillmentID string `json:"fulfillmentId"`
+	// What to do.
+	Choice RejectionChoice `json:"choice"`
+	// Global id or code of the store to move to; with MOVE only.
+	LocationID *string `json:"locationId,omitempty"`
+}
+
+// What proves at the counter that the goods may be handed over.
+type PickupCode struct {
+	// To read out or type in.
+	Code string `json:"code"`
+	// The same as a QR code: an SVG image as a data URL.
+	QR string `json:"qr"`
+}
+
+// What is handed over.
+type PickupHandOverInput struct {
+	// Global id.
+	OrderID string `json:"orderId"`
+	// The fulfillment to hand over.
+	FulfillmentID string `json:"fulfillmentId"`
+	// The code, as typed or scanned.
+	Code string `json:"code"`
+}
+
+// What was shown at the counter.
+type PickupVerifyInput struct {
+	// Global id or code of the place.
+	LocationID string `json:"locationId"`
+	// The code, as typed or scanned.
+	Code string `json:"code"`
+}
+
+// A refusal without further data.
+type PlainUserError struct {
+	// Why.
+	Code retail.Why `json:"code"`
+	// In a sentence that is safe to show.
+	Message string `json:"message"`
+	// Path in the arguments, up to 10 names and indexes; null when the whole request is meant.
+	Field []string `json:"field,omitempty"`
+}
+
+func (PlainUserError) IsUserError() {}
+
+// Which return to call off.
+type ReturnCancelInput struct {
+	// Global id.
+	OrderID string `json:"orderId"`
+	// The return.
+	ReturnID string `json:"returnId"`
+}
+
+// Units of one order line.
+type ReturnLineInput struct {
+	// The order line.
+	LineID string `json:"lineId"`
+	// How many.
+	Quantity int `json:"quantity"`
+}
+
+// What became of a return.
+type ReturnPayload struct {
+	// The order as it is now; null when refused and unknown.
+	Order *retail.Order `json:"order,omitempty"`
+	// The return; null when refused.
+	Return *retail.Return `json:"return,omitempty"`
+	// Refusals, 60 at most.
+	UserErrors []UserError `json:"userErrors"`
+	// Warnings, 60 at most.
+	Warnings []*retail.Warning `json:"warnings"`
+}
+
+// What is taken back at the counter: a return that was asked for, or lines.
+type ReturnReceiveInput struct {
+	// Global id.
+	OrderID string `json:"orderId"`
+	// Global id or code of the place that the associate works at.
+	LocationID string `json:"locationId"`
+	// The return that was asked for.
+	ReturnID *string `json:"returnId,omitempty"`
+	// Lines, up to 50, when none was asked for.
+	Lines []*ReturnLineInput `json:"lines,omitempty"`
+}
+
+// What to return.
+type ReturnRequestInput struct {
+	// Global id.
+	OrderID string `json:"orderId"`
+	// Lines, 1 to 50.
+	Lines []*ReturnLineInput `json:"lines"`
+	// By which way.
+	Way retail.ReturnWay `json:"way"`
+	// Global id or code of the store; any store when absent.
+	LocationID *string `json:"locationId,omitempty"`
+	// Why, up to 500 characters.
+	Reason string `json:"reason"`
+}
+
+// A review.
+type ReviewCreateInput struct {
+	// What it was bought with.
+	Subject FeedbackSubjectInput `json:"subject"`
+	// The SKU.
+	SKU string `json:"sku"`
+	// 1 to 5.
+	Score int `json:"score"`
+	// Up to 100 characters.
+	Title string `json:"title"`
+	// Up to 2000 characters.
+	Text string `json:"text"`
+}
+
+// Which review to show or hide.
+type ReviewModerateInput struct {
+	// Id of the feedback.
+	FeedbackID string `json:"feedbackId"`
+	// Show it to everybody.
+	Publish bool `json:"publish"`
+}
+
+// A time that the shopper chose.
+type SlotChoiceInput struct {
+	// Of which method.
+	Method retail.FulfillmentMethod `json:"method"`
+	// Global id or code of the place; absent for deliveries.
+	LocationID *string `json:"locationId,omitempty"`
+	// Start of the slot.
+	StartsAt time.Time `json:"startsAt"`
+}
+
+// What to hold.
+type StockHoldCreateInput struct {
+	// Global id or code of the place.
+	LocationID string `json:"locationId"`
+	// What, 1 to 50 lines; lines of one SKU are summed.
+	Items []*stock.BasketItem `json:"items"`
+	// Hold what is there when it is less than asked.
+	AllowPartial bool `json:"allowPartial"`
+}
+
+// Which hold to extend.
+type StockHoldExtendInput struct {
+	// Global id.
+	HoldID string `json:"holdId"`
+}
+
+// What became of a hold.
+type StockHoldPayload struct {
+	// The hold; null when refused.
+	Hold *stock.Hold `json:"hold,omitempty"`
+	// Refusals, 60 at most.
+	UserErrors []UserError `json:"userErrors"`
+	// Warnings, 60 at most.
+	Warnings []*retail.Warning `json:"warnings"`
+}
+
+// Which hold to release.
+type StockHoldReleaseInput struct {
+	// Global id.
+	HoldID string `json:"holdId"`
+}
+
+// An answer to how it was.
+type SurveyAnswerInput struct {
+	// What it is about.
+	Subject FeedbackSubjectInput `json:"subject"`
+	// NPS or CSAT.
+	Kind care.FeedbackKind `json:"kind"`
+	// NPS 0 to 10, CSAT 1 to 5.
+	Score int `json:"score"`
+	// Up to 2000 characters.
+	Text string `json:"text"`
+}
+
+// Whether a code is on its way.
+type VerificationPayload struct {
+	// It is.
+	Sent bool `json:"sent"`
+	// Refusals, 20 at most.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Somebody else changed it meanwhile: read it again.
+type VersionConflict struct {
+	// Why.
+	Code retail.Why `json:"code"`
+	// In a sentence that is safe to show.
+	Message string `json:"message"`
+	// Path in the arguments, up to 10 names and indexes; null when the whole request is meant.
+	Field []string `json:"field,omitempty"`
+	// Its present version.
+	Version *int `json:"version,omitempty"`
+}
+
+func (VersionConflict) IsUserError() {}
+
+// A record that looks like a member's but is not proved to be.
+type WeakMatch struct {
+	// The system.
+	System retail.Source `json:"system"`
+	// Its key.
+	Key string `json:"key"`
+	// Why it is no proof.
+	Why string `json:"why"`
+}
+
+// What to do with rejected units.
+type RejectionChoice string
+
+const (
+	// Give the money back.
+	RejectionChoiceRefund RejectionChoice = "REFUND"
+	// Collect them at another store.
+	RejectionChoiceMove RejectionChoice = "MOVE"
+)
+
+var AllRejectionChoice = []RejectionChoice{
+	RejectionChoiceRefund,
+	RejectionChoiceMove,
+}
+
+func (e RejectionChoice) IsValid() bool {
+	switch e {
+	case RejectionChoiceRefund, RejectionChoiceMove:
+		return true
+	}
+	return false
+}
+
+func (e RejectionChoice) String() string {
+	return string(e)
+}
+
+func (e *RejectionChoice) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = RejectionChoice(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid RejectionChoice", str)
+	}
+	return nil
+}
+
+func (e RejectionChoice) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *RejectionChoice) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e RejectionChoice) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }

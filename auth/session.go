@@ -1,0 +1,53 @@
+package auth
+
+import (
+	"crypto/rand"
+	"time"
+
+	"github.com/portico-retail/portico/retail"
+)
+
+// GuestSession lets a shopper without an account own a cart, holds and orders.
+type GuestSession struct {
+	Token     string
+	ExpiresAt time.Time
+}
+
+// Sessions opens guest sessions and reads back their tokens.
+type Sessions struct {
+	issuer   *Issuer
+	verifier *Verifier
+	ttl      time.Duration
+	now      func() time.Time
+}
+
+// NewSessions returns sessions that live for ttl. The verifier must accept what the issuer signs. A nil issuer opens none:
+// then guests bring tokens of the retailer's own identity provider.
+func NewSessions(issuer *Issuer, verifier *Verifier, ttl time.Duration, now func() time.Time) *Sessions {
+	return &Sessions{issuer: issuer, verifier: verifier, ttl: ttl, now: now}
+}
+
+// Open starts a session of a new guest, whom nobody can guess.
+func (s *Sessions) Open() (*GuestSession, error) {
+	if s.issuer == nil {
+		return nil, retail.Errorf(retail.CodeForbidden, "this gateway opens no guest sessions")
+	}
+	token, err := s.issuer.Issue(Principal{Role: RoleGuest, Subject: "g-" + rand.Text()}, s.ttl)
+	if err != nil {
+		return nil, err
+	}
+	return &GuestSession{Token: token, ExpiresAt: s.now().Add(s.ttl)}, nil
+}
+
+// Guest reads a guest's token; any other is refused as a proof.
+func (s *Sessions) Guest(token string) (Principal, error) {
+	refused := retail.Refuse(retail.WhyProofRejected, "input.guestToken", "this is no token of a guest session")
+	if s.verifier == nil {
+		return Guest, refused
+	}
+	p, err := s.verifier.Verify(token)
+	if err != nil || p.Role != RoleGuest {
+		return Guest, refused
+	}
+	return p, nil
+}

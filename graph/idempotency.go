@@ -1,0 +1,174 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/retail"
+)
+
+// Answers keeps what mutations answered, so that a repetition under the same key is answered the same and executed once.
+type Answers interface {
+	// Begin claims a key of an owner. It returns a token when the caller is to execute, or the stored answer. It fails with
+	// CodeConflict when the key came with another fingerprint, retryable when the first call is still under way. A call
+	// that has neither finished nor been abandoned when its lease is over counts as dead, and another may take its place.
+	Begin(ctx context.Context, owner, key string, fingerprint []byte, lease time.Duration) (token string, answer []byte, err error)
+	// Finish stores the answer under the token of Begin.
+	Finish(ctx context.Context, owner, key, token string, answer []byte) error
+	// Abandon forgets the key: nothing was answered.
+	Abandon(ctx context.Context, owner, key, token string) error
+}
+
+// keyArgument names the argument that carries a mutation's key.
+const keyArgument = "idempotencyKey"
+
+const (
+	maxKey = 128
+	// lease is how long a call may take before it counts as dead; longer than any request.
+	lease = maxTimeout + 10*time.Second
+	// twinPause is how often a call looks whether its twin has answered.
+	twinPause = 25 * time.Millisecond
+	// keepFor bounds the storing of an answer, which goes on when the client is gone.
+	keepFor = 5 * time.Second
+)
+
+// once answers one root field of a mutation: from the store when its key was answered before, else by executing it.
+// Mutations without a key or without a session to which a key could belong are executed each time.
+func (h *Handler) once(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
+	root := graphql.GetRootFieldContext(ctx)
+	p := auth.PrincipalOf(ctx)
+	if h.answers == nil || root == nil || root.Object != "Mutation" || !p.Known() ||
+		root.Field.Definition.Arguments.ForName(keyArgument) == nil {
+		return next(ctx)
+	}
+	path := graphql.WithPathContext(ctx, graphql.NewPathWithField(root.Field.Alias))
+	arguments := root.Field.ArgumentMap(graphql.GetOperationContext(ctx).Variables)
+	key, _ := arguments[keyArgument].(string)
+	if !sound(key) {
+		graphql.AddError(path, retail.BadInput("%s has 1 to %d visible ASCII characters", keyArgument, maxKey))
+		return graphql.Null
+	}
+	owner := string(p.Role) + ":" + p.Subject
+	token, stored, err := h.claim(ctx, owner, key, fingerprint(ctx, root, arguments))
+	switch {
+	case err != nil:
+		graphql.AddError(path, err)
+		return graphql.Null
+	case token == "":
+		return replay(path, stored)
+	}
+	return h.first(ctx, next, owner, key, token)
+}
+
+func sound(key string) bool {
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] > '~' {
+			return false
+		}
+	}
+	return key != "" && len(key) <= maxKey
+}
+
+// fingerprint tells one request from another: the field as it stands in its document, with the values of its arguments.
+func fingerprint(ctx context.Context, root *graphql.RootFieldContext, arguments map[string]any) []byte {
+	sum := sha256.New()
+	values, err := json.Marshal(arguments) // the names of a map are written in order
+	if err != nil {
+		values = []byte(fmt.Sprint(arguments))
+	}
+	operation := graphql.GetOperationContext(ctx).Operation
+	for _, part := range [][]byte{[]byte(root.Field.Alias), []byte(root.Field.Name), []byte(operation.Position.Src.Input), values} {
+		_, _ = fmt.Fprintf(sum, "%d:", len(part))
+		sum.Write(part)
+	}
+	return sum.Sum(nil)
+}
+
+// claim begins, or waits for a twin that is under way to answer, for as long as the request has time.
+func (h *Handler) claim(ctx context.Context, owner, key string, fingerprint []byte) (token string, answer []byte, err error) {
+	for {
+		token, answer, err = h.answers.Begin(ctx, owner, key, fingerprint, lease)
+		var conflict *retail.Error
+		if err == nil || !errors.As(err, &conflict) || conflict.Code != retail.CodeConflict || !conflict.Retryable {
+			return token, answer, err
+		}
+		timer := time.NewTimer(twinPause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return "", nil, err
+		}
+	}
+}
+
+// first executes the field and keeps its answer. A failure is not kept: the services find what it has done already, and a
+// repetition goes on from there.
+func (h *Handler) first(ctx context.Context, next graphql.RootResolver, owner, key, token string) graphql.Marshaler {
+	finished := false
+	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.limits.Timeout+keepFor)
+	defer cancel()
+	defer func() {
+		if !finished {
+			h.note(ctx, h.answers.Abandon(keep, owner, key, token))
+		}
+	}()
+	before := len(graphql.GetErrors(ctx))
+	var data bytes.Buffer
+	next(ctx).MarshalGQL(&data)
+	errs := graphql.GetErrors(ctx)[before:]
+	if bytes.Equal(data.Bytes(), null) {
+		return raw(data.Bytes())
+	}
+	answer, err := json.Marshal(kept{Data: data.Bytes(), Errors: errs})
+	if err == nil {
+		err = h.answers.Finish(keep, owner, key, token, answer)
+	}
+	finished = err == nil
+	h.note(ctx, err)
+	return raw(data.Bytes())
+}
+
+func (h *Handler) note(ctx context.Context, err error) {
+	if err != nil {
+		h.errors.log.WarnContext(ctx, "the answer of a mutation was not kept", slog.String("request", RequestID(ctx)), slog.Any("error", err))
+	}
+}
+
+// kept is a stored answer.
+type kept struct {
+	Data   json.RawMessage `json:"data"`
+	Errors gqlerror.List   `json:"errors,omitempty"`
+}
+
+func replay(ctx context.Context, stored []byte) graphql.Marshaler {
+	var k kept
+	if err := json.Unmarshal(stored, &k); err != nil || len(k.Data) == 0 {
+		graphql.AddError(ctx, fmt.Errorf("graph: a stored answer cannot be read: %w", err))
+		return graphql.Null
+	}
+	for _, e := range k.Errors {
+		graphql.AddError(ctx, &replayed{e})
+	}
+	return raw(k.Data)
+}
+
+// replayed is an error that had its public form when it was stored.
+type replayed struct{ public *gqlerror.Error }
+
+func (r *replayed) Error() string { return r.public.Message }
+
+func raw(data []byte) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(data) })
+}

@@ -1,0 +1,67 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/portico-retail/portico/graph/model"
+	"github.com/portico-retail/portico/retail"
+)
+
+// refused turns a business "no" into the userErrors of a payload. Any other error is a fault and goes on as such.
+func (r *Resolver) refused(err error) ([]model.UserError, error) {
+	if err == nil {
+		return []model.UserError{}, nil
+	}
+	list, ok := retail.RefusalsOf(err)
+	if !ok {
+		return nil, err
+	}
+	return r.userErrors(list), nil
+}
+
+// userErrors gives each refusal the type that carries what its reason needs.
+func (r *Resolver) userErrors(list []*retail.Refusal) []model.UserError {
+	out := make([]model.UserError, len(list))
+	for i, no := range list {
+		no := *no
+		if len(no.Field) > 0 && no.Field[0] != "input" && no.Field[0] != "idempotencyKey" {
+			no.Field = append([]string{"input"}, no.Field...) // services name what they were given
+		}
+		switch no.Why {
+		case retail.WhyInsufficientStock:
+			out[i] = &model.InsufficientStock{
+				Code: no.Why, Message: no.Message, Field: no.Field, SKU: no.SKU, Location: r.place(no.LocationCode), AvailableQuantity: no.Available,
+			}
+		case retail.WhyLimitReached:
+			out[i] = &model.LimitReached{Code: no.Why, Message: no.Message, Field: no.Field, Limit: no.Limit}
+		case retail.WhyVersionConflict:
+			out[i] = &model.VersionConflict{Code: no.Why, Message: no.Message, Field: no.Field, Version: no.Version}
+		default:
+			out[i] = &model.PlainUserError{Code: no.Why, Message: no.Message, Field: no.Field}
+		}
+	}
+	return out
+}
+
+// place is the location of a code; nil when there is none or it is not known any more.
+func (r *Resolver) place(code string) *retail.Location {
+	if code == "" {
+		return nil
+	}
+	loc, _ := r.Locations.ByCode(code)
+	return loc
+}
+
+// keyOf reads the key out of a global id of a kind. Any other id is of nothing that could be found.
+func keyOf(kind, id, field string) (string, error) {
+	got, key, ok := retail.ParseGlobalID(id)
+	if !ok || got != kind {
+		return "", retail.Refuse(retail.WhyNotFound, field, "there is no such thing")
+	}
+	return key, nil
+}
+
+// variant is the catalog's; nil when it does not have the SKU any more.
+func (r *Resolver) variant(ctx context.Context, sku string) (*retail.Variant, error) {
+	return orNull(r.Catalog.Variant(ctx, sku))
+}
