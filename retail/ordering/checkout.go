@@ -145,13 +145,15 @@ func (s *Service) plan(ctx context.Context, cart *retail.PricedCart, slots []ret
 		if !l.Method.Visits() && cart.Address == nil {
 			return nil, retail.Refuse(retail.WhyAddressMissing, "", "Delivery needs an address.")
 		}
-		if _, known := cart.Prices[l.ID]; !known {
+		price, known := cart.Prices[l.ID]
+		if !known {
 			r := retail.Refuse(retail.WhyCartProblem, "", "The price of a line is not known.")
 			r.SKU = l.SKU
 			return nil, r
 		}
 		q.Lines = append(q.Lines, retail.PlanLine{
 			LineID: l.ID, SKU: l.SKU, Quantity: l.Quantity, Method: l.Method, LocationCode: l.LocationCode,
+			Value: retail.Money{Minor: price.Unit.Minor * int64(l.Quantity), CurrencyCode: price.Unit.CurrencyCode},
 		})
 	}
 	if len(q.Lines) == 0 {
