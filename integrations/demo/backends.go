@@ -48,9 +48,13 @@ func (r *Retailer) ERPData() erp.Data {
 		}
 	}
 	data.Balances = make([]erp.Balance, len(r.Stock))
+	sold := r.pastSales()
 	for i, s := range r.Stock {
-		data.Balances[i] = erp.Balance{Location: s.Location, SKU: s.SKU, Quantity: s.OnHand, Safety: s.Safety, Ranged: s.Ranged}
+		data.Balances[i] = erp.Balance{
+			Location: s.Location, SKU: s.SKU, Quantity: s.OnHand, POSCut: sold[Pair{s.Location, s.SKU}], Safety: s.Safety, Ranged: s.Ranged,
+		}
 	}
+	r.addPeopleToERP(&data)
 	return data
 }
 
@@ -76,9 +80,10 @@ func (l Location) erpLocation() erp.Location {
 	}
 }
 
-// POSData is what the tills' head office knows of the retailer: tills stand in stores only.
+// POSData is what the tills' head office knows of the retailer: tills stand in stores only. Past receipts are not in it:
+// Backends.UploadPast brings them.
 func (r *Retailer) POSData() pos.Data {
-	data := pos.Data{Prices: map[string]string{}, Currency: r.Currency}
+	data := pos.Data{Prices: map[string]string{}, Currency: r.Currency, Cards: r.posCards()}
 	for _, l := range r.Locations {
 		if l.Kind == KindStore {
 			data.Locations = append(data.Locations, l.Code)
@@ -106,6 +111,7 @@ func (r *Retailer) ShopData(apiKey string) shop.Data {
 			data.Products = append(data.Products, out)
 		}
 	}
+	r.addPeopleToShop(&data)
 	return data
 }
 

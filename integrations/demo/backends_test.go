@@ -51,12 +51,16 @@ func openHouse(t testing.TB, r *demo.Retailer) *house {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
 	t.Cleanup(client.CloseIdleConnections)
 	h.Backends = &demo.Backends{POS: tills.URL, Shop: web.URL, ShopKey: shopKey, ERP: db, HTTP: client, Now: clock}
+	if err := h.UploadPast(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
 	return h
 }
 
 // corner is a small part of the built-in retailer: some places of Shanghai, of all kinds, and every eighth SKU.
 func corner() *demo.Retailer {
 	r := demo.Builtin(1, now)
+	r.People = nil
 	keep := map[string]bool{"S-SH01": true, "S-SH02": true, "S-SH03": true, "F-SH01": true, "W-SH01": true}
 	r.Locations = slices.DeleteFunc(r.Locations, func(l demo.Location) bool { return !keep[l.Code] })
 	r.Stock = slices.DeleteFunc(r.Stock, func(s demo.Stock) bool {

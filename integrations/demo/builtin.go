@@ -24,6 +24,7 @@ func Builtin(seed uint64, now time.Time) *Retailer {
 	}
 	builtinProducts(rng, r, leafID, today)
 	r.Stock = builtinStock(rng, r)
+	addBuiltinPeople(rng, r, today)
 	return r
 }
 

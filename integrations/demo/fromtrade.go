@@ -73,6 +73,8 @@ func tradeRetailer(goods map[string]*tradeItem, pairs map[Pair]bool) *Retailer {
 			r.Locations = append(r.Locations, tradeLocation(s.Location))
 		}
 	}
+	r.Tiers = builtinTiers()
+	r.People = tradePeople(r)
 	return r
 }
 

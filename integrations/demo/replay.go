@@ -157,7 +157,7 @@ func (r *Replay) bookTills(ctx context.Context) error {
 
 // bookTills moves the counters of a place into the ERP's books.
 func (b *Backends) bookTills(ctx context.Context, location string) error {
-	counters, err := b.counters(ctx, location)
+	counters, _, err := b.counters(ctx, location)
 	if err != nil {
 		return err
 	}

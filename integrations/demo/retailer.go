@@ -1,11 +1,11 @@
 // Package demo is a whole retailer to try Portico with: one neutral set of data (Retailer), three stand-in backends that
 // serve it over the wires of docs/wires.md (packages erp, pos and shop below), a simulated trade that keeps moving
-// (Sim) and the replay of a real trade file with a check of every number (Replay).
+// (Sim), simulated shoppers who use the gateway as apps do (Shoppers), and the replay of a real trade file with a check of
+// every number (Replay).
 //
 // It shares no code with the gateway, so that a mistake in an adapter cannot hide in its stand-in.
 //
-// What it does not emulate: payment, members, returns of web orders to a till, transfers between places, and price
-// changes at the tills.
+// What it does not emulate: transfers between places and price changes at the tills.
 package demo
 
 import (
@@ -21,6 +21,8 @@ type Retailer struct {
 	Products   []Product
 	Conditions []Condition // promotions, channel and tier prices
 	Stock      []Stock     // ordered by location, then SKU; a pair without an entry is not ranged
+	Tiers      []Tier      // lowest first
+	People     []Person
 }
 
 // Cents is an amount in hundredths of the retailer's currency.

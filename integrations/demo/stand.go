@@ -41,12 +41,14 @@ type StandOptions struct {
 	Seed   uint64 // of what the fault switches draw
 	Now    func() time.Time
 	Beat   time.Duration // between heartbeats of ERP and tills; 0 means a second
+	Pace   shop.Pace     // of the shop's own work
 }
 
 // demoShopKey guards nothing: the shop listens on loopback and its data are made up.
 const demoShopKey = "demo-shop-key"
 
-// StartStand seeds the three systems with the retailer's data and serves them until Close.
+// StartStand seeds the three systems with the retailer's data and serves them until Close. Goods that leave with a courier, or
+// come back, are booked in the ERP.
 func StartStand(ctx context.Context, r *Retailer, o StandOptions) (*Stand, error) {
 	s := &Stand{
 		ERPFaults: faults.NewBoard(o.Seed), POSFaults: faults.NewBoard(o.Seed + 1), ShopFaults: faults.NewBoard(o.Seed + 2),
@@ -60,7 +62,15 @@ func StartStand(ctx context.Context, r *Retailer, o StandOptions) (*Stand, error
 		return nil, errors.Join(err, s.Close())
 	}
 	s.POS = pos.New(r.POSData(), o.Now, s.POSFaults)
-	s.Shop = shop.New(r.ShopData(s.ShopKey), o.Now, s.ShopFaults)
+	web := r.ShopData(s.ShopKey)
+	web.Pace = o.Pace
+	s.Shop = shop.New(web, o.Now, s.ShopFaults)
+	s.Shop.OnPickup(func(ctx context.Context, location string, lines []shop.Line) error {
+		return s.book(ctx, location, lines, -1)
+	})
+	s.Shop.OnReturn(func(ctx context.Context, location string, lines []shop.Line) error {
+		return s.book(ctx, location, lines, 1)
+	})
 	for _, door := range []struct {
 		url     *string
 		handler http.Handler
@@ -69,7 +79,22 @@ func StartStand(ctx context.Context, r *Retailer, o StandOptions) (*Stand, error
 			return nil, errors.Join(err, s.Close())
 		}
 	}
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	backends := s.Backends(client, o.Now)
+	if err := backends.UploadPast(ctx, r); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
+}
+
+// book puts goods on the ERP's books (sign 1) or takes them off (sign -1).
+func (s *Stand) book(ctx context.Context, location string, lines []shop.Line, sign int) error {
+	moves := make([]erp.Move, len(lines))
+	for i, l := range lines {
+		moves[i] = erp.Move{Location: location, SKU: l.SKU, Delta: sign * int(l.Quantity)}
+	}
+	return s.ERP.Adjust(ctx, moves...)
 }
 
 func (s *Stand) serve(ctx context.Context, h http.Handler) (url string, err error) {
@@ -88,13 +113,19 @@ func (s *Stand) serve(ctx context.Context, h http.Handler) (url string, err erro
 	return "http://" + ln.Addr().String(), nil
 }
 
-// Run keeps the heartbeats of ERP and tills going until ctx ends, then returns nil.
+// Connect lets the shop report to a URL what becomes of payments, deliveries and returns, signed with the secret.
+func (s *Stand) Connect(url string, secret []byte) { s.Shop.SetWebhook(url, secret) }
+
+// Run keeps the heartbeats of ERP and tills, the booking of points and the work of the shop going until ctx ends, then returns
+// nil.
 func (s *Stand) Run(ctx context.Context) error {
 	ticker := time.NewTicker(s.beat)
 	defer ticker.Stop()
 	var beating errgroup.Group
 	beating.Go(func() error { s.ERP.Run(ctx, ticker.C); return nil })
 	beating.Go(func() error { s.POS.Run(ctx, s.beat); return nil })
+	beating.Go(func() error { return s.Shop.Run(ctx) })
+	beating.Go(func() error { s.bookPoints(ctx); return nil })
 	return beating.Wait()
 }
 

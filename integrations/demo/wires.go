@@ -40,6 +40,7 @@ const maxReply = 16 << 20
 // tillTransaction is what a till sends; a return has negative quantities.
 type tillTransaction struct {
 	location, kind, at, reference string
+	card                          string // empty when none
 	lines                         []tradedLine
 }
 
@@ -78,7 +79,11 @@ func appendUpload(out []byte, list []tillTransaction) []byte {
 		out = appendAttribute(append(out, "<Transaction"...), "location", t.location)
 		out = appendAttribute(out, "kind", t.kind)
 		out = appendAttribute(out, "at", t.at)
-		out = append(appendAttribute(out, "reference", t.reference), '>')
+		out = appendAttribute(out, "reference", t.reference)
+		if t.card != "" {
+			out = appendAttribute(out, "card", t.card)
+		}
+		out = append(out, '>')
 		for _, l := range t.lines {
 			out = appendAttribute(append(out, "<Line"...), "sku", l.sku)
 			out = append(out, ` quantity="`...)
@@ -96,22 +101,27 @@ func appendAttribute(out []byte, name, value string) []byte {
 	return append(out, '"')
 }
 
-// counters asks the head office for every counter of a place.
-func (b *Backends) counters(ctx context.Context, location string) ([]erp.Counter, error) {
+// posFault is what the head office refuses with.
+type posFault struct{ code, text string }
+
+func (f *posFault) Error() string { return "fault " + f.code + ": " + f.text }
+
+// counters asks the head office for every counter of a place, and when its tills reported last.
+func (b *Backends) counters(ctx context.Context, location string) (list []erp.Counter, asOf time.Time, err error) {
 	reply, err := b.askPOS(ctx, "counters", func(out []byte) []byte {
 		return append(appendAttribute(append(out, "<CounterSnapshot"...), "location", location), "/>"...)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("demo: counters of %s: %w", location, err)
+		return nil, time.Time{}, fmt.Errorf("demo: counters of %s: %w", location, err)
 	}
 	if reply.Snapshot == nil {
-		return nil, fmt.Errorf("demo: counters of %s: the reply is no snapshot", location)
+		return nil, time.Time{}, fmt.Errorf("demo: counters of %s: the reply is no snapshot", location)
 	}
 	out := make([]erp.Counter, len(reply.Snapshot.Counters))
 	for i, c := range reply.Snapshot.Counters {
 		out[i] = erp.Counter{SKU: c.SKU, Net: c.Net}
 	}
-	return out, nil
+	return out, reply.Snapshot.AsOf, nil
 }
 
 // posReply is the part of a reply's body that is read here.
@@ -122,11 +132,22 @@ type posReply struct {
 	} `xml:"Body>Fault"`
 	Accepted *struct{} `xml:"Body>TransactionUploadReply"`
 	Snapshot *struct {
+		AsOf     time.Time `xml:"asOf,attr"`
 		Counters []struct {
 			SKU string `xml:"sku,attr"`
 			Net int    `xml:"net,attr"`
 		} `xml:"Counter"`
 	} `xml:"Body>CounterSnapshotReply"`
+	Inquiry *taskReply `xml:"Body>PickupTaskInquiryReply"`
+	Update  *taskReply `xml:"Body>TaskUpdateReply"`
+	Changes *struct {
+		Next  uint64 `xml:"next,attr"`
+		Tasks []Task `xml:"Task"`
+	} `xml:"Body>TaskChangesReply"`
+}
+
+type taskReply struct {
+	Task Task `xml:"Task"`
 }
 
 func (b *Backends) askPOS(ctx context.Context, messageID string, body func([]byte) []byte) (*posReply, error) {
@@ -144,8 +165,8 @@ func (b *Backends) askPOS(ctx context.Context, messageID string, body func([]byt
 	}
 	switch {
 	case reply.Fault != nil:
-		return nil, fmt.Errorf("fault %s: %s", reply.Fault.Code, reply.Fault.Text)
-	case reply.Accepted == nil && reply.Snapshot == nil:
+		return nil, &posFault{code: reply.Fault.Code, text: reply.Fault.Text}
+	case reply.Accepted == nil && reply.Snapshot == nil && reply.Inquiry == nil && reply.Update == nil && reply.Changes == nil:
 		return nil, fmt.Errorf("the reply holds nothing")
 	}
 	return &reply, nil
