@@ -10,13 +10,18 @@ import (
 func checkBudget(doc *ast.QueryDocument, l *Limits) *refusal {
 	b := budget{doc: doc, limits: l, costs: make(map[string]cost, len(doc.Fragments)), names: map[string]bool{}}
 	var worst cost
+	effects := 0
 	for _, op := range doc.Operations {
 		for _, v := range op.VariableDefinitions {
 			b.values(v.DefaultValue, 1)
 			b.directives(v.Directives)
 		}
 		b.directives(op.Directives)
-		worst.widen(b.set(op.SelectionSet))
+		c := b.set(op.SelectionSet)
+		if op.Operation == ast.Mutation {
+			effects = max(effects, c.width)
+		}
+		worst.widen(c)
 	}
 	for _, f := range doc.Fragments {
 		b.fragment(f.Name)
@@ -38,6 +43,7 @@ func checkBudget(doc *ast.QueryDocument, l *Limits) *refusal {
 		{"depth", worst.depth, l.Depth},
 		{"introspectionDepth", worst.introspection, l.IntrospectionDepth},
 		{"rootFields", worst.width, l.RootFields},
+		{"mutationFields", effects, l.MutationFields},
 		{"expanded", worst.expanded, l.Expanded},
 	} {
 		if c.got > c.maximum {

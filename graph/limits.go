@@ -18,6 +18,7 @@ type Limits struct {
 	IntrospectionDepth int
 	Aliases            int           // fields with an alias, in the whole document
 	RootFields         int           // fields of one operation's root, fragments expanded
+	MutationFields     int           // fields of a mutation's root: each has effects of its own
 	Fields             int           // fields written in the document
 	Repeats            int           // fields that repeat a name of their selection set; validation compares them pairwise
 	Fragments          int           // fragment definitions and inline fragments
@@ -34,7 +35,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		BodyBytes: 128 << 10, ResponseBytes: 2 << 20, ResponseFields: 20_000, Tokens: 2000, Depth: 12, IntrospectionDepth: 16,
-		Aliases: 30, RootFields: 20, Fields: 400, Repeats: 100, Fragments: 40, Directives: 50, Expanded: 2000, ValueDepth: 16, ListItems: 200,
+		Aliases: 30, RootFields: 20, MutationFields: 5, Fields: 400, Repeats: 100, Fragments: 40, Directives: 50, Expanded: 2000, ValueDepth: 16, ListItems: 200,
 		RequestErrors: 5, ResponseErrors: 50, Timeout: 5 * time.Second,
 	}
 }
@@ -58,6 +59,7 @@ func (l Limits) Validate() error {
 		{"IntrospectionDepth", l.IntrospectionDepth, 200},
 		{"Aliases", l.Aliases, 20_000},
 		{"RootFields", l.RootFields, 20_000},
+		{"MutationFields", l.MutationFields, 20_000},
 		{"Fields", l.Fields, 20_000},
 		{"Repeats", l.Repeats, 20_000},
 		{"Fragments", l.Fragments, 20_000},

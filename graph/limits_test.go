@@ -71,6 +71,7 @@ func TestHostileRequestsMeetALimit(t *testing.T) {
 		"10,000 aliases":                    {query("{" + repeat(10_000, "a%d:a ") + "}"), 400, "tokens"},
 		"21 root fields":                    {query("{" + strings.Repeat("__typename ", 21) + "}"), 400, "rootFields"},
 		"21 root fields by fragments":       {query("{...F ...F ...F} fragment F on Query {" + strings.Repeat("__typename ", 7) + "}"), 400, "rootFields"},
+		"6 fields of a mutation":            {query("mutation{" + repeat(6, "a%d:guestSessionCreate{session{token}} ") + "}"), 400, "mutationFields"},
 		"401 fields":                        {query("{a{" + strings.Repeat("b ", 401) + "}}"), 400, "fields"},
 		"102 equal fields":                  {query("{a{" + strings.Repeat("b ", 102) + "}}"), 400, "repeats"},
 		"50,000 directives":                 {query("{__typename " + strings.Repeat("@a", 50_000) + "}"), 400, "tokens"},
