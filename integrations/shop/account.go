@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/portico-retail/portico/integrations/upstream"
 	"github.com/portico-retail/portico/retail"
 )
 
@@ -187,7 +188,8 @@ type accountChangeMessage struct {
 	Addresses      []addressMessage `json:"addresses"`
 }
 
-// UpdateAccount replaces profile, preferred store and addresses, 20 at most. Repeating it changes nothing more.
+// UpdateAccount replaces profile, preferred store and addresses, 20 at most. Repeating it changes nothing more; it is not
+// repeated by itself, because somebody else's change may have come in between.
 func (c *Client) UpdateAccount(ctx context.Context, a retail.Account) (*retail.Account, error) {
 	path, ok := segment(a.ID)
 	switch {
@@ -202,11 +204,16 @@ func (c *Client) UpdateAccount(ctx context.Context, a retail.Account) (*retail.A
 	for _, each := range a.Addresses {
 		change.Addresses = append(change.Addresses, addressOf(each))
 	}
-	m, err := write[accountMessage](ctx, c, "update-account", http.MethodPut, "/api/v1/accounts/"+path, change)
+	r, err := request(http.MethodPut, "/api/v1/accounts/"+path, change)
 	if err != nil {
 		return nil, err
 	}
-	return oneAccount("update-account", a.ID, &m)
+	const op = "update-account"
+	m, err := upstream.Once(ctx, c.write, op, exchange[accountMessage](c, op, r, refusal))
+	if err != nil {
+		return nil, err
+	}
+	return oneAccount(op, a.ID, &m.value)
 }
 
 type verificationMessage struct {

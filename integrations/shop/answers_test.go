@@ -4,11 +4,16 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/portico-retail/portico/integrations/shop"
+	"github.com/portico-retail/portico/integrations/upstream"
 	"github.com/portico-retail/portico/retail"
 )
 
@@ -216,4 +221,68 @@ func TestAShopThatGoesRoundEndsTheWalk(t *testing.T) {
 	if err != nil || len(list) != 1 || pages > 2 {
 		t.Errorf("%d orders from %d pages, %v", len(list), pages, err)
 	}
+}
+
+func TestWritesAreRepeatedWhenTheyCarryAReference(t *testing.T) {
+	for call, tc := range map[string]struct {
+		body  string
+		tries int
+	}{"pay": {okPayment, 2}, "save": {okCart, 2}, "place": {okOrder, 2}, "update": {okAccount, 1}} {
+		tries := 0
+		c := newGuardedShop(t, upstream.Config{}, func(w http.ResponseWriter, _ *http.Request) {
+			if tries++; tries == 1 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			_, _ = io.WriteString(w, tc.body)
+		})
+		var err error
+		switch call {
+		case "pay":
+			_, err = c.Pay(t.Context(), "P1", retail.Payment{Reference: "p-1", Method: "wallet", Amount: yuan(100)})
+		case "save":
+			_, err = c.SaveCart(t.Context(), "s-1", &retail.Cart{ID: "c-1", Version: 6, Owner: "guest:a"})
+		case "place":
+			err = c.PlaceOrder(t.Context(), &retail.Order{ID: "o-1", Number: "P1"})
+		case "update":
+			_, err = c.UpdateAccount(t.Context(), retail.Account{ID: "u-1"})
+		}
+		if tries != tc.tries || (err == nil) != (tc.tries == 2) {
+			t.Errorf("%s: %d tries, %v", call, tries, err)
+		}
+	}
+}
+
+func TestFailingWritesDoNotShutTheDoorToReads(t *testing.T) {
+	writes := 0
+	c := newGuardedShop(t, upstream.Config{OpenAfter: 3, MaxAttempts: 1, OpenFor: 5 * time.Second}, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			_, _ = io.WriteString(w, okPayment)
+			return
+		}
+		writes++
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	for range 10 {
+		if _, err := c.VoidPayment(t.Context(), "p-1"); retail.CodeOf(err) != retail.CodeUpstreamUnavailable {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.Payment(t.Context(), "p-1"); err != nil || writes != 3 || c.Status() != retail.StatusOK {
+		t.Errorf("after %d writes: %v, %s", writes, err, c.Status())
+	}
+}
+
+// newGuardedShop is newShop with the guards as they are, but for that of writes.
+func newGuardedShop(t *testing.T, write upstream.Config, h http.HandlerFunc) *shop.Client {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	c, err := shop.New(shop.Config{HTTP: upstream.HTTPConfig{URL: server.URL}, APIKey: "k", Write: write},
+		func() []string { return nil }, upstream.NewMetrics(prometheus.NewRegistry()), func() time.Time { return noon })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
 }

@@ -36,7 +36,7 @@ func TestAccountsAreReadWholeAndReplacedWhole(t *testing.T) {
 	change.PreferredStore = "S-2"
 	change.Addresses = append(slices.Clone(li.Addresses), retail.DeliveryAddress{Recipient: "韩梅梅", Address: retail.Address{Line: "淮海路 2 号"}})
 	first, err := s.UpdateAccount(t.Context(), change)
-	if err != nil || first.PreferredStore != "S-2" || len(first.Addresses) != 2 || first.Addresses[1].ID == "" || !first.UpdatedAt.Equal(s.now()) {
+	if err != nil || first.PreferredStore != "S-2" || len(first.Addresses) != 2 || first.Addresses[0].ID != "d-home" || first.Addresses[1].ID == "" || !first.UpdatedAt.Equal(s.now()) {
 		t.Fatalf("update: %+v, %v", first, err)
 	}
 	s.pass(time.Minute)

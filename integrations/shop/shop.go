@@ -4,7 +4,8 @@
 // whatever is known must have its type. An item of the catalog, the feed or a list of orders that has not is left out and
 // counted; what is said of a person, a cart, money or goods is read whole or not at all.
 //
-// Every write of the wire is idempotent, by the reference in it or by what it says, so writes are repeated like reads.
+// Every write of the wire is idempotent, by the reference, order or instant in it, so writes are repeated like reads. The
+// one that has none, an account's replacement, is tried once: a late repetition could undo somebody else's.
 package shop
 
 import (
@@ -126,12 +127,10 @@ func New(cfg Config, places func() []string, m *upstream.Metrics, now func() tim
 // Close closes idle connections.
 func (c *Client) Close() { c.http.Close() }
 
-// Status is DOWN while live calls are refused, or writes, or the feed's.
+// Status is DOWN while live calls are refused or the feed's are. Writes do not count: what is read may be fresh without them.
 func (c *Client) Status() retail.Status {
-	for _, g := range []*upstream.Guard{c.live, c.write} {
-		if g.Status() == retail.StatusDown {
-			return retail.StatusDown
-		}
+	if c.live.Status() == retail.StatusDown {
+		return retail.StatusDown
 	}
 	return c.feed.Status()
 }
@@ -182,9 +181,16 @@ func send[T any](
 	ctx context.Context, c *Client, g *upstream.Guard, op string, r upstream.Request,
 	refused func(op string, res *upstream.Response) error,
 ) (answer[T], error) {
+	return upstream.Do(ctx, g, op, exchange[T](c, op, r, refused))
+}
+
+// exchange is one attempt at a call.
+func exchange[T any](
+	c *Client, op string, r upstream.Request, refused func(op string, res *upstream.Response) error,
+) func(context.Context) (answer[T], error) {
 	r.Header.Set("X-Api-Key", c.cfg.APIKey)
 	r.Header.Set("Accept", "application/json")
-	return upstream.Do(ctx, g, op, func(ctx context.Context) (answer[T], error) {
+	return func(ctx context.Context) (answer[T], error) {
 		res, err := c.http.Send(ctx, r)
 		if err != nil {
 			return answer[T]{}, failure(0, err)
@@ -201,7 +207,7 @@ func send[T any](
 			return answer[T]{}, failure(0, fmt.Errorf("shop: %s: %w", op, err))
 		}
 		return a, nil
-	})
+	}
 }
 
 // unreadable is what decode returns.
