@@ -133,7 +133,7 @@ func (h *house) get(t testing.TB, path string, into any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("X-Api-Key", shopKey)
+	req.Header.Set("X-Api-Key", h.ShopKey)
 	resp, err := h.HTTP.Do(req)
 	if err != nil {
 		t.Fatal(err)

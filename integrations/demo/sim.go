@@ -20,16 +20,22 @@ type Pace struct {
 	Picks       int // stores whose pick queue grows or shrinks
 	BookEvery   int // steps between the bookings of one store's tills, stores in turn; 0 means never
 	PromoEvery  int // steps between promotion changes; 0 means never
+	PickAfter   int // steps until staff pick a task of the gateway, and up to as many again; 0 means that nobody does
+	RejectEvery int // one task in so many has a unit that staff do not find; 0 means none
+	Watch       int // places whose shelves are looked at for what the gateway moved; 0 means none
 }
 
 // DefaultPace is a busy hour when a step is a second.
 func DefaultPace() Pace {
-	return Pace{Sales: 12, Orders: 4, ShipAfter: 20, Adjustments: 1, Picks: 6, BookEvery: 5, PromoEvery: 30}
+	return Pace{
+		Sales: 12, Orders: 4, ShipAfter: 20, Adjustments: 1, Picks: 6, BookEvery: 5, PromoEvery: 30, PickAfter: 3, RejectEvery: 25, Watch: 2,
+	}
 }
 
 const (
 	restockBelow   = 3      // a store's SKU is replenished when it falls below
 	returnShare    = 12     // one till transaction in so many is a return
+	cardShare      = 3      // one till transaction in so many shows a card
 	openPromotions = 5      // how many of its own promotions run at a time
 	longestQueue   = 14     // pick tasks; more than some stores can carry
 	maxWaiting     = 10_000 // messages; with more, customers stay away until the backends answer
@@ -39,11 +45,18 @@ const (
 type Level struct {
 	OnHand   int // physical units
 	Promised int // of these, to web orders that have not left
+	Aside    int // of these, picked for orders of the gateway that nobody has fetched yet
 }
+
+// free is what a customer may take.
+func (l Level) free() int { return l.OnHand - l.Promised - l.Aside }
 
 // SimStats counts what happened so far.
 type SimStats struct {
 	Steps, Sales, Returns, Orders, Shipments, Adjustments, Replenishments, Bookings, Promotions int
+	Picked                                                                                      int // tasks of the gateway
+	Rejected                                                                                    int // units of them that staff could not give
+	Outside                                                                                     int // units that moved without the simulation: the gateway and its couriers
 	// Undelivered messages wait for a backend that does not answer.
 	Undelivered int
 }
@@ -63,6 +76,11 @@ type Sim struct {
 	places  []string // that ship web orders
 	prices  map[string]Cents
 	queues  map[string]int // open pick tasks by store
+	cards   []string
+	told    map[string]time.Time // when the tills of a place reported last
+	// What people do beside the trade has chances of its own, so that a gateway does not change the trade.
+	hands *rand.Rand
+	bench bench
 
 	receipts   []tillTransaction // not yet uploaded
 	orders     []webOrder        // not yet placed
@@ -83,6 +101,13 @@ func NewSim(r *Retailer, b *Backends, seed uint64, pace Pace) *Sim {
 	s := &Sim{
 		retailer: r, backends: b, pace: pace, rng: rand.New(rand.NewPCG(seed, 0x73696d)),
 		truth: make(map[Pair]Level, len(r.Stock)), shelves: map[string][]Pair{}, prices: map[string]Cents{}, queues: map[string]int{},
+		told: map[string]time.Time{}, hands: rand.New(rand.NewPCG(seed, 0x7374616666)),
+		bench: bench{tasks: map[string]benchTask{}, look: map[string]bool{}},
+	}
+	for _, p := range r.People {
+		if p.Card != nil {
+			s.cards = append(s.cards, p.Card.Number)
+		}
 	}
 	for _, st := range r.Stock {
 		p := Pair{st.Location, st.SKU}
@@ -146,7 +171,7 @@ func (s *Sim) Step(ctx context.Context) error {
 	if s.Stats().Undelivered < maxWaiting {
 		s.trade()
 	}
-	return errors.Join(s.Deliver(ctx), s.pick(), s.adjust(ctx), s.book(ctx), s.promote(ctx))
+	return errors.Join(s.Deliver(ctx), s.pick(), s.adjust(ctx), s.book(ctx), s.promote(ctx), s.staff(ctx), s.watch(ctx))
 }
 
 func (s *Sim) trade() {
@@ -202,9 +227,11 @@ func (s *Sim) deliverReceipts(ctx context.Context) error {
 	if len(s.receipts) == 0 {
 		return nil
 	}
+	at := s.backends.Now()
 	if err := s.backends.upload(ctx, s.receipts); err != nil {
 		return err
 	}
+	s.tellAt(s.receipts, at)
 	s.receipts = nil
 	return nil
 }
@@ -262,6 +289,9 @@ func (s *Sim) move(p Pair, onHand, promised int) {
 func (s *Sim) sell() {
 	store := pick(s.rng, s.stores)
 	t := tillTransaction{location: store, kind: kindSale, at: s.stamp(), reference: s.number("till")}
+	if len(s.cards) > 0 && s.hands.IntN(cardShare) == 0 {
+		t.card = pick(s.hands, s.cards)
+	}
 	sign := 1
 	if s.rng.IntN(returnShare) == 0 {
 		t.kind, sign = kindReturn, -1
@@ -269,7 +299,7 @@ func (s *Sim) sell() {
 	for range 1 + s.rng.IntN(3) {
 		p := pick(s.rng, s.shelves[store])
 		quantity := 1 + s.rng.IntN(2)
-		if level := s.truth[p]; sign > 0 && level.OnHand-level.Promised < quantity {
+		if level := s.truth[p]; sign > 0 && level.free() < quantity {
 			continue
 		}
 		s.move(p, -sign*quantity, 0)
@@ -293,7 +323,7 @@ func (s *Sim) order() {
 	for range 1 + s.rng.IntN(3) {
 		p := pick(s.rng, s.shelves[place])
 		level := s.truth[p]
-		if level.OnHand-level.Promised < 1 {
+		if level.free() < 1 {
 			continue
 		}
 		s.move(p, 0, 1)
@@ -314,7 +344,7 @@ func (s *Sim) adjust(ctx context.Context) error {
 	for range s.pace.Adjustments {
 		p := pick(s.rng, s.shelves[pick(s.rng, s.places)])
 		delta := s.rng.IntN(5) - 2
-		if level := s.truth[p]; delta != 0 && level.OnHand+delta >= level.Promised {
+		if level := s.truth[p]; delta != 0 && level.free()+delta >= 0 {
 			moves = append(moves, erp.Move{Location: p.Location, SKU: p.SKU, Delta: delta})
 		}
 	}
@@ -322,7 +352,7 @@ func (s *Sim) adjust(ctx context.Context) error {
 	shelf := s.shelves[pick(s.rng, s.places)]
 	for range 20 {
 		p := pick(s.rng, shelf)
-		if level := s.truth[p]; level.OnHand-level.Promised < restockBelow {
+		if level := s.truth[p]; level.free() < restockBelow {
 			moves = append(moves, erp.Move{Location: p.Location, SKU: p.SKU, Delta: 12 + s.rng.IntN(24)})
 		}
 	}

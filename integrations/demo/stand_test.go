@@ -3,6 +3,7 @@ package demo_test
 import (
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
@@ -69,6 +70,13 @@ func (s *stand) send(t *testing.T, method, url, contentType, body string) string
 		t.Fatalf("%s answers %s: %s, %v", url, resp.Status, out, err)
 	}
 	return string(out)
+}
+
+func (s *stand) decode(t *testing.T, reply string, into any) {
+	t.Helper()
+	if err := xml.Unmarshal([]byte(reply), into); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // shelf is some pair of a store with at least n units.
