@@ -3,7 +3,8 @@
 -- claim expires when it is due only.
 -- ARGV: 4 id, 5 outcome (R, E or D), then for each register the SKU and a packed write: slot (u8), offset of the register in
 -- the cell (u8), the register.
--- Answers NONE, or OK and how the claim stands. Registers are written in any case.
+-- Answers NONE, or OK and how the claim stands. Registers are written in any case, also while their source is not open: they
+-- are absolute and versioned, and only a watermark would promise that nothing is missing beside them.
 
 seq = opened(ARGV[1], {'CLAIMS'}, {})
 if not seq then return {'LOST'} end
