@@ -140,24 +140,10 @@ func (s *purchase) hooks(secret string, now func() time.Time) http.Handler {
 		return nil
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/shop", shop.Webhooks([]byte(secret), now, s.notified))
-	return mux
-}
-
-// notified stores an event of the shop with the job that looks into it.
-func (s *purchase) notified(ctx context.Context, e shop.Event) error {
-	if e.Kind != shop.EventReturn {
+	mux.Handle("/shop", shop.Webhooks([]byte(secret), now, func(ctx context.Context, e shop.Event) error {
 		return s.ordering.Notified(ctx, e.ID, e.OrderNumber)
-	}
-	o, err := s.ledger.OrderByNumber(ctx, e.OrderNumber)
-	if retail.CodeOf(err) == retail.CodeNotFound && err != nil {
-		return nil // somebody else's
-	}
-	if err != nil {
-		return err
-	}
-	_, err = s.ledger.Notify(ctx, e.ID, retail.Job{Kind: retail.JobReturn, Key: o.ID})
-	return err
+	}))
+	return mux
 }
 
 // defaultCountry is where a phone number without a country code is from.

@@ -12,8 +12,8 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
-// Notified takes note of an event that the shop tells of: a payment, refund or delivery of an order came to stand otherwise. A job
-// asks how; the same event again causes none. Numbers of other people's orders are ignored. An error means that nothing
+// Notified takes note of an event that the shop tells of: a payment, refund, delivery or parcel of an order came to stand otherwise.
+// Jobs ask how, for the order and for its returns; the same event again causes none. Numbers of other people's orders are ignored. An error means that nothing
 // was stored and the shop must repeat.
 func (s *Service) Notified(ctx context.Context, eventID, orderNumber string) error {
 	o, err := s.deps.Ledger.OrderByNumber(ctx, orderNumber)
@@ -23,7 +23,9 @@ func (s *Service) Notified(ctx context.Context, eventID, orderNumber string) err
 	if err != nil {
 		return err
 	}
-	_, err = s.deps.Ledger.Notify(ctx, eventID, retail.Job{Kind: retail.JobOrder, Key: o.ID, At: s.deps.Now()})
+	now := s.deps.Now()
+	_, err = s.deps.Ledger.Notify(ctx, eventID,
+		retail.Job{Kind: retail.JobOrder, Key: o.ID, At: now}, retail.Job{Kind: retail.JobReturn, Key: o.ID, At: now})
 	return err
 }
 
