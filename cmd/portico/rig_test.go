@@ -24,6 +24,7 @@ import (
 	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph"
 	"github.com/portico-retail/portico/integrations/demo"
+	"github.com/portico-retail/portico/integrations/demo/shop"
 	"github.com/portico-retail/portico/integrations/ledger"
 	"github.com/portico-retail/portico/integrations/redisstore"
 	"github.com/portico-retail/portico/retail/stock"
@@ -49,11 +50,25 @@ type rig struct {
 type rigOption func(*rigSettings)
 
 type rigSettings struct {
-	terms func(*terms)
+	terms   func(*terms)
+	pace    shop.Pace
+	patient bool
+	wires   func(r *rig, b *backends)
 }
 
 // withTerms changes the terms of purchases.
 func withTerms(change func(*terms)) rigOption { return func(s *rigSettings) { s.terms = change } }
+
+// withPace sets how long the shop's own work takes.
+func withPace(pace shop.Pace) rigOption { return func(s *rigSettings) { s.pace = pace } }
+
+// withBackends changes how the gateway reaches the systems, which are there by then.
+func withBackends(change func(r *rig, b *backends)) rigOption {
+	return func(s *rigSettings) { s.wires = change }
+}
+
+// patiently gives backends and operations long deadlines, for suites that are about what is answered and not how fast.
+func patiently(s *rigSettings) { s.patient = true }
 
 // stores names the servers that a suite runs on: "embedded" needs nothing, the others an address in the environment.
 var stores = []string{"embedded", "redis", "cluster", "postgres"}
@@ -84,7 +99,7 @@ func newRig(t testing.TB, kind string) *rig {
 
 func newRigOf(t testing.TB, kind string, retailer *demo.Retailer, options ...rigOption) *rig {
 	t.Helper()
-	settings := rigSettings{terms: func(*terms) {}}
+	settings := rigSettings{terms: func(*terms) {}, wires: func(*rig, *backends) {}}
 	for _, o := range options {
 		o(&settings)
 	}
@@ -114,7 +129,7 @@ func newRigOf(t testing.TB, kind string, retailer *demo.Retailer, options ...rig
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stand, err = demo.StartStand(ctx, r.retailer, demo.StandOptions{
-		ERPDSN: dsn, Seed: 1, Now: time.Now, Beat: 200 * time.Millisecond,
+		ERPDSN: dsn, Seed: 1, Now: time.Now, Beat: 200 * time.Millisecond, Pace: settings.pace,
 	})
 	must(t, err)
 	r.ledger, err = ledger.Open(ctx, ledger.Config{DSN: ledgerDSN(t, kind), Registerer: r.metrics})
@@ -198,18 +213,25 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	server.DrainDelay = 0
 	limits := graph.DefaultLimits()
 	limits.Timeout = 2 * time.Second
+	timeout := 400 * time.Millisecond
+	if settings.patient {
+		timeout, limits.Timeout, policy.StaleAfter = 3*time.Second, 15*time.Second, 15*time.Second
+		r.client.Timeout = 30 * time.Second
+	}
 	terms := termsOf(r.retailer.Currency, policy)
 	terms.Ordering.TaskPoll, terms.Ordering.PollLeast = 50*time.Millisecond, 100*time.Millisecond
 	settings.terms(&terms)
+	systems := backends{
+		ERP:    sqlx.NewDb(r.stand.ERP.Gateway(), r.stand.ERP.Dialect()),
+		POSURL: r.stand.POSURL, ShopURL: r.stand.ShopURL, ShopKey: r.stand.ShopKey, Currency: r.retailer.Currency,
+		Timeout: timeout, FeedTimeout: time.Second,
+	}
+	settings.wires(r, &systems)
 	r.gateway, err = newGateway(gatewaySettings{
 		Policy: policy, Terms: terms, Feed: feed, Limits: limits, Server: server, Introspection: true, Refresh: 200 * time.Millisecond,
 	}, parts{
-		Backends: backends{
-			ERP:    sqlx.NewDb(r.stand.ERP.Gateway(), r.stand.ERP.Dialect()),
-			POSURL: r.stand.POSURL, ShopURL: r.stand.ShopURL, ShopKey: r.stand.ShopKey, Currency: r.retailer.Currency,
-			Timeout: 400 * time.Millisecond, FeedTimeout: time.Second,
-		},
-		Redis: r.redis, Prefix: r.prefix, Ledger: r.ledger, Verifier: r.tokens.verifier, Sessions: r.tokens.sessions(), HookSecret: hookSecret,
+		Backends: systems,
+		Redis:    r.redis, Prefix: r.prefix, Ledger: r.ledger, Verifier: r.tokens.verifier, Sessions: r.tokens.sessions(), HookSecret: hookSecret,
 		Metrics: r.metrics, Now: time.Now,
 		Log: slog.New(slog.DiscardHandler),
 	})
