@@ -140,13 +140,20 @@ func (s *Service) answerMove(
 		ID: moved.ClaimID, Owner: o.Owner, OrderID: o.ID, LocationCode: to, Lines: claimLines(moved, promised),
 		State: retail.ClaimHeld, CreatedAt: now, ExpiresAt: now.Add(s.config.PayWithin),
 	}); err != nil {
+		if retail.Refused(err, retail.WhyHoldClosed) {
+			err = errNotThere() // the first time the ledger did not grant it, and the hold was given back
+		}
 		return nil, err
 	}
 	after, err := s.addMoved(ctx, o, f, moved)
-	if err != nil {
-		return nil, s.unhold(ctx, o.ID, moved, err)
+	if _, refused := retail.RefusalsOf(err); refused {
+		s.unhold(ctx, o.ID, moved)
 	}
-	return after, nil
+	return after, err // after a failure the hold stays for a repetition, or expires
+}
+
+func errNotThere() error {
+	return retail.Refuse(retail.WhyInsufficientStock, "locationId", "The store cannot give all of the units.")
 }
 
 func movedTo(o *retail.Order, from, to string) bool {
@@ -180,7 +187,7 @@ func (s *Service) planMove(
 		return nil, err
 	}
 	if len(plan.Parts) != 1 || plan.Parts[0].LocationCode != to || len(o.Fulfillments) >= maxParts {
-		return nil, retail.Refuse(retail.WhyInsufficientStock, "locationId", "The store cannot give all of the units.")
+		return nil, errNotThere()
 	}
 	p := plan.Parts[0]
 	moving := map[string]int{}
@@ -231,7 +238,7 @@ func units(d *retail.Decision) (n int) {
 }
 
 // unhold gives back the hold of a move that did not come about. Should it fail, the hold expires.
-func (s *Service) unhold(ctx context.Context, orderID string, moved *retail.Fulfillment, cause error) error {
+func (s *Service) unhold(ctx context.Context, orderID string, moved *retail.Fulfillment) {
 	took := false
 	_, err := s.record(ctx, orderID, func(tx retail.Tx, o *retail.Order, _ time.Time) error {
 		for i := range o.Fulfillments {
@@ -247,5 +254,4 @@ func (s *Service) unhold(ctx context.Context, orderID string, moved *retail.Fulf
 	if err != nil {
 		s.deps.Log.WarnContext(ctx, "a hold was left to expire", "order", orderID, "claim", moved.ClaimID, "error", err)
 	}
-	return cause
 }

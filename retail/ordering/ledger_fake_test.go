@@ -2,11 +2,10 @@ package ordering_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/portico-retail/portico/retail"
@@ -14,7 +13,7 @@ import (
 
 // books is what a ledger stores. It is copied at the start of a transaction and put back when that fails.
 type books struct {
-	orders   map[string][]byte // by id, as JSON: what is not stored is forgotten
+	orders   map[string]*retail.Order // by id; copied on the way in and out
 	numbers  map[string]string
 	claims   map[string]retail.Claim
 	open     map[string]int // allocated units by place and SKU
@@ -30,7 +29,7 @@ type books struct {
 
 func newBooks() books {
 	return books{
-		orders: map[string][]byte{}, numbers: map[string]string{}, claims: map[string]retail.Claim{}, open: map[string]int{},
+		orders: map[string]*retail.Order{}, numbers: map[string]string{}, claims: map[string]retail.Claim{}, open: map[string]int{},
 		closings: map[string]int64{}, slots: map[string]string{}, alerts: map[string]retail.Alert{},
 		notified: map[string]bool{}, cursors: map[string]string{}, attempts: map[string]int{},
 	}
@@ -56,23 +55,44 @@ func pair(place, sku string) string { return place + "|" + sku }
 type fakeLedger struct{ w *world }
 
 func (l fakeLedger) load(id string) (*retail.Order, error) {
-	raw, ok := l.w.books.orders[id]
+	o, ok := l.w.books.orders[id]
 	if !ok {
 		return nil, retail.Errorf(retail.CodeNotFound, "there is no such order")
 	}
-	o := new(retail.Order)
-	if err := json.Unmarshal(raw, o); err != nil {
-		panic(err)
-	}
-	return o, nil
+	return deepCopy(o), nil
 }
 
-func (l fakeLedger) store(o *retail.Order) {
-	raw, err := json.Marshal(o)
-	if err != nil {
-		panic(err)
+func (l fakeLedger) store(o *retail.Order) { l.w.books.orders[o.ID] = deepCopy(o) }
+
+// deepCopy copies everything that v leads to.
+func deepCopy[T any](v T) T { return copyOf(reflect.ValueOf(v)).Interface().(T) }
+
+func copyOf(v reflect.Value) reflect.Value {
+	to := reflect.New(v.Type()).Elem()
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			to.Set(reflect.New(v.Type().Elem()))
+			to.Elem().Set(copyOf(v.Elem()))
+		}
+	case reflect.Slice:
+		if !v.IsNil() {
+			to.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+			for i := range v.Len() {
+				to.Index(i).Set(copyOf(v.Index(i)))
+			}
+		}
+	case reflect.Struct:
+		to.Set(v)
+		if v.Type() != reflect.TypeFor[time.Time]() {
+			for i := range v.NumField() {
+				to.Field(i).Set(copyOf(v.Field(i)))
+			}
+		}
+	default:
+		to.Set(v)
 	}
-	l.w.books.orders[o.ID] = raw
+	return to
 }
 
 func (l fakeLedger) CreateOrder(
@@ -374,7 +394,7 @@ func (c fakeClaims) supply(place, sku string) int {
 func (c fakeClaims) claimed(place, sku string) (units int) {
 	for id, p := range c.w.shown {
 		if !p.Final() && c.w.books.claims[id].LocationCode == place {
-			for _, l := range c.w.books.claims[id].Lines {
+			for _, l := range c.w.units[id] {
 				if l.SKU == sku {
 					units += l.Quantity
 				}
@@ -402,6 +422,7 @@ func (c fakeClaims) Hold(_ context.Context, claim retail.Claim) (retail.Claim, e
 			}
 		}
 		c.w.books.claims[claim.ID], c.w.shown[claim.ID] = claim, retail.ClaimHeld
+		c.w.units[claim.ID] = slices.Clone(claim.Lines)
 		return claim, nil
 	})
 }
@@ -475,6 +496,7 @@ func (c fakeClaims) Settle(_ context.Context, id string) error {
 		if err == nil && have.State.Final() {
 			c.w.shown[id] = have.State
 		}
+		c.w.units[id] = slices.Clone(have.Lines)
 		return err
 	})
 }
@@ -498,6 +520,7 @@ func (c fakeClaims) Depart(_ context.Context, id string, d retail.Departure) err
 			}
 		}
 		c.w.shown[id] = retail.ClaimDone
+		c.w.units[id] = nil
 		return nil
 	})
 }
@@ -507,9 +530,15 @@ func (w *world) expire() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id, c := range w.books.claims {
-		if c.State == retail.ClaimHeld && !time.Now().Before(c.ExpiresAt) && !strings.HasPrefix(c.ID, "pinned") {
+		if w.shown[id] != retail.ClaimHeld || time.Now().Before(c.ExpiresAt) {
+			continue
+		}
+		if c.State == retail.ClaimHeld {
 			c.State = retail.ClaimExpired
-			w.books.claims[id], w.shown[id] = c, retail.ClaimExpired
+			w.books.claims[id] = c
+		}
+		if c.State.Final() {
+			w.shown[id] = c.State
 		}
 	}
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
-	"testing"
+	"sync/atomic"
 	"time"
 
 	"github.com/portico-retail/portico/retail"
@@ -17,11 +18,12 @@ import (
 // world is everything around the service: a ledger, a shop, tills, an ERP, and a fuse that kills the process or breaks a call. It
 // runs in a synctest bubble, whose clock is everybody's.
 type world struct {
-	t  *testing.T
+	t  report
 	mu sync.Mutex
 
 	books  books
-	shown  map[string]retail.ClaimState // what the projection shows
+	shown  map[string]retail.ClaimState // what the projection shows, with how many units
+	units  map[string][]retail.ClaimLine
 	onHand map[string]int
 	left   map[string]int // units that left, by till or courier
 
@@ -35,10 +37,18 @@ type world struct {
 
 	config  ordering.Config
 	service *ordering.Service
-	random  int
+	random  atomic.Int64
 
 	calls int
 	fault func(n int, name string, after bool) error // nil when all is well; may panic with killed
+	hook  func(name string)                          // of a journey, before a call acts; nil when none
+}
+
+// report is where a world says what is wrong; *testing.T is one.
+type report interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
 }
 
 // killed is the panic of a process that dies.
@@ -67,8 +77,11 @@ func act(w *world, name string, do func() error) error {
 func (w *world) pass1(name string, after bool) error {
 	w.mu.Lock()
 	w.calls++
-	n, fault := w.calls, w.fault
+	n, fault, hook := w.calls, w.fault, w.hook
 	w.mu.Unlock()
+	if hook != nil && !after {
+		hook(name)
+	}
 	if fault == nil {
 		return nil
 	}
@@ -117,9 +130,9 @@ const cny = "CNY"
 func yuan(minor int64) retail.Money { return retail.Money{Minor: minor, CurrencyCode: cny} }
 
 // newWorld has 5 units of A, B and C everywhere.
-func newWorld(t *testing.T) *world {
+func newWorld(t report) *world {
 	w := &world{
-		t: t, books: newBooks(), shown: map[string]retail.ClaimState{}, onHand: map[string]int{}, left: map[string]int{},
+		t: t, books: newBooks(), shown: map[string]retail.ClaimState{}, units: map[string][]retail.ClaimLine{}, onHand: map[string]int{}, left: map[string]int{},
 		parcels: map[string]retail.DeliveryRequest{}, carts: map[string]*retail.PricedCart{}, closed: map[string]string{},
 		config: ordering.DefaultConfig(),
 	}
@@ -144,10 +157,12 @@ func newWorld(t *testing.T) *world {
 
 // restart begins a new process, which remembers nothing.
 func (w *world) restart() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.service = ordering.New(w.config, ordering.Deps{
 		Ledger: fakeLedger{w}, Claims: fakeClaims{w}, Carts: fakeCarts{w}, Sourcing: fakeSourcing{w}, Shop: w.shop,
 		Stores: w.stores, Coupons: w.erp, Points: w.erp, Places: fakePlaces{}, Members: fakeMembers{w}, Now: time.Now,
-		Random: func() string { w.random++; return fmt.Sprintf("secret %d", w.random) },
+		Random: func() string { return fmt.Sprintf("secret %d", w.random.Add(1)) },
 	})
 }
 
@@ -165,10 +180,17 @@ func (w *world) guard(do func()) (survived bool) {
 	return true
 }
 
+// process is the service that runs now.
+func (w *world) process() *ordering.Service {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.service
+}
+
 // request does what a client does: when the gateway died, or asks for it, it repeats the request with the same key.
 func (w *world) request(do func(s *ordering.Service) error) (err error) {
 	for try := range 30 {
-		if w.guard(func() { err = do(w.service) }) {
+		if w.guard(func() { err = do(w.process()) }) {
 			var e *retail.Error
 			if !errors.As(err, &e) || !e.Retryable {
 				return err
@@ -201,24 +223,44 @@ func (w *world) settle(d time.Duration) {
 		}
 		if !time.Now().Before(until) {
 			w.work()
-			w.guard(func() { _ = w.service.Sweep(context.Background()) })
+			w.guard(func() { _ = w.process().Sweep(context.Background()) })
+			if w.fault == nil {
+				w.mirror()
+			}
 			return
 		}
 	}
 	w.t.Fatalf("the jobs do not come to rest")
 }
 
+// disturbed reports whether something goes wrong on purpose, so that an act may come to nothing.
+func (w *world) disturbed() bool { return w.fault != nil }
+
+// mirror makes sure that the projection shows what the ledger says, once nothing is in the way.
+func (w *world) mirror() {
+	for id, c := range w.books.claims {
+		o := w.books.orders[c.OrderID]
+		if o != nil && !slices.ContainsFunc(o.Fulfillments, func(f retail.Fulfillment) bool { return f.ClaimID == id }) {
+			continue // a move that failed leaves its hold to expire
+		}
+		same := w.shown[id] == c.State && (c.State.Final() || reflect.DeepEqual(w.units[id], c.Lines))
+		if !same || c.State == retail.ClaimHeld && o != nil && o.Status != retail.OrderPendingPayment {
+			w.t.Errorf("claim %s is %s %v in the ledger and %s %v in the projection", id, c.State, c.Lines, w.shown[id], w.units[id])
+		}
+	}
+}
+
 // work runs what is due now. A job goes away once its handler is done.
 func (w *world) work() {
 	w.expire()
-	w.guard(func() { _ = w.service.ReadTasks(context.Background()) })
+	w.guard(func() { _ = w.process().ReadTasks(context.Background()) })
 	for range 1000 {
 		job, ok := w.due()
 		if !ok {
 			return
 		}
 		var err error
-		if !w.guard(func() { err = w.service.RunJob(context.Background(), job.Key) }) || err != nil {
+		if !w.guard(func() { err = w.process().RunJob(context.Background(), job.Key) }) || err != nil {
 			job.At = time.Now().Add(time.Second)
 			w.mu.Lock()
 			w.books.jobs = append(w.books.jobs, job)
