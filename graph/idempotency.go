@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/portico-retail/portico/auth"
@@ -48,8 +49,8 @@ const (
 func (h *Handler) once(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 	root := graphql.GetRootFieldContext(ctx)
 	p := auth.PrincipalOf(ctx)
-	if h.answers == nil || root == nil || root.Object != "Mutation" || !p.Known() ||
-		root.Field.Definition.Arguments.ForName(keyArgument) == nil {
+	if h.answers == nil || root == nil || !p.Known() || graphql.GetOperationContext(ctx).Operation.Operation != ast.Mutation ||
+		root.Field.Definition == nil || root.Field.Definition.Arguments.ForName(keyArgument) == nil {
 		return next(ctx)
 	}
 	path := graphql.WithPathContext(ctx, graphql.NewPathWithField(root.Field.Alias))
@@ -129,7 +130,7 @@ func (h *Handler) first(ctx context.Context, next graphql.RootResolver, owner, k
 	next(ctx).MarshalGQL(&data)
 	errs := graphql.GetErrors(ctx)[before:]
 	if bytes.Equal(data.Bytes(), null) {
-		return raw(data.Bytes())
+		return graphql.Null // the executor tells it by its identity
 	}
 	answer, err := json.Marshal(kept{Data: data.Bytes(), Errors: errs})
 	if err == nil {

@@ -93,7 +93,7 @@ func (c *counter) exec(ctx context.Context) *graphql.Response {
 	null := false
 	for i, s := range op.Operation.SelectionSet {
 		f := s.(*ast.Field)
-		ctx := graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: f.ObjectDefinition.Name, Field: graphql.CollectedField{Field: f}})
+		ctx := graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: f.Name, Field: graphql.CollectedField{Field: f}}) // as gqlgen does
 		m := op.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
 			n := c.calls.Add(1)
 			if c.gate != nil {
