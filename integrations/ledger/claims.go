@@ -23,14 +23,20 @@ type claimRow struct {
 	CreatedAt int64  `db:"created_at"`
 	ExpiresAt int64  `db:"expires_at"`
 	Lines     string `db:"lines"`
+	Requested string `db:"requested"` // JSON like Lines; empty when it was no more than them
 }
 
-const claimColumns = `id, owner, order_id, location, state, created_at, expires_at, lines`
+const claimColumns = `id, owner, order_id, location, state, created_at, expires_at, lines, requested`
 
 func (r *claimRow) claim() (retail.Claim, error) {
 	c := retail.Claim{
 		ID: r.ID, Owner: r.Owner, OrderID: r.OrderID, LocationCode: r.Location, State: retail.ClaimState(r.State),
 		CreatedAt: fromMicros(r.CreatedAt), ExpiresAt: fromMicros(r.ExpiresAt),
+	}
+	if r.Requested != "" {
+		if err := decode(r.Requested, &c.Requested); err != nil {
+			return c, err
+		}
 	}
 	return c, decode(r.Lines, &c.Lines)
 }
@@ -49,6 +55,12 @@ func (l *Ledger) AddClaim(ctx context.Context, c retail.Claim, caps stock.HoldCa
 	if err != nil {
 		return retail.Claim{}, err
 	}
+	requested := ""
+	if c.Requested != nil {
+		if requested, err = encode(c.Requested); err != nil {
+			return retail.Claim{}, err
+		}
+	}
 	var stored retail.Claim
 	err = l.change(ctx, func(t *tx) error {
 		if caps != (stock.HoldCaps{}) {
@@ -63,8 +75,8 @@ func (l *Ledger) AddClaim(ctx context.Context, c retail.Claim, caps stock.HoldCa
 				return err
 			}
 		}
-		rows, err := t.exec(`INSERT INTO claims (`+claimColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-			c.ID, c.Owner, c.OrderID, c.LocationCode, string(c.State), micros(c.CreatedAt), micros(c.ExpiresAt), lines)
+		rows, err := t.exec(`INSERT INTO claims (`+claimColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+			c.ID, c.Owner, c.OrderID, c.LocationCode, string(c.State), micros(c.CreatedAt), micros(c.ExpiresAt), lines, requested)
 		stored = c
 		if err != nil || rows == 1 {
 			return err
@@ -78,7 +90,7 @@ func (l *Ledger) AddClaim(ctx context.Context, c retail.Claim, caps stock.HoldCa
 	return stored, nil
 }
 
-func normalClaim(c retail.Claim, now time.Time) (retail.Claim, error) {
+func normalClaim(c retail.Claim, now time.Time) (_ retail.Claim, err error) {
 	if err := checkKeys("id", c.ID, "owner", c.Owner, "location", c.LocationCode); err != nil {
 		return c, err
 	}
@@ -90,27 +102,36 @@ func normalClaim(c retail.Claim, now time.Time) (retail.Claim, error) {
 		return c, retail.Errorf(retail.CodeInternal, "a claim starts as HELD")
 	case len(c.Lines) == 0:
 		return c, retail.BadInput("a hold needs a line")
-	case len(c.Lines) > maxClaimLines:
-		return c, retail.BadInput("a hold has more than %d lines", maxClaimLines)
 	}
 	if c.CreatedAt.IsZero() {
 		c.CreatedAt = now
 	}
 	c.State, c.CreatedAt, c.ExpiresAt = retail.ClaimHeld, exact(c.CreatedAt), exact(c.ExpiresAt)
-	c.Lines = slices.Clone(c.Lines)
-	slices.SortFunc(c.Lines, func(a, b retail.ClaimLine) int { return cmp.Compare(a.SKU, b.SKU) })
-	for i, line := range c.Lines {
+	if c.Lines, err = normalLines(c.Lines); err == nil && c.Requested != nil {
+		c.Requested, err = normalLines(c.Requested)
+	}
+	return c, err
+}
+
+// normalLines are the lines by SKU, or what is wrong with them.
+func normalLines(lines []retail.ClaimLine) ([]retail.ClaimLine, error) {
+	if len(lines) > maxClaimLines {
+		return nil, retail.BadInput("a hold has more than %d lines", maxClaimLines)
+	}
+	sorted := slices.Clone(lines)
+	slices.SortFunc(sorted, func(a, b retail.ClaimLine) int { return cmp.Compare(a.SKU, b.SKU) })
+	for i, line := range sorted {
 		if err := checkKeys("SKU", line.SKU); err != nil {
-			return c, err
+			return nil, err
 		}
 		if line.Quantity < 1 || line.Quantity > 1_000_000 {
-			return c, retail.BadInput("a quantity of %d cannot be held", line.Quantity)
+			return nil, retail.BadInput("a quantity of %d cannot be held", line.Quantity)
 		}
-		if i > 0 && c.Lines[i-1].SKU == line.SKU {
-			return c, retail.BadInput("a SKU is there twice")
+		if i > 0 && sorted[i-1].SKU == line.SKU {
+			return nil, retail.BadInput("a SKU is there twice")
 		}
 	}
-	return c, nil
+	return sorted, nil
 }
 
 func (t *tx) checkCaps(c retail.Claim, caps stock.HoldCaps, now time.Time) error {

@@ -47,6 +47,32 @@ func TestAClaimIsStoredOnce(t *testing.T) {
 	})
 }
 
+func TestAClaimOfLessThanWasAskedForRemembersWhatWasAsked(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l, ctx := r.open(t), t.Context()
+		partial := hold("c1", "guest:a", "S001", units("A", 1))
+		partial.Requested = []retail.ClaimLine{units("B", 4), units("A", 3)}
+		want := partial
+		want.State, want.Requested = retail.ClaimHeld, []retail.ClaimLine{units("A", 3), units("B", 4)}
+		if diff := cmp.Diff(want, mustHold(t, l, partial)); diff != "" {
+			t.Error(diff)
+		}
+		for name, got := range map[string]retail.Claim{
+			"loaded":          must(l.Claim(ctx, "c1"))(t),
+			"asked for again": mustHold(t, l, hold("c1", "guest:a", "S001", units("C", 1))),
+			"extended":        must(l.ExtendClaim(ctx, "c1", "", want.ExpiresAt))(t),
+			"listed":          must(l.LiveClaims(ctx, []string{"S001"}, noon, "", 10))(t)[0],
+		} {
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+		}
+		partial.ID, partial.Requested = "c2", []retail.ClaimLine{units("A", 0)}
+		_, err := l.AddClaim(ctx, partial, stock.HoldCaps{}, noon)
+		wantCode(t, err, retail.CodeBadInput, false)
+	})
+}
+
 func TestClaimsThatCannotBeAreRefused(t *testing.T) {
 	l := newRig(t, "sqlite").open(t)
 	many := make([]retail.ClaimLine, 201)

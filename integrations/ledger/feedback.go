@@ -26,19 +26,25 @@ func (r *feedbackRow) feedback() (*care.Feedback, error) {
 
 func feedbackMissing() error { return retail.Errorf(retail.CodeNotFound, "there is no such feedback") }
 
-// subject is what an author can say one thing of a kind about.
+// subject is what an author can say one thing of a kind about: goods of a purchase, or the purchase. It is empty for
+// complaints, of which there may be many.
 func subject(f *care.Feedback) string {
-	switch {
-	case f.Kind == care.KindReview:
-		return "sku:" + f.SKU
-	case f.OrderID != "":
-		return "order:" + f.OrderID
+	about := "receipt:" + f.ReceiptNo
+	if f.OrderID != "" {
+		about = "order:" + f.OrderID
 	}
-	return "receipt:" + f.ReceiptNo
+	switch f.Kind {
+	case care.KindComplaint:
+		return ""
+	case care.KindReview:
+		return about + " " + f.SKU // no SKU has a space
+	}
+	return about
 }
 
 // AddFeedback stores feedback unless its id is known, and returns what is stored, with CreatedAt to the microsecond. It refuses
-// with WhyLimitReached when the author has one of the kind for the same subject: the SKU of a review, else the order or receipt.
+// with WhyLimitReached when the author has one of the kind for the same subject: the order or receipt, and the SKU of a review.
+// Complaints may be many.
 func (l *Ledger) AddFeedback(ctx context.Context, f *care.Feedback) (*care.Feedback, error) {
 	if err := checkKeys("id", f.ID, "owner", f.Owner, "kind", string(f.Kind)); err != nil {
 		return nil, err
@@ -61,17 +67,8 @@ func (l *Ledger) AddFeedback(ctx context.Context, f *care.Feedback) (*care.Feedb
 		if stored, err = t.feedback(f.ID); retail.CodeOf(err) != retail.CodeNotFound {
 			return err
 		}
-		var one int
-		found, err := t.one(&one, `SELECT 1 FROM feedback WHERE owner = ? AND kind = ? AND subject = ? LIMIT 1`,
-			f.Owner, string(f.Kind), subject(f))
-		switch {
-		case err != nil:
+		if err := t.mustBeFirst(f); err != nil {
 			return err
-		case found:
-			r := retail.Refuse(retail.WhyLimitReached, "", "there is one already")
-			once := 1
-			r.Limit, r.SKU = &once, f.SKU
-			return r
 		}
 		stored = &fresh
 		_, err = t.exec(`INSERT INTO feedback (id, kind, owner, subject, location, sku, order_id, status, score, created_at, body)
@@ -83,6 +80,23 @@ func (l *Ledger) AddFeedback(ctx context.Context, f *care.Feedback) (*care.Feedb
 		return nil, err
 	}
 	return stored, nil
+}
+
+// mustBeFirst refuses what the author has said already.
+func (t *tx) mustBeFirst(f *care.Feedback) error {
+	if subject(f) == "" {
+		return nil
+	}
+	var one int
+	found, err := t.one(&one, `SELECT 1 FROM feedback WHERE owner = ? AND kind = ? AND subject = ? LIMIT 1`,
+		f.Owner, string(f.Kind), subject(f))
+	if err != nil || !found {
+		return err
+	}
+	r := retail.Refuse(retail.WhyLimitReached, "", "there is one already")
+	once := 1
+	r.Limit, r.SKU = &once, f.SKU
+	return r
 }
 
 // feedback loads, kept from change by others.

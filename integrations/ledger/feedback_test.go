@@ -12,7 +12,7 @@ import (
 	"github.com/portico-retail/portico/retail/care"
 )
 
-func TestAnAuthorSaysOneThingOfAKindAboutASubject(t *testing.T) {
+func TestAnAuthorSaysOneThingOfAKindAboutAPurchase(t *testing.T) {
 	onEveryDatabase(t, func(t *testing.T, r rig) {
 		l, ctx := r.open(t), t.Context()
 		review := care.Feedback{ID: "f1", Kind: care.KindReview, Owner: "guest:a", SKU: "A", OrderID: "o1", Score: 4, CreatedAt: noon, Status: care.StatusReceived}
@@ -26,7 +26,7 @@ func TestAnAuthorSaysOneThingOfAKindAboutASubject(t *testing.T) {
 		}
 		for i, err := range parallel(8, func(i int) error {
 			f := review
-			f.ID, f.OrderID = fmt.Sprint("g", i), fmt.Sprint("o", i) // another order of the same product
+			f.ID, f.Score = fmt.Sprint("g", i), 1
 			_, err := l.AddFeedback(ctx, &f)
 			return err
 		}) {
@@ -35,6 +35,14 @@ func TestAnAuthorSaysOneThingOfAKindAboutASubject(t *testing.T) {
 				continue
 			}
 			wantRefusal(t, err, retail.WhyLimitReached)
+		}
+		for _, c := range []struct{ order, receipt, sku string }{{"o2", "", "A"}, {"o1", "", "B"}, {"", "o1", "A"}} {
+			f := review
+			f.ID, f.OrderID, f.ReceiptNo, f.SKU = "r-"+c.order+c.receipt+c.sku, c.order, c.receipt, c.sku
+			must(l.AddFeedback(ctx, &f))(t)
+		}
+		for i := range 3 {
+			must(l.AddFeedback(ctx, &care.Feedback{ID: fmt.Sprint("c", i), Kind: care.KindComplaint, Owner: "guest:a", OrderID: "o1", CreatedAt: noon}))(t)
 		}
 		taken := 0
 		for _, err := range parallel(8, func(i int) error {

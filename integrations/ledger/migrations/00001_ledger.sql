@@ -35,11 +35,12 @@ CREATE TABLE claims (
     state      {key} NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    lines      TEXT NOT NULL
+    lines      TEXT NOT NULL,
+    requested  TEXT NOT NULL
 );
 CREATE INDEX claims_live ON claims (location, id) WHERE state IN ('HELD', 'ALLOCATED');
 CREATE INDEX claims_held ON claims (owner, expires_at) WHERE state = 'HELD';
-CREATE INDEX claims_past ON claims (expires_at) WHERE order_id = '' AND state NOT IN ('HELD', 'ALLOCATED');
+CREATE INDEX claims_past ON claims (expires_at) WHERE order_id = '' AND state <> 'ALLOCATED';
 
 CREATE TABLE allocations (
     location {key} NOT NULL,
