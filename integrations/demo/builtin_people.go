@@ -258,14 +258,14 @@ func (c *crowd) customer(n int, p Profile, spend Cents) *Customer {
 	}
 }
 
-// receipts are visits to stores of a city in the last three months, one in six of them a return; the latest is not known to the
-// ERP yet. With a limit, only goods of so many first products are bought, so that a corner of the retailer keeps them.
+// receipts are visits to stores of a city in the last three months, one in six of them a return; the latest, a sale, is not known
+// to the ERP yet. With a limit, only goods of so many first products are bought, so that a corner of the retailer keeps them.
 func (c *crowd) receipts(city string, n, products int) []PastReceipt {
 	var out []PastReceipt
 	for i := range n {
 		store := c.stores[city][c.rng.IntN(min(2, len(c.stores[city])))]
 		t := PastReceipt{
-			Location: store.Code, Return: c.rng.IntN(6) == 0, Booked: i > 0,
+			Location: store.Code, Return: c.rng.IntN(6) == 0 && i > 0, Booked: i > 0,
 			At: c.today.Add(-time.Duration(1+i*15+c.rng.IntN(14)) * day).Add(time.Duration(3*3600+c.rng.IntN(8*3600)) * time.Second),
 		}
 		for range 1 + c.rng.IntN(3) {

@@ -211,7 +211,7 @@ func TestOnlyWhatWasBoughtAndHandedOverIsReviewed(t *testing.T) {
 		"neither order nor receipt":        {anne, func(r *care.Request) { r.OrderID = "" }, retail.WhyInvalid, ""},
 		"both order and receipt":           {anne, func(r *care.Request) { r.ReceiptNo = "r1" }, retail.WhyInvalid, ""},
 		"no key":                           {anne, func(r *care.Request) { r.Key = "" }, retail.WhyInvalid, ""},
-		"no text":                          {anne, func(r *care.Request) { r.Text = " \n" }, retail.WhyInvalid, ""},
+		"stars without a word":             {anne, func(r *care.Request) { r.Title, r.Text = "", "" }, "", "S-1"},
 		"2,000 characters":                 {anne, func(r *care.Request) { r.Text = strings.Repeat("茶", 2000) }, "", "S-1"},
 		"2,001 characters":                 {anne, func(r *care.Request) { r.Text = strings.Repeat("茶", 2001) }, retail.WhyInvalid, ""},
 		"a bell":                           {anne, func(r *care.Request) { r.Text = "ding\a" }, retail.WhyInvalid, ""},

@@ -16,7 +16,7 @@ type Request struct {
 	SKU   string // of a review
 	Score int    // of a review 1 to 5, CSAT 1 to 5, NPS 0 to 10
 	Title string // of a review, 100 characters at most
-	Text  string // 2,000 characters at most; needed but for NPS and CSAT
+	Text  string // 2,000 characters at most; a complaint needs one
 }
 
 // Review publishes what the author thinks of something that they bought and got. There is one for a SKU of a purchase
@@ -36,7 +36,7 @@ func (s *Service) Review(ctx context.Context, actor retail.Actor, r Request) (*F
 	if s.config.PublishReviews {
 		f.Status = StatusPublished
 	}
-	return s.say(ctx, actor, r, f, 1)
+	return s.say(ctx, actor, r, f, 0)
 }
 
 // Answer records the answer to "how was it": NPS 0 to 10 or CSAT 1 to 5, one of each for a purchase (WhyLimitReached).

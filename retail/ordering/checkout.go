@@ -21,7 +21,7 @@ type CheckoutRequest struct {
 	CartVersion int
 	HoldIDs     []string          // the shopper's holds that the order takes over, MaxHolds at most
 	Slots       []retail.PlanSlot // agreed times, MaxSlots at most
-	Contact     retail.Contact
+	Contact     retail.Contact    // whom the stores may call; the delivery address's recipient when zero
 	Collector   *retail.Contact // who collects instead; nil when the shopper comes
 	Channel     retail.Channel
 	// ExpectedTotal is what the shopper agreed to; nil when they take any.
@@ -203,6 +203,12 @@ func (s *Service) draft(
 		return nil, retail.Refuse(retail.WhyPriceChanged, "expectedTotal",
 			fmt.Sprintf("The total is %s %s now.", o.Totals.Total.Amount(), o.Totals.Total.CurrencyCode))
 	}
+	if o.Contact == (retail.Contact{}) {
+		if cart.Address == nil {
+			return nil, retail.Refuse(retail.WhyInvalid, "contact", "Say whom the store may call.")
+		}
+		o.Contact = retail.Contact{Name: cart.Address.Recipient, Phone: cart.Address.Phone}
+	}
 	if err := s.knowMember(ctx, o); err != nil {
 		return nil, err
 	}
@@ -287,8 +293,10 @@ func (r *CheckoutRequest) validate() error {
 	case len(r.Slots) > MaxSlots:
 		return tooMany("slots", MaxSlots)
 	}
-	if err := validContact(r.Contact, "contact"); err != nil {
-		return err
+	if r.Contact != (retail.Contact{}) {
+		if err := validContact(r.Contact, "contact"); err != nil {
+			return err
+		}
 	}
 	if r.Collector != nil {
 		return validContact(*r.Collector, "collector")
