@@ -9,8 +9,18 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
+// toBook is due once the order was completed, also when everything has come back since: what is taken back must have been given.
 func toBook(o *retail.Order, _ time.Time) []string {
-	return whole(o.Status == retail.OrderCompleted && o.CustomerNo != "" && !o.Saga.PointsBooked)
+	return whole(completed(o) && o.CustomerNo != "" && !o.Saga.PointsBooked)
+}
+
+// completed reports whether the order was completed; the statuses of returns come after it.
+func completed(o *retail.Order) bool {
+	switch o.Status {
+	case retail.OrderCompleted, retail.OrderReturnRequested, retail.OrderReturned, retail.OrderRefunded:
+		return true
+	}
+	return false
 }
 
 // bookPoints books what a completed order earned: a point for each full unit of the currency that was paid for what was kept.
