@@ -18,7 +18,11 @@ import (
 type exchange struct {
 	presented atomic.Int32
 	logged    atomic.Int32
+	fields    *counted // may be nil
 }
+
+// cutShort reports whether fields were not resolved because the response had reached its limits.
+func (x *exchange) cutShort() bool { return x.fields != nil && (x.fields.exceeded() || x.fields.bytes.Exceeded()) }
 
 type exchangeKey struct{}
 

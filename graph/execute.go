@@ -29,9 +29,9 @@ func (h *Handler) execute(ctx context.Context, doc *document, op *operation, var
 	ctx, cancel := context.WithTimeout(ctx, h.limits.Timeout)
 	defer cancel()
 	log := &retail.SourceLog{}
-	ctx = context.WithValue(retail.WithSourceLog(ctx, log), exchangeKey{}, new(exchange))
-	ctx, bytes := render.WithBudget(ctx, h.limits.ResponseBytes)
+	ctx, bytes := render.WithBudget(retail.WithSourceLog(ctx, log), h.limits.ResponseBytes)
 	fields := counted{next: h.fields, most: int64(h.limits.ResponseFields), bytes: bytes}
+	ctx = context.WithValue(ctx, exchangeKey{}, &exchange{fields: &fields})
 	if h.attach != nil {
 		ctx = h.attach(ctx)
 	}

@@ -38,8 +38,10 @@ const (
 	maxKey = 128
 	// lease is how long a call may take before it counts as dead; longer than any request.
 	lease = maxTimeout + 10*time.Second
-	// twinPause is how often a call looks whether its twin has answered.
-	twinPause = 25 * time.Millisecond
+	// twinPause and twinPauseMost are how long a call waits before it looks whether its twin has answered: longer each time,
+	// because every look costs the ledger as much as a mutation does.
+	twinPause     = 20 * time.Millisecond
+	twinPauseMost = 320 * time.Millisecond
 	// keepFor bounds the storing of an answer, which goes on when the client is gone.
 	keepFor = 5 * time.Second
 )
@@ -81,30 +83,39 @@ func sound(key string) bool {
 	return key != "" && len(key) <= maxKey
 }
 
-// fingerprint tells one request from another: the field as it stands in its document, with the values of its arguments.
+// fingerprint tells one request from another: the field as it stands in its operation and document, with the values of its
+// arguments and of the operation's variables, on which what is selected may depend, and the channel, which an order keeps.
 func fingerprint(ctx context.Context, root *graphql.RootFieldContext, arguments map[string]any) []byte {
 	sum := sha256.New()
-	values, err := json.Marshal(arguments) // the names of a map are written in order
-	if err != nil {
-		values = []byte(fmt.Sprint(arguments))
-	}
-	operation := graphql.GetOperationContext(ctx).Operation
-	for _, part := range [][]byte{[]byte(root.Field.Alias), []byte(root.Field.Name), []byte(operation.Position.Src.Input), values} {
+	op := graphql.GetOperationContext(ctx)
+	for _, part := range [][]byte{
+		[]byte(root.Field.Alias), []byte(root.Field.Name), []byte(op.Operation.Name), []byte(op.Operation.Position.Src.Input),
+		values(arguments), values(op.Variables), []byte(retail.ContextOf(ctx).Channel),
+	} {
 		_, _ = fmt.Fprintf(sum, "%d:", len(part))
 		sum.Write(part)
 	}
 	return sum.Sum(nil)
 }
 
+// values writes a map in the order of its names.
+func values(m map[string]any) []byte {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return []byte(fmt.Sprint(m))
+	}
+	return text
+}
+
 // claim begins, or waits for a twin that is under way to answer, for as long as the request has time.
 func (h *Handler) claim(ctx context.Context, owner, key string, fingerprint []byte) (token string, answer []byte, err error) {
-	for {
+	for pause := twinPause; ; pause = min(2*pause, twinPauseMost) {
 		token, answer, err = h.answers.Begin(ctx, owner, key, fingerprint, lease)
 		var conflict *retail.Error
 		if err == nil || !errors.As(err, &conflict) || conflict.Code != retail.CodeConflict || !conflict.Retryable {
 			return token, answer, err
 		}
-		timer := time.NewTimer(twinPause)
+		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -114,8 +125,8 @@ func (h *Handler) claim(ctx context.Context, owner, key string, fingerprint []by
 	}
 }
 
-// first executes the field and keeps its answer. A failure is not kept: the services find what it has done already, and a
-// repetition goes on from there.
+// first executes the field and keeps its answer. A failure is not kept, and neither is an answer that ran out of time or of
+// its limits while it was read: the services find what was done already, and a repetition goes on from there.
 func (h *Handler) first(ctx context.Context, next graphql.RootResolver, owner, key, token string) graphql.Marshaler {
 	finished := false
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.limits.Timeout+keepFor)
@@ -125,12 +136,16 @@ func (h *Handler) first(ctx context.Context, next graphql.RootResolver, owner, k
 			h.note(ctx, h.answers.Abandon(keep, owner, key, token))
 		}
 	}()
-	before := len(graphql.GetErrors(ctx))
+	x, before := exchangeOf(ctx), len(graphql.GetErrors(ctx))
+	failures := x.presented.Load()
 	var data bytes.Buffer
 	next(ctx).MarshalGQL(&data)
 	errs := graphql.GetErrors(ctx)[before:]
 	if bytes.Equal(data.Bytes(), null) {
 		return graphql.Null // the executor tells it by its identity
+	}
+	if x.presented.Load() > failures && (ctx.Err() != nil || x.cutShort()) {
+		return raw(data.Bytes()) // rows are missing
 	}
 	answer, err := json.Marshal(kept{Data: data.Bytes(), Errors: errs})
 	if err == nil {

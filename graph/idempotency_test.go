@@ -75,6 +75,7 @@ const onceSchema = `
 	type Query { open: Int @public }
 	type Mutation {
 		buy(amount: Int!, idempotencyKey: String!): Int! @hasRole(any: [MEMBER])
+		sell(amount: Int!, idempotencyKey: String!): Int! @hasRole(any: [MEMBER])
 		look(amount: Int!): Int! @public
 	}
 `
@@ -84,6 +85,8 @@ type counter struct {
 	calls atomic.Int64
 	fail  atomic.Bool
 	gate  chan struct{} // closed to let calls through; nil lets them all
+	// during sees the nth call while it is executed; may be nil.
+	during func(ctx context.Context, n int64)
 }
 
 func (c *counter) exec(ctx context.Context) *graphql.Response {
@@ -103,7 +106,9 @@ func (c *counter) exec(ctx context.Context) *graphql.Response {
 				graphql.AddError(ctx, retail.Unavailable(retail.SourceShop, nil))
 				return graphql.Null
 			}
-			if n%2 == 0 {
+			if c.during != nil {
+				c.during(ctx, n)
+			} else if n%2 == 0 {
 				graphql.AddError(ctx, retail.BadInput("half of it"))
 			}
 			return graphql.WriterFunc(func(w io.Writer) { _, _ = fmt.Fprint(w, n) })
@@ -123,8 +128,13 @@ func (c *counter) exec(ctx context.Context) *graphql.Response {
 	return &graphql.Response{Data: out.Bytes()}
 }
 
-func onceHandler(t *testing.T, c *counter, m *memory) func(subject, body string) string {
-	h := mustFakeHandler(t, onceSchema, func(f *fake, o *graph.HandlerOptions) { f.exec, o.Answers = c.exec, m })
+func onceHandler(t *testing.T, c *counter, m *memory, change ...func(*graph.HandlerOptions)) func(subject, body string) string {
+	h := mustFakeHandler(t, onceSchema, func(f *fake, o *graph.HandlerOptions) {
+		f.exec, o.Answers, o.Limits = c.exec, m, graph.DefaultLimits()
+		for _, ch := range change {
+			ch(o)
+		}
+	})
 	return func(subject, body string) string {
 		r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
@@ -210,5 +220,118 @@ func TestKeysAreChecked(t *testing.T) {
 	m.broken = true
 	if got := ask("m-1", buy(1, "k")); !strings.Contains(got, "UPSTREAM_UNAVAILABLE") || c.calls.Load() != 0 {
 		t.Errorf("without a ledger: got %s, %d calls", got, c.calls.Load())
+	}
+}
+
+func TestAnotherRequestUnderAKeyIsAConflict(t *testing.T) {
+	const first = `mutation A($n:Int!,$all:Boolean=true){buy(amount:$n,idempotencyKey:"k1")@include(if:$all)}
+		mutation B($n:Int!){buy(amount:$n,idempotencyKey:"k1")}`
+	c, m := &counter{}, &memory{entries: map[string]*entry{}}
+	h := onceHandler(t, c, m)
+	ask := func(operation, document, variables string) string {
+		return h("m-1", fmt.Sprintf(`{"query":%q,"operationName":%q,"variables":%s}`, document, operation, variables))
+	}
+	want := ask("A", first, `{"n":1}`)
+	for name, same := range map[string]string{
+		"the very same":                      ask("A", first, `{"n":1}`),
+		"a default that is written out":      ask("A", first, `{"n":1,"all":true}`),
+		"a variable that nobody has defined": ask("A", first, `{"n":1,"unused":2}`),
+	} {
+		if same != want {
+			t.Errorf("%s: got %s, want %s", name, same, want)
+		}
+	}
+	for name, other := range map[string]string{
+		"another operation of the document":   ask("B", first, `{"n":1}`),
+		"another value":                       ask("A", first, `{"n":2}`),
+		"another alias":                       h("m-1", query(`mutation{again:buy(amount:1,idempotencyKey:"k1")}`)),
+		"another mutation":                    h("m-1", query(`mutation{sell(amount:1,idempotencyKey:"k1")}`)),
+		"the same field without its document": h("m-1", buy(1, "k1")),
+	} {
+		if !strings.Contains(other, `"CONFLICT"`) {
+			t.Errorf("%s: got %s", name, other)
+		}
+	}
+	if c.calls.Load() != 1 {
+		t.Errorf("%d calls", c.calls.Load())
+	}
+}
+
+func TestTwoMutationsOfOneOperationHaveAnAnswerEach(t *testing.T) {
+	c, m := &counter{}, &memory{entries: map[string]*entry{}}
+	ask := onceHandler(t, c, m)
+	both := query(`mutation{one:buy(amount:1,idempotencyKey:"k1") two:buy(amount:1,idempotencyKey:"k2")}`)
+	first := ask("m-1", both)
+	if again := ask("m-1", both); again != first || c.calls.Load() != 2 || !strings.Contains(first, `"one":1,"two":2`) {
+		t.Errorf("got %s after %s, %d calls", again, first, c.calls.Load())
+	}
+	shared := ask("m-1", query(`mutation{one:buy(amount:1,idempotencyKey:"k3") two:buy(amount:1,idempotencyKey:"k3")}`))
+	if !strings.Contains(shared, `"CONFLICT"`) || c.calls.Load() != 3 {
+		t.Errorf("one key for both: got %s, %d calls", shared, c.calls.Load())
+	}
+}
+
+func TestAnAnswerThatIsCutShortIsNotKept(t *testing.T) {
+	c, m := &counter{}, &memory{entries: map[string]*entry{}}
+	c.during = func(ctx context.Context, n int64) {
+		if n == 1 { // the deed is done, but there is no time left to read it
+			<-ctx.Done()
+			graphql.AddError(ctx, ctx.Err())
+		}
+	}
+	ask := onceHandler(t, c, m, func(o *graph.HandlerOptions) { o.Limits.Timeout = 5 * time.Millisecond })
+	if got := ask("m-1", buy(1, "k1")); !strings.Contains(got, `"TIMEOUT"`) {
+		t.Errorf("got %s", got)
+	}
+	if len(m.entries) != 0 {
+		t.Errorf("kept %s", m.entries["member:m-1|k1"].answer)
+	}
+}
+
+func TestAPanicIsNotKept(t *testing.T) {
+	c, m := &counter{}, &memory{entries: map[string]*entry{}}
+	c.during = func(_ context.Context, n int64) {
+		if n == 1 {
+			panic("a defect")
+		}
+	}
+	ask := onceHandler(t, c, m)
+	if got := ask("m-1", buy(1, "k1")); !strings.Contains(got, `"INTERNAL"`) || strings.Contains(got, "defect") {
+		t.Errorf("got %s", got)
+	}
+	if got := ask("m-1", buy(1, "k1")); !strings.Contains(got, `"buy":2`) {
+		t.Errorf("the repetition got %s", got)
+	}
+}
+
+func TestMoreErrorsThanAResponseHoldsAreKeptAsTheyWereTold(t *testing.T) {
+	c, m := &counter{}, &memory{entries: map[string]*entry{}}
+	c.during = func(ctx context.Context, _ int64) {
+		for range 60 {
+			graphql.AddError(ctx, retail.BadInput("a part of it"))
+		}
+	}
+	ask := onceHandler(t, c, m)
+	first := ask("m-1", buy(1, "k1"))
+	if again := ask("m-1", buy(1, "k1")); again != first || strings.Count(first, "a part of it") != 50 {
+		t.Errorf("got %s after %s", again, first)
+	}
+}
+
+func TestAClientThatHangsUpFindsWhatItsCallDid(t *testing.T) {
+	c, m := &counter{}, &memory{entries: map[string]*entry{}}
+	h := mustFakeHandler(t, onceSchema, func(f *fake, o *graph.HandlerOptions) { f.exec, o.Answers = c.exec, m })
+	call := func(ctx context.Context) string {
+		r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(buy(1, "k1")))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r.WithContext(auth.WithPrincipal(ctx, auth.Principal{Role: auth.RoleMember, Subject: "m-1"})))
+		return w.Body.String()
+	}
+	ctx, hangUp := context.WithCancel(t.Context())
+	c.during = func(context.Context, int64) { hangUp() }
+	call(ctx)
+	if got := call(t.Context()); !strings.Contains(got, `"buy":1`) || c.calls.Load() != 1 {
+		t.Errorf("got %s, %d calls", got, c.calls.Load())
 	}
 }
