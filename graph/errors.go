@@ -22,7 +22,9 @@ type exchange struct {
 }
 
 // cutShort reports whether fields were not resolved because the response had reached its limits.
-func (x *exchange) cutShort() bool { return x.fields != nil && (x.fields.exceeded() || x.fields.bytes.Exceeded()) }
+func (x *exchange) cutShort() bool {
+	return x.fields != nil && (x.fields.exceeded() || x.fields.bytes.Exceeded())
+}
 
 type exchangeKey struct{}
 
