@@ -13,13 +13,41 @@ import (
 const builtinPeople = 60
 
 var surnames = []Text{
-	{"王", "Wang"}, {"李", "Li"}, {"张", "Zhang"}, {"刘", "Liu"}, {"陈", "Chen"}, {"杨", "Yang"}, {"黄", "Huang"}, {"赵", "Zhao"},
-	{"吴", "Wu"}, {"周", "Zhou"}, {"徐", "Xu"}, {"孙", "Sun"}, {"马", "Ma"}, {"朱", "Zhu"}, {"胡", "Hu"}, {"郭", "Guo"},
+	{"王", "Wang"},
+	{"李", "Li"},
+	{"张", "Zhang"},
+	{"刘", "Liu"},
+	{"陈", "Chen"},
+	{"杨", "Yang"},
+	{"黄", "Huang"},
+	{"赵", "Zhao"},
+	{"吴", "Wu"},
+	{"周", "Zhou"},
+	{"徐", "Xu"},
+	{"孙", "Sun"},
+	{"马", "Ma"},
+	{"朱", "Zhu"},
+	{"胡", "Hu"},
+	{"郭", "Guo"},
 }
 
 var givenNames = []Text{
-	{"伟", "Wei"}, {"芳", "Fang"}, {"娜", "Na"}, {"敏", "Min"}, {"静", "Jing"}, {"磊", "Lei"}, {"洋", "Yang"}, {"艳", "Yan"},
-	{"勇", "Yong"}, {"杰", "Jie"}, {"晓燕", "Xiaoyan"}, {"志强", "Zhiqiang"}, {"雨桐", "Yutong"}, {"子涵", "Zihan"}, {"建国", "Jianguo"}, {"梓萱", "Zixuan"},
+	{"伟", "Wei"},
+	{"芳", "Fang"},
+	{"娜", "Na"},
+	{"敏", "Min"},
+	{"静", "Jing"},
+	{"磊", "Lei"},
+	{"洋", "Yang"},
+	{"艳", "Yan"},
+	{"勇", "Yong"},
+	{"杰", "Jie"},
+	{"晓燕", "Xiaoyan"},
+	{"志强", "Zhiqiang"},
+	{"雨桐", "Yutong"},
+	{"子涵", "Zihan"},
+	{"建国", "Jianguo"},
+	{"梓萱", "Zixuan"},
 }
 
 func builtinTiers() []Tier {

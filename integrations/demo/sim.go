@@ -54,9 +54,11 @@ func (l Level) free() int { return l.OnHand - l.Promised - l.Aside }
 // SimStats counts what happened so far.
 type SimStats struct {
 	Steps, Sales, Returns, Orders, Shipments, Adjustments, Replenishments, Bookings, Promotions int
-	Picked                                                                                      int // tasks of the gateway
-	Rejected                                                                                    int // units of them that staff could not give
-	Outside                                                                                     int // units that moved without the simulation: the gateway and its couriers
+
+	// Picked tasks of the gateway, and units of them that staff could not give.
+	Picked, Rejected int
+	// Outside is units that moved without the simulation: the gateway's and its couriers'.
+	Outside int
 	// Undelivered messages wait for a backend that does not answer.
 	Undelivered int
 }

@@ -41,7 +41,14 @@ type StandOptions struct {
 	Seed   uint64 // of what the fault switches draw
 	Now    func() time.Time
 	Beat   time.Duration // between heartbeats of ERP and tills; 0 means a second
-	Pace   shop.Pace     // of the shop's own work
+	Pace   shop.Pace     // of the shop's own work; zero means that payments settle at once and couriers move by hand
+}
+
+// DefaultShopPace lets the shop's own work happen while somebody watches: slow payments settle, couriers ride, parcels arrive.
+func DefaultShopPace() shop.Pace {
+	return shop.Pace{
+		SlowPayment: 3 * time.Second, Refund: 2 * time.Second, CourierStep: 8 * time.Second, ReturnArrives: 30 * time.Second,
+	}
 }
 
 // demoShopKey guards nothing: the shop listens on loopback and its data are made up.
