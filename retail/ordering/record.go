@@ -121,7 +121,7 @@ func (s *Service) park(ctx context.Context, o *retail.Order, failed bool) error 
 	now := s.deps.Now()
 	soon := now.Add(maxSkew)
 	if want := s.wake(o, now); !failed && o.Saga.Failures == 0 && want.IsZero() == o.Saga.WakeAt.IsZero() &&
-		(want.IsZero() || o.Saga.WakeAt.After(soon)) {
+		(want.IsZero() || o.Saga.WakeAt.After(soon)) && !s.overdue(o, now) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), parkTimeout)

@@ -60,6 +60,16 @@ func owe(o *retail.Order, r *retail.Return, now time.Time) {
 	note(o, now, retail.TimelineRefundStarted, "")
 }
 
+// openRefunds counts the refunds that have not been paid.
+func openRefunds(o *retail.Order) (n int) {
+	for i := range o.Refunds {
+		if o.Refunds[i].Status == retail.RefundPending {
+			n++
+		}
+	}
+	return n
+}
+
 // left is how much of a payment has not been given back, nor is about to be.
 func left(o *retail.Order, p *retail.Payment) int64 {
 	if p.Status != retail.PaymentSucceeded {

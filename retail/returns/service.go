@@ -115,7 +115,8 @@ func lineOf(o *retail.Order, id string) *retail.OrderLine {
 	return nil
 }
 
-// change runs fn on a stored return and states where the order stands then. A return that is not there is left alone.
+// change runs fn on a stored return and states where the order stands then. A return that is not there is left alone. When
+// refunds were asked for or paid, the order looks at itself: it tells staff of those that take too long.
 func (s *Service) change(
 	ctx context.Context, orderID, returnID string, fn func(tx retail.Tx, o *retail.Order, r *retail.Return) error,
 ) (*retail.Order, error) {
@@ -124,8 +125,14 @@ func (s *Service) change(
 		if r == nil {
 			return retail.ErrUnchanged
 		}
+		was := openRefunds(o)
 		if err := fn(tx, o, r); err != nil {
 			return err
+		}
+		if openRefunds(o) != was {
+			if err := tx.Enqueue(retail.Job{Kind: retail.JobOrder, Key: o.ID}); err != nil {
+				return err
+			}
 		}
 		return restate(tx, o, s.deps.Now())
 	})
