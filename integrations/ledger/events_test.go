@@ -263,7 +263,6 @@ func TestWhatIsOldIsRemoved(t *testing.T) {
 				}
 				return tx.Emit(retail.Event{Kind: retail.EventOrderStatus, Subject: id, At: r.clock.now()})
 			}))
-			must(l.Events(ctx, 0, 10))(t)
 		}
 		count := func() string {
 			var s []string

@@ -31,3 +31,12 @@ var Backoff = backoff
 
 // JobTries is how often a job fails before a fresh one takes its place.
 const JobTries = jobTries
+
+// ID is the gateway's name among those of the ledger.
+func (l *Ledger) ID() string { return l.id }
+
+// Adopt frees what dead gateways left behind, as a gateway that begins does; AdoptOthers as one at work does.
+func (l *Ledger) Adopt(ctx context.Context) error { return l.adopt(ctx) }
+
+// AdoptOthers is Adopt of a gateway at work.
+func (l *Ledger) AdoptOthers(ctx context.Context) error { return l.adoptFrom(ctx, false) }

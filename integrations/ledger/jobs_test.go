@@ -122,16 +122,71 @@ func TestAJobOutlivesTheProcessThatStoredIt(t *testing.T) {
 	})
 }
 
-func TestAJobThatWasRunningWhenItsProcessDiedRunsAgain(t *testing.T) {
-	r := newRig(t, "sqlite") // on PostgreSQL River frees it after two minutes, which is longer than a test
-	l := r.open(t)
-	mustDo(t, l.Enqueue(t.Context(), order("o1")))
-	l.Exec(t, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = datetime('now', 'subsec'), attempted_by = json('["dead"]')`)
-	ran := make(chan string, 1)
-	l.Handle(retail.JobOrder, func(_ context.Context, key string) error { ran <- key; return nil })
-	run(t, l)
-	if got := await(t, ran); got != "o1" {
-		t.Errorf("got %q", got)
+// leave makes a gateway of this name have begun all jobs, and be the one that wakes scheduled ones.
+func leave(t testing.TB, l *ledger.Ledger, name string) {
+	t.Helper()
+	names, later := `json_array(?)`, `datetime('now', '+1 hour')`
+	if l.Postgres() {
+		names, later = `ARRAY[CAST(? AS TEXT)]`, `now() + interval '1 hour'`
+	}
+	l.Exec(t, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = CURRENT_TIMESTAMP, attempted_by = `+names, name)
+	l.Exec(t, `INSERT INTO river_leader (leader_id, elected_at, expires_at) VALUES (?, CURRENT_TIMESTAMP, `+later+`)`, name)
+}
+
+func running(t testing.TB, l *ledger.Ledger) int {
+	t.Helper()
+	return l.Int(t, `SELECT COUNT(*) FROM river_job WHERE state = 'running'`)
+}
+
+func TestAJobThatWasRunningWhenItsProcessDiedRunsAgainAtOnce(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l := r.open(t)
+		mustDo(t, l.Enqueue(t.Context(), order("o1")))
+		leave(t, l, "dead")
+		ran := make(chan string, 1)
+		l.Handle(retail.JobOrder, func(_ context.Context, key string) error { ran <- key; return nil })
+		run(t, l)
+		if got := await(t, ran); got != "o1" {
+			t.Errorf("got %q", got)
+		}
+		if n := l.Int(t, `SELECT COUNT(*) FROM river_leader WHERE leader_id = 'dead'`); n != 0 {
+			t.Error("the dead gateway is still the one that wakes scheduled jobs")
+		}
+	})
+}
+
+func TestJobsOfAnotherGatewayAreItsOwnUntilItIsGone(t *testing.T) {
+	r := newRig(t, "postgres")
+	l, ctx := r.open(t), t.Context()
+	other, die := r.openFor(t)
+	mustDo(t, l.Enqueue(ctx, order("o1"), order("o2")))
+	leave(t, l, other.ID())
+	mustDo(t, other.Check(ctx)) // it may have been without a connection
+	mustDo(t, l.Adopt(ctx))
+	if n := running(t, l); n != 2 {
+		t.Errorf("%d jobs are left to a gateway that lives, want 2", n)
+	}
+	die()
+	for deadline := time.Now().Add(patience); running(t, l) > 0; { // the server may take a moment to notice
+		mustDo(t, l.Adopt(ctx))
+		if time.Now().After(deadline) {
+			t.Fatal("the jobs of a gateway that is gone are not freed")
+		}
+	}
+}
+
+func TestWhatThisGatewayLeftBehindIsItsOwnAgain(t *testing.T) {
+	r := newRig(t, "postgres")
+	l, ctx := r.open(t), t.Context()
+	mustDo(t, l.Enqueue(ctx, order("o1")))
+	leave(t, l, l.ID())
+	mustDo(t, l.AdoptOthers(ctx))
+	if n := running(t, l); n != 1 {
+		t.Error("a gateway at work took its own job away from itself")
+	}
+	mustDo(t, l.Adopt(ctx))
+	if n := running(t, l); n != 0 {
+		t.Error("a gateway that begins leaves its former jobs to nobody")
 	}
 }
 

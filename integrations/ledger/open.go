@@ -7,6 +7,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -109,6 +110,7 @@ func (c Config) Validate() error {
 type Ledger struct {
 	cfg      Config
 	log      *slog.Logger
+	id       string // of this gateway among those of the ledger
 	now      func() time.Time
 	metrics  *metrics
 	postgres bool
@@ -131,7 +133,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	cfg = cfg.withDefaults()
 	l := &Ledger{
-		cfg: cfg, log: cfg.Log, now: time.Now, metrics: newMetrics(cfg.Registerer),
+		cfg: cfg, log: cfg.Log, id: "portico-" + rand.Text(), now: time.Now, metrics: newMetrics(cfg.Registerer),
 		handlers: map[retail.JobKind]Handler{}, busy: map[retail.Job]bool{},
 	}
 	if cfg.Now != nil {
@@ -164,7 +166,7 @@ func (l *Ledger) openPostgres(ctx context.Context) error {
 	if err != nil {
 		return errors.New("the DSN cannot be read") // pgx would show it
 	}
-	config.MaxConns = int32(l.cfg.MaxConns)
+	config.MaxConns, config.AfterConnect = int32(l.cfg.MaxConns), l.live
 	l.pool, err = pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return err

@@ -14,6 +14,9 @@ const (
 // Purge removes what is older than the configuration asks for, in small transactions and a bounded number of them, and returns
 // how many rows went. Run calls it every minute. Orders, members, feedback and alerts stay, and so do claims of orders.
 func (l *Ledger) Purge(ctx context.Context) (int64, error) {
+	if err := l.sequence(ctx); err != nil { // an event that nobody ever read goes as well
+		return 0, err
+	}
 	now := l.now()
 	oldAnswers := micros(now.Add(-l.cfg.KeepAnswers))
 	old := micros(now.Add(-l.cfg.KeepEvents))

@@ -19,7 +19,7 @@ import (
 const (
 	// jobTries is how often a job fails before a fresh one takes its place and it stays behind, cancelled, with its errors.
 	jobTries = 50
-	// jobTimeout bounds one run of a job; a process that died in one is noticed after jobRescue.
+	// jobTimeout bounds one run of a job; one that a process left behind unnoticed (see alive.go) is freed after jobRescue.
 	jobTimeout = time.Minute
 	jobRescue  = 2 * time.Minute
 	// postpone is how long a job waits for one of the same kind and key that is running.
@@ -61,6 +61,9 @@ func (l *Ledger) Run(ctx context.Context) error {
 	client, err := l.startRunner(ctx)
 	if err != nil || client == nil {
 		return err
+	}
+	if l.postgres {
+		wg.Go(func() { l.keepAdopting(ctx) })
 	}
 	<-ctx.Done()
 	return stopRunner(context.WithoutCancel(ctx), client)
@@ -116,7 +119,7 @@ func (l *Ledger) newRunner() (runner, error) {
 	config := &river.Config{
 		Workers: workers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: l.cfg.Workers}},
 		FetchCooldown: 20 * time.Millisecond, FetchPollInterval: 100 * time.Millisecond,
-		JobTimeout: jobTimeout, RescueStuckJobsAfter: jobRescue,
+		ID: l.id, JobTimeout: jobTimeout, RescueStuckJobsAfter: jobRescue,
 		CompletedJobRetentionPeriod: keepJobs, CancelledJobRetentionPeriod: keepAside, DiscardedJobRetentionPeriod: keepAside,
 		Logger: l.log,
 	}
@@ -126,18 +129,6 @@ func (l *Ledger) newRunner() (runner, error) {
 		return river.NewClient(riverpgxv5.New(l.pool), config)
 	}
 	return river.NewClient(riversqlite.New(l.write.DB), config)
-}
-
-// adopt frees the jobs that were running when the process before this one died. On PostgreSQL they may be running in another
-// gateway: River frees them when their time is over.
-func (l *Ledger) adopt(ctx context.Context) error {
-	if l.postgres {
-		return nil
-	}
-	return l.change(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE river_job SET state = 'available' WHERE state = 'running'`)
-		return err
-	})
 }
 
 // worker runs the jobs of all kinds.
