@@ -22,7 +22,7 @@ type CheckoutRequest struct {
 	HoldIDs     []string          // the shopper's holds that the order takes over, MaxHolds at most
 	Slots       []retail.PlanSlot // agreed times, MaxSlots at most
 	Contact     retail.Contact    // whom the stores may call; the delivery address's recipient when zero
-	Collector   *retail.Contact // who collects instead; nil when the shopper comes
+	Collector   *retail.Contact   // who collects instead; nil when the shopper comes
 	Channel     retail.Channel
 	// ExpectedTotal is what the shopper agreed to; nil when they take any.
 	ExpectedTotal *retail.Money

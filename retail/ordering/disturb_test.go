@@ -78,7 +78,7 @@ func everywhere(t *testing.T, same bool, what func(trip *trip) error) {
 						return what(trip)
 					}
 					trip.finish()
-					if got := trip.ending(); same && !strings.HasSuffix(j.want, got) {
+					if got := trip.ending(); same && !strings.HasSuffix(j.want, got) && got != j.or {
 						t.Errorf("got  %s\nwant %s", got, j.want)
 					}
 				})
@@ -145,7 +145,7 @@ func TestAJourneyEndsTheSameWhenASystemIsSilentForAWhile(t *testing.T) {
 							return retail.Unavailable(retail.SourceShop, errBroken)
 						}
 						trip.finish()
-						if got := trip.ending(); !strings.HasSuffix(j.want, got) {
+						if got := trip.ending(); !strings.HasSuffix(j.want, got) && got != j.or {
 							t.Errorf("%s failed 4 times, after it acted: %v\ngot  %s\nwant %s", name, after, got, j.want)
 						}
 					})

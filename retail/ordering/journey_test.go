@@ -22,6 +22,7 @@ type journey struct {
 	prepare func(w *world)
 	acts    func(j *trip)
 	want    string // see trip.story
+	or      string // how it may end as well when a call fails
 }
 
 // trip is a journey under way.

@@ -2,6 +2,7 @@ package ordering
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/portico-retail/portico/retail"
@@ -37,25 +38,27 @@ func toRedeem(o *retail.Order, _ time.Time) []string {
 	return whole(placing(o) && o.Saga.Claimed && !o.Saga.CouponsRedeemed && len(o.Coupons) > 0)
 }
 
-// redeemCoupons uses the coupons up for this order. One that is refused ends the order.
+// redeemCoupons uses the coupons up for this order. One that is refused ends the order. When the order was cancelled meanwhile,
+// its coupons are released once more, whatever became of redeeming them: they may have been released before.
 func (s *Service) redeemCoupons(ctx context.Context, o *retail.Order, _ string, _ *run) (*retail.Order, error) {
-	for _, number := range o.Coupons {
-		err := s.deps.Coupons.Redeem(ctx, number, o.CustomerNo, o.Number, o.PlacedAt)
-		if _, refused := retail.RefusalsOf(err); refused {
-			return s.fail(ctx, o, retail.CancelNotPlaced, err)
-		}
-		if err != nil {
-			return nil, err
-		}
+	var err error
+	for i := 0; i < len(o.Coupons) && err == nil; i++ {
+		err = s.deps.Coupons.Redeem(ctx, o.Coupons[i], o.CustomerNo, o.Number, o.PlacedAt)
 	}
-	return s.record(ctx, o.ID, func(_ retail.Tx, o *retail.Order, _ time.Time) error {
-		if o.Saga.CouponsRedeemed {
+	after, err2 := s.record(context.WithoutCancel(ctx), o.ID, func(_ retail.Tx, o *retail.Order, _ time.Time) error {
+		switch {
+		case !placing(o) && o.Saga.CouponsReleased:
+			o.Saga.CouponsReleased = false
+		case !placing(o), err != nil, o.Saga.CouponsRedeemed:
 			return retail.ErrUnchanged
 		}
-		o.Saga.CouponsRedeemed = true
-		o.Saga.CouponsReleased = false // it may have been cancelled meanwhile
+		o.Saga.CouponsRedeemed = o.Saga.CouponsRedeemed || err == nil
 		return nil
 	})
+	if _, refused := retail.RefusalsOf(err); refused && err2 == nil {
+		return s.fail(ctx, o, retail.CancelNotPlaced, err)
+	}
+	return after, errors.Join(err, err2)
 }
 
 func toRelease(o *retail.Order, _ time.Time) []string {

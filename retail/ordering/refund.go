@@ -3,6 +3,7 @@ package ordering
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,10 +90,16 @@ func refundReason(o *retail.Order, p *retail.Payment) string {
 	switch {
 	case p.Reference != o.Saga.PaidBy:
 		return "paid too late or twice"
-	case o.Cancel != nil:
+	case stoppedFor(o, retail.CancelNotCollected):
+		return "not collected in time"
+	case o.Cancel != nil, stoppedFor(o, retail.CancelByShopper):
 		return "order cancelled"
 	}
 	return "units that could not be given"
+}
+
+func stoppedFor(o *retail.Order, reason retail.CancelReason) bool {
+	return slices.ContainsFunc(o.Fulfillments, func(f retail.Fulfillment) bool { return f.Stop == reason })
 }
 
 func openRefunds(o *retail.Order, _ time.Time) (references []string) {
