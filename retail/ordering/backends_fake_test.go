@@ -24,10 +24,9 @@ type fakeShop struct {
 
 type fakePayment struct {
 	retail.Payment
-	order    string
-	settles  time.Time // of a slow one
-	charges  int
-	declined bool
+	order   string
+	settles time.Time // of a slow one
+	charges int
 }
 
 func (s *fakeShop) PlaceOrder(_ context.Context, o *retail.Order) error {

@@ -51,7 +51,8 @@ func errTooLate() error {
 	return retail.Refuse(retail.WhyOrderClosed, "orderId", "Nothing of the order can be cancelled any more.")
 }
 
-// stopAll marks every part that can still be stopped, and reports whether there was one. A part that waits for the shopper's decision is given up.
+// stopAll marks every part that can still be stopped, and reports whether there was one. A part that waits for the shopper's
+// decision is given up.
 func stopAll(o *retail.Order) (stopped bool) {
 	for i := range o.Fulfillments {
 		f := &o.Fulfillments[i]

@@ -43,7 +43,6 @@ type chaos struct {
 	random *rand.Rand
 	trips  []*trip
 	faults int // still to come
-	log    []string
 }
 
 func (c *chaos) n(below int) int {

@@ -13,8 +13,8 @@ import (
 )
 
 // Notified takes note of an event that the shop tells of: a payment, refund, delivery or parcel of an order came to stand otherwise.
-// Jobs ask how, for the order and for its returns; the same event again causes none. Numbers of other people's orders are ignored. An error means that nothing
-// was stored and the shop must repeat.
+// Jobs ask how, for the order and for its returns; the same event again causes none. Numbers of other people's orders are
+// ignored. An error means that nothing was stored and the shop must repeat.
 func (s *Service) Notified(ctx context.Context, eventID, orderNumber string) error {
 	o, err := s.deps.Ledger.OrderByNumber(ctx, orderNumber)
 	if retailCode(err, retail.CodeNotFound) {

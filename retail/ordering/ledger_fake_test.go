@@ -113,7 +113,7 @@ func (l fakeLedger) CreateOrder(
 		first := *o
 		first.Version = 1
 		l.store(&first)
-		if err := do(fakeTx{l.w}); err != nil {
+		if err := do(fakeTx(l)); err != nil {
 			l.w.books = before
 			return nil, err
 		}
@@ -152,7 +152,7 @@ func (l fakeLedger) UpdateOrder(
 			if err != nil {
 				return nil, err
 			}
-			if err := change(fakeTx{l.w}, o); err != nil {
+			if err := change(fakeTx(l), o); err != nil {
 				l.w.books = before
 				if errors.Is(err, retail.ErrUnchanged) {
 					return l.load(id)
@@ -448,7 +448,7 @@ func (c fakeClaims) Adopt(
 	})
 }
 
-func (c fakeClaims) known(id string) (retail.Claim, error) { return fakeTx{c.w}.claim(id) }
+func (c fakeClaims) known(id string) (retail.Claim, error) { return fakeTx(c).claim(id) }
 
 func (c fakeClaims) Pin(_ context.Context, id string) error {
 	return act(c.w, "claims.Pin", func() error {

@@ -189,7 +189,8 @@ func collected(tx retail.Tx, o *retail.Order, f *retail.Fulfillment, receiptNo s
 	return tx.FreeSlot(f.Reference(o.ID))
 }
 
-// handOver is what the till books: but for the instant always the same for a part, because everything that it cannot give was rejected before.
+// handOver is what the till books: but for the instant always the same for a part, because everything that it cannot give was
+// rejected before.
 func (s *Service) handOver(o *retail.Order, f *retail.Fulfillment) retail.HandOver {
 	h := retail.HandOver{
 		Reference: f.Reference(o.ID), LocationCode: f.LocationCode, Lines: taskLines(o, f, kept), CardNumber: o.CardNumber,

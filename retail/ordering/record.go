@@ -55,14 +55,18 @@ func (s *Service) schedule(tx retail.Tx, o *retail.Order, now time.Time) error {
 
 // wake is when somebody must look at the order again; zero when it is at rest.
 func (s *Service) wake(o *retail.Order, now time.Time) time.Time {
-	if s.busy(o, now) {
-		if o.Saga.Failures > 0 {
-			return now.Add(min(s.config.PollLeast<<o.Saga.Failures, s.config.PollMost))
-		}
-		return now.Add(s.config.TakeOver)
-	}
 	var next time.Time
+	busy := s.busy(o, now)
+	if busy {
+		next = now.Add(s.config.TakeOver)
+		if o.Saga.Failures > 0 {
+			next = now.Add(min(s.config.PollLeast<<o.Saga.Failures, s.config.PollMost))
+		}
+	}
 	for _, at := range slices.Concat(s.deadlines(o, now), s.patience(o, now)) {
+		if busy && !at.After(now) {
+			continue // what is due since then is what the order is busy with
+		}
 		if next.IsZero() || at.Before(next) {
 			next = at
 		}
