@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -70,7 +71,7 @@ func validKey(s string) bool {
 // customerKeys are the ways to look a customer up; empty ones match nothing.
 type customerKeys struct{ number, reference, phone, unionID, card, account string }
 
-func (c *Client) customers(ctx context.Context, k customerKeys) ([]retail.Customer, error) {
+func (c *Client) customers(ctx context.Context, k customerKeys) (list []retail.Customer, unreadable int, err error) {
 	now := c.now()
 	for _, key := range []*string{&k.number, &k.reference, &k.phone, &k.unionID, &k.card, &k.account} {
 		if !validKey(*key) {
@@ -78,21 +79,22 @@ func (c *Client) customers(ctx context.Context, k customerKeys) ([]retail.Custom
 		}
 	}
 	if k == (customerKeys{}) {
-		return nil, nil
+		return nil, 0, nil
 	}
 	rows, err := lookUp[customerRow](ctx, c, "customers", map[string]any{
 		"number": k.number, "reference": k.reference, "phone": k.phone, "union_id": k.unionID, "card": k.card, "account": k.account,
 		"now": instant(now),
 	}, maxCustomers)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return readable(c, "customers", rows, c.customer(now))
+	list, err = readable(c, "customers", rows, c.customer(now))
+	return list, len(rows) - len(list), err
 }
 
 // Customer loads a customer by number, as the ERP has it now.
 func (c *Client) Customer(ctx context.Context, number string) (*retail.Customer, error) {
-	list, err := c.customers(ctx, customerKeys{number: number})
+	list, _, err := c.customers(ctx, customerKeys{number: number})
 	if err != nil {
 		return nil, err
 	}
@@ -103,9 +105,13 @@ func (c *Client) Customer(ctx context.Context, number string) (*retail.Customer,
 }
 
 // FindCustomers lists customers with this verified phone or union id, or linked to this card or account, by number; 10 at
-// most. A row that matches in nothing is not believed.
+// most. A row that matches in nothing is not believed. They are read whole or not at all: with one left out, two candidates
+// would look like one.
 func (c *Client) FindCustomers(ctx context.Context, phone, unionID, cardNumber, accountID string) ([]retail.Customer, error) {
-	list, err := c.customers(ctx, customerKeys{phone: phone, unionID: unionID, card: cardNumber, account: accountID})
+	list, unreadable, err := c.customers(ctx, customerKeys{phone: phone, unionID: unionID, card: cardNumber, account: accountID})
+	if err == nil && unreadable > 0 {
+		err = badAnswer("customers", fmt.Errorf("%d of the candidates are not readable", unreadable))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +138,7 @@ func (c *Client) CreateCustomer(
 	if _, err := c.change(ctx, "customer_create", args); err != nil {
 		return nil, err
 	}
-	list, err := c.customers(ctx, customerKeys{reference: reference})
+	list, _, err := c.customers(ctx, customerKeys{reference: reference})
 	if err != nil {
 		return nil, err
 	}

@@ -523,6 +523,10 @@ func TestUnreadablePersonsAreLeftOut(t *testing.T) {
 		mustExec(t, db, `INSERT INTO cpn_mst VALUES `+fmt.Sprintf(coupon, fmt.Sprint("K-", i), c[0], c[1], c[2], c[3], c[4]))
 	}
 	c := mustClient(t, db, erp.Config{})
+	// With one left out, two candidates would look like one.
+	_, err := c.FindCustomers(t.Context(), "", "u", "", "")
+	mustFail(t, err, retail.CodeBadUpstream)
+	mustExec(t, db, `UPDATE cust_mst SET union_id = NULL WHERE cust_no <> 'C-1'`)
 	if list, err := c.FindCustomers(t.Context(), "", "u", "", ""); len(list) != 1 || list[0].Number != "C-1" || err != nil {
 		t.Errorf("customers %+v, %v, want the readable one", list, err)
 	}
@@ -533,7 +537,7 @@ func TestUnreadablePersonsAreLeftOut(t *testing.T) {
 		t.Errorf("coupons %+v, %v, want the readable one", list, err)
 	}
 	mustExec(t, db, `DELETE FROM cpn_mst WHERE cpn_no = 'K-0'`)
-	_, err := c.Coupons(t.Context(), "C-1")
+	_, err = c.Coupons(t.Context(), "C-1")
 	mustFail(t, err, retail.CodeBadUpstream)
 	_, err = c.Customer(t.Context(), "C-2")
 	mustFail(t, err, retail.CodeBadUpstream)

@@ -3,6 +3,7 @@ package pos
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/portico-retail/portico/integrations/upstream"
@@ -23,7 +24,8 @@ func (c *Client) Card(ctx context.Context, number string) (*retail.Card, error) 
 }
 
 // FindCards lists cards with this verified phone or union id, 10 at most; an empty argument matches nothing. A card that
-// matches neither is not believed.
+// matches neither is not believed, and one that cannot be read spoils the answer: with it left out, two candidates would look
+// like one.
 func (c *Client) FindCards(ctx context.Context, phone, unionID string) ([]retail.Card, error) {
 	e := element{name: "CardSearch"}
 	e.code("phone", phone)
@@ -37,17 +39,21 @@ func (c *Client) FindCards(ctx context.Context, phone, unionID string) ([]retail
 	if err != nil {
 		return nil, err
 	}
+	if reply.unreadable > 0 {
+		return nil, retail.BadUpstream(retail.SourcePOS, fmt.Errorf("pos: %d of the cards found are unreadable", reply.unreadable))
+	}
 	var found []retail.Card
+	unasked := 0
 	for _, card := range reply.cards {
 		byPhone := phone != "" && card.Profile.PhoneVerified && card.Profile.Phone == phone
 		byUnion := unionID != "" && card.Profile.UnionID == unionID
 		if (byPhone || byUnion) && len(found) < maxFoundCards {
 			found = append(found, card)
 		} else {
-			reply.unreadable++
+			unasked++
 		}
 	}
-	c.metrics.Quarantine(retail.SourcePOS, "card", reply.unreadable)
+	c.metrics.Quarantine(retail.SourcePOS, "card", unasked)
 	return found, nil
 }
 

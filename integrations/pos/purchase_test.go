@@ -689,4 +689,8 @@ func TestOneUnreadableItemDoesNotHideTheOthers(t *testing.T) {
 	if list, err := c.FindCards(t.Context(), "+1", ""); len(list) != 1 || err != nil {
 		t.Errorf("cards %+v, %v", list, err)
 	}
+	o.say("CardSearch", `<CardSearchReply>`+card+strings.Replace(card, "2026", "once", 1)+`</CardSearchReply>`)
+	if list, err := c.FindCards(t.Context(), "+1", ""); retail.CodeOf(err) != retail.CodeBadUpstream {
+		t.Errorf("two candidates of which one is unreadable: %+v, %v", list, err)
+	}
 }

@@ -208,6 +208,7 @@ func (c *Client) UpdateAccount(ctx context.Context, a retail.Account) (*retail.A
 	if err != nil {
 		return nil, err
 	}
+	r.MaxBodyBytes = maxPurchaseBytes
 	const op = "update-account"
 	m, err := upstream.Once(ctx, c.write, op, exchange[accountMessage](c, op, r, refusal))
 	if err != nil {

@@ -13,12 +13,17 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
-// maxReference bounds what we call an act, and the names that the shop gives, in bytes.
-const maxReference = 128
+const (
+	// maxReference bounds what we call an act, and the names that the shop gives, in bytes.
+	maxReference = 128
+	// maxPurchaseBytes bounds an answer about a purchase. Three bytes of JSON can ask for a whole cart in memory, and the largest
+	// answer, a page of orders, is far below.
+	maxPurchaseBytes = 2 << 20
+)
 
 // read makes one guarded GET about a purchase.
 func read[T any](ctx context.Context, c *Client, op, path string, query url.Values) (T, error) {
-	r := upstream.Request{Method: http.MethodGet, Path: path, Query: query, Header: http.Header{}}
+	r := upstream.Request{Method: http.MethodGet, Path: path, Query: query, Header: http.Header{}, MaxBodyBytes: maxPurchaseBytes}
 	a, err := send[T](ctx, c, c.live, op, r, refusal)
 	return a.value, err
 }
@@ -31,6 +36,7 @@ func write[T any](ctx context.Context, c *Client, op, method, path string, body 
 		var none T
 		return none, err
 	}
+	r.MaxBodyBytes = maxPurchaseBytes
 	a, err := send[T](ctx, c, c.write, op, r, refusal)
 	return a.value, err
 }

@@ -93,6 +93,8 @@ type Request struct {
 	Query  url.Values
 	Header http.Header
 	Body   []byte
+	// MaxBodyBytes is a lower cap on the answer's body than the client's; 0 means none.
+	MaxBodyBytes int64
 }
 
 // Response is an answer read to its end.
@@ -122,15 +124,19 @@ func (c *Client) Send(ctx context.Context, r Request) (*Response, error) {
 	if enc := res.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
 		return nil, fmt.Errorf("%w: content encoding %.20q", ErrBadAnswer, enc)
 	}
-	body, err := c.readAll(res)
+	limit := c.cfg.MaxBodyBytes
+	if r.MaxBodyBytes > 0 {
+		limit = min(limit, r.MaxBodyBytes)
+	}
+	body, err := readAll(res, limit)
 	if err != nil {
 		return nil, err
 	}
 	return &Response{Status: res.StatusCode, Header: res.Header, Body: body}, nil
 }
 
-func (c *Client) readAll(res *http.Response) ([]byte, error) {
-	if res.ContentLength > c.cfg.MaxBodyBytes {
+func readAll(res *http.Response, limit int64) ([]byte, error) {
+	if res.ContentLength > limit {
 		return nil, fmt.Errorf("%w: body of %d bytes is above the cap", ErrBadAnswer, res.ContentLength)
 	}
 	var buf bytes.Buffer
@@ -138,11 +144,11 @@ func (c *Client) readAll(res *http.Response) ([]byte, error) {
 		// One byte more than needed lets ReadFrom see the end without growing.
 		buf.Grow(int(res.ContentLength) + bytes.MinRead)
 	}
-	if _, err := buf.ReadFrom(io.LimitReader(res.Body, c.cfg.MaxBodyBytes+1)); err != nil {
+	if _, err := buf.ReadFrom(io.LimitReader(res.Body, limit+1)); err != nil {
 		return nil, fmt.Errorf("upstream: read body: %w", err)
 	}
-	if int64(buf.Len()) > c.cfg.MaxBodyBytes {
-		return nil, fmt.Errorf("%w: body is above the cap of %d bytes", ErrBadAnswer, c.cfg.MaxBodyBytes)
+	if int64(buf.Len()) > limit {
+		return nil, fmt.Errorf("%w: body is above the cap of %d bytes", ErrBadAnswer, limit)
 	}
 	return buf.Bytes(), nil
 }

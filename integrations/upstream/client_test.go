@@ -70,6 +70,16 @@ func TestSendRefusesWhatNobodyAskedFor(t *testing.T) {
 	}
 }
 
+func TestARequestMayLowerTheCap(t *testing.T) {
+	c := newClient(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", 500)) })
+	for lower, want := range map[int64]error{0: nil, 500: nil, 499: upstream.ErrBadAnswer, 5000: nil} {
+		_, err := c.Send(t.Context(), upstream.Request{Method: http.MethodGet, Path: "/", MaxBodyBytes: lower})
+		if !errors.Is(err, want) {
+			t.Errorf("a body of 500 bytes under a cap of %d: %v, want %v", lower, err, want)
+		}
+	}
+}
+
 func TestSendDoesNotFollowRedirects(t *testing.T) {
 	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/base/from" {
