@@ -44,7 +44,11 @@ type rig struct {
 	tokens   tokens
 	operator string // a token with all scopes
 	client   *http.Client
+	ahead    atomic.Int64 // nanoseconds that the gateway's clock is ahead of everybody else's
 }
+
+// now is the gateway's clock.
+func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }
 
 // rigOption changes how a rig is made.
 type rigOption func(*rigSettings)
@@ -232,7 +236,7 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	}, parts{
 		Backends: systems,
 		Redis:    r.redis, Prefix: r.prefix, Ledger: r.ledger, Verifier: r.tokens.verifier, Sessions: r.tokens.sessions(), HookSecret: hookSecret,
-		Metrics: r.metrics, Now: time.Now,
+		Metrics: r.metrics, Now: r.now,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
