@@ -3,6 +3,7 @@ package demo_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/portico-retail/portico/integrations/demo"
 	"github.com/portico-retail/portico/integrations/demo/faults"
@@ -32,6 +33,24 @@ func TestWithoutAGatewayNothingMovesFromOutside(t *testing.T) {
 }
 
 func TestAHeadOfficeThatShowsOldCountersMovesNothing(t *testing.T) {
+	s := openStand(t, shop.Pace{})
+	sim := demo.NewSim(s.retailer, &s.Backends, 42, staffedPace())
+	for _, stale := range []bool{false, true, false} {
+		if err := s.POSFaults.Set(faults.State{Stale: stale}); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			s.passed.Add(int64(time.Second))
+			mustStep(t, sim, 1)
+		}
+		if got := sim.Stats(); got.Outside != 0 || got.Sales == 0 {
+			t.Errorf("stale %v: stats %+v", stale, got)
+		}
+	}
+	mustConserve(t, s.house(), sim)
+}
+
+func TestLostAnswersOfTheTillsMoveNothing(t *testing.T) {
 	s := openStand(t, shop.Pace{})
 	sim := demo.NewSim(s.retailer, &s.Backends, 42, staffedPace())
 	mustStep(t, sim, 5)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,11 +21,13 @@ type stand struct {
 	*demo.Stand
 	demo.Backends
 	retailer *demo.Retailer
+	passed   *atomic.Int64 // nanoseconds since now
 }
 
 func openStand(t *testing.T, pace shop.Pace) *stand {
 	t.Helper()
-	clock := func() time.Time { return now }
+	var passed atomic.Int64
+	clock := func() time.Time { return now.Add(time.Duration(passed.Load())) }
 	r := demo.Builtin(1, now).Corner(3, 40)
 	s, err := demo.StartStand(t.Context(), r, demo.StandOptions{Seed: 1, Now: clock, Pace: pace, Beat: 5 * time.Millisecond})
 	if err != nil {
@@ -37,7 +40,7 @@ func openStand(t *testing.T, pace shop.Pace) *stand {
 			t.Error(err)
 		}
 	})
-	return &stand{s, s.Backends(client, clock), r}
+	return &stand{s, s.Backends(client, clock), r, &passed}
 }
 
 // ask sends a request of the gateway to the head office and returns the reply.
