@@ -15,7 +15,7 @@ type Request struct {
 	Cards []string
 	SKU   string // of a review
 	Score int    // of a review 1 to 5, CSAT 1 to 5, NPS 0 to 10
-	Title string // of a review, 100 characters at most
+	Title string // of a review or complaint, 100 characters at most
 	Text  string // 2,000 characters at most; a complaint needs one
 }
 
@@ -58,7 +58,10 @@ func (s *Service) Answer(ctx context.Context, actor retail.Actor, kind FeedbackK
 // Complain opens a complaint, which staff of the place takes up (Take), answers (Reply) and closes (Resolve). An author has 20
 // open ones at most (WhyLimitReached).
 func (s *Service) Complain(ctx context.Context, actor retail.Actor, r Request) (*Feedback, error) {
-	return s.say(ctx, actor, r, &Feedback{Kind: KindComplaint, Status: StatusReceived}, 1)
+	if err := checkText(r.Title, "title", 0, MaxTitle); err != nil {
+		return nil, err
+	}
+	return s.say(ctx, actor, r, &Feedback{Kind: KindComplaint, Title: r.Title, Status: StatusReceived}, 1)
 }
 
 func (s *Service) say(ctx context.Context, actor retail.Actor, r Request, f *Feedback, leastText int) (*Feedback, error) {

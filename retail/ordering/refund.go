@@ -90,16 +90,12 @@ func refundReason(o *retail.Order, p *retail.Payment) string {
 	switch {
 	case p.Reference != o.Saga.PaidBy:
 		return "paid too late or twice"
-	case stoppedFor(o, retail.CancelNotCollected):
+	case slices.ContainsFunc(o.Fulfillments, func(f retail.Fulfillment) bool { return f.Status == retail.FulfillmentExpired }):
 		return "not collected in time"
-	case o.Cancel != nil, stoppedFor(o, retail.CancelByShopper):
+	case o.Cancel != nil, anyStopped(o):
 		return "order cancelled"
 	}
 	return "units that could not be given"
-}
-
-func stoppedFor(o *retail.Order, reason retail.CancelReason) bool {
-	return slices.ContainsFunc(o.Fulfillments, func(f retail.Fulfillment) bool { return f.Stop == reason })
 }
 
 func openRefunds(o *retail.Order, _ time.Time) (references []string) {
