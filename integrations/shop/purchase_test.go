@@ -187,6 +187,9 @@ func TestAnOwnerIsNotGivenASecondOpenCart(t *testing.T) {
 	if _, err := s.CreateCart(t.Context(), "k-2", "member:1"); err != nil {
 		t.Fatal(err)
 	}
+	if k, err := s.CreateCart(t.Context(), "k-1", "guest:b"); retail.CodeOf(err) != retail.CodeConflict {
+		t.Errorf("somebody else's reference: %+v, %v", k, err)
+	}
 	guest.Owner = "member:1"
 	if _, err := s.SaveCart(t.Context(), "s-1", guest); retail.CodeOf(err) != retail.CodeConflict {
 		t.Errorf("a second cart for the member: %v", err)

@@ -93,12 +93,12 @@ func (a Address) same(b Address) bool {
 
 type accounts struct {
 	known map[string]*Account
-	made  map[string]string // ids, by the reference that made them
+	made  *memory[string] // ids, by the reference that made them
 	seq   int
 }
 
 func newAccounts(list []Account) accounts {
-	a := accounts{known: map[string]*Account{}, made: map[string]string{}}
+	a := accounts{known: map[string]*Account{}, made: newMemory[string](remembered)}
 	for _, each := range list {
 		each.Addresses = slices.Clone(each.Addresses)
 		if each.Addresses == nil {
@@ -170,7 +170,7 @@ func (s *Server) openAccount(reference string, p Profile) *Account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := &s.accounts
-	if id, known := a.made[reference]; known {
+	if id, known := a.made.known[reference]; known {
 		return a.known[id]
 	}
 	id := a.next("u-")
@@ -178,7 +178,8 @@ func (s *Server) openAccount(reference string, p Profile) *Account {
 		id = a.next("u-")
 	}
 	made := &Account{ID: id, Profile: p, Addresses: []Address{}, UpdatedAt: s.now().UTC()}
-	a.known[id], a.made[reference] = made, id
+	a.known[id] = made
+	a.made.keep(reference, id)
 	return made
 }
 

@@ -37,17 +37,36 @@ type cartLine struct {
 }
 
 type carts struct {
-	known   map[string]*cart
-	made    map[string]string         // ids, by the reference that asked
+	known   *memory[*cart]
+	made    *memory[madeCart]         // by the reference that asked
 	open    map[string]string         // ids, by owner
 	changes map[string]*memory[*cart] // by id, then by reference
 	seq     int
 }
 
-func newCarts() carts {
+// madeCart is the answer to a request for a cart.
+type madeCart struct{ id, owner string }
+
+func newCarts(size int) carts {
 	return carts{
-		known: map[string]*cart{}, made: map[string]string{}, open: map[string]string{}, changes: map[string]*memory[*cart]{},
+		known: newMemory[*cart](size), made: newMemory[madeCart](size),
+		open: map[string]string{}, changes: map[string]*memory[*cart]{},
 	}
+}
+
+// add opens a cart of the owner. The oldest one makes room, whether it is open or not.
+func (c *carts) add(owner string, now time.Time) string {
+	c.seq++
+	id := fmt.Sprintf("c-%d", c.seq)
+	made := &cart{ID: id, Owner: owner, Version: 1, Lines: []cartLine{}, Coupons: []string{}, UpdatedAt: now.UTC()}
+	if old, full := c.known.keep(id, made); full {
+		delete(c.changes, old.ID)
+		if c.open[old.Owner] == old.ID {
+			delete(c.open, old.Owner)
+		}
+	}
+	c.open[owner], c.changes[id] = id, newMemory[*cart](maxCartChanges)
+	return id
 }
 
 func (s *Server) postCart(w http.ResponseWriter, r *http.Request) error {
@@ -63,25 +82,24 @@ func (s *Server) postCart(w http.ResponseWriter, r *http.Request) error {
 	}
 	return s.answer(w, func() (any, error) {
 		c := &s.carts
-		id, known := c.made[req.Reference]
-		if !known {
-			if id = c.open[req.Owner]; id == "" {
-				c.seq++
-				id = fmt.Sprintf("c-%d", c.seq)
-				c.known[id] = &cart{
-					ID: id, Owner: req.Owner, Version: 1, Lines: []cartLine{}, Coupons: []string{}, UpdatedAt: s.now().UTC(),
-				}
-				c.open[req.Owner], c.changes[id] = id, newMemory[*cart](maxCartChanges)
+		made := c.made.known[req.Reference]
+		switch {
+		case c.known.known[made.id] == nil:
+			made = madeCart{c.open[req.Owner], req.Owner}
+			if made.id == "" {
+				made.id = c.add(req.Owner, s.now())
 			}
-			c.made[req.Reference] = id
+			c.made.keep(req.Reference, made)
+		case made.owner != req.Owner:
+			return nil, conflict("the reference has made somebody else's cart")
 		}
-		return c.known[id], nil
+		return c.known.known[made.id], nil
 	})
 }
 
 func (s *Server) getCart(w http.ResponseWriter, r *http.Request) error {
 	s.mu.Lock()
-	found := s.carts.known[r.PathValue("id")]
+	found := s.carts.known.known[r.PathValue("id")]
 	s.mu.Unlock()
 	if found == nil {
 		return missing("cart", r.PathValue("id"))
@@ -97,7 +115,7 @@ func (s *Server) findCart(w http.ResponseWriter, r *http.Request) error {
 	found := []*cart{}
 	s.mu.Lock()
 	if id := s.carts.open[query.Get("owner")]; id != "" {
-		found = append(found, s.carts.known[id])
+		found = append(found, s.carts.known.known[id])
 	}
 	s.mu.Unlock()
 	return writeRead(w, r, map[string]any{"carts": found})
@@ -164,7 +182,7 @@ func (s *Server) changeCart(id string, req *cartChange) (*cart, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &s.carts
-	old := c.known[id]
+	old := c.known.known[id]
 	if old == nil {
 		return nil, missing("cart", id)
 	}
@@ -191,7 +209,8 @@ func (s *Server) changeCart(id string, req *cartChange) (*cart, error) {
 		next.Coupons = []string{}
 	}
 	delete(c.open, old.Owner)
-	c.open[next.Owner], c.known[id] = id, next
+	c.open[next.Owner] = id
+	c.known.keep(id, next)
 	c.changes[id].keep(req.Reference, next)
 	return next, nil
 }
@@ -209,18 +228,18 @@ func (s *Server) closeCart(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	return s.answer(w, func() (any, error) {
 		c := &s.carts
-		old := c.known[id]
+		old := c.known.known[id]
 		switch {
 		case old == nil:
 			return nil, missing("cart", id)
 		case old.OrderID == "":
 			closed := *old
 			closed.OrderID, closed.Version, closed.UpdatedAt = req.OrderID, old.Version+1, s.now().UTC()
-			c.known[id] = &closed
+			c.known.keep(id, &closed)
 			delete(c.open, old.Owner)
 		case old.OrderID != req.OrderID:
 			return nil, conflict("the cart is closed for another order")
 		}
-		return c.known[id], nil
+		return c.known.known[id], nil
 	})
 }

@@ -77,6 +77,10 @@ func checkLines(lines []Line) error {
 	return nil
 }
 
+// remembered is how many carts, orders, payments and so on the shop knows, of each: one that runs for weeks must not fill the
+// machine. Accounts stay.
+const remembered = 50_000
+
 // memory keeps the latest of what was answered to a reference; the oldest is forgotten first.
 type memory[V any] struct {
 	size  int
@@ -88,13 +92,16 @@ func newMemory[V any](size int) *memory[V] {
 	return &memory[V]{size: size, known: map[string]V{}}
 }
 
-func (m *memory[V]) keep(reference string, value V) {
+// keep tells what it forgot to make room.
+func (m *memory[V]) keep(reference string, value V) (forgotten V, full bool) {
 	if _, known := m.known[reference]; !known {
-		if len(m.order) == m.size {
+		if full = len(m.order) == m.size; full {
+			forgotten = m.known[m.order[0]]
 			delete(m.known, m.order[0])
 			m.order = m.order[1:]
 		}
 		m.order = append(m.order, reference)
 	}
 	m.known[reference] = value
+	return forgotten, full
 }

@@ -47,7 +47,7 @@ type deliveryRequest struct {
 }
 
 type deliveries struct {
-	known    map[string]*delivery
+	known    *memory[*delivery]
 	seq      int
 	onPickup Booking // nil while nobody keeps books
 }
@@ -88,9 +88,9 @@ func (s *Server) postDelivery(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.answer(w, func() (any, error) {
-		known := s.deliveries.known[req.Reference]
+		known := s.deliveries.known.known[req.Reference]
 		switch {
-		case known == nil && s.sales.known[req.Order] == nil:
+		case known == nil && s.sales.known.known[req.Order] == nil:
 			return nil, missing("order", req.Order)
 		case known == nil:
 			known = s.request(&req)
@@ -112,7 +112,7 @@ func (s *Server) request(req *deliveryRequest) *delivery {
 		promise := req.Promise.UTC()
 		d.EstimateAt = &promise
 	}
-	s.deliveries.known[d.Reference] = d
+	s.deliveries.known.keep(d.Reference, d)
 	s.events.emit(kindDelivery, d.Order, d.Reference, now, 1)
 	if pause := s.pace.CourierStep; pause > 0 {
 		s.agenda.plan(now.Add(pause), func(ctx context.Context) time.Duration {
@@ -208,7 +208,7 @@ func (s *Server) findDelivery(r *http.Request) (*delivery, error) {
 	reference := r.PathValue("reference")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d := s.deliveries.known[reference]; d != nil {
+	if d := s.deliveries.known.known[reference]; d != nil {
 		return d, nil
 	}
 	return nil, missing("delivery", reference)
@@ -230,10 +230,10 @@ func (s *Server) cancelDelivery(w http.ResponseWriter, r *http.Request) error {
 		return badRequest("a delivery has a reference")
 	}
 	s.mu.Lock()
-	d := s.deliveries.known[reference]
+	d := s.deliveries.known.known[reference]
 	if d == nil {
 		d = &delivery{Reference: reference, Status: cancelled, At: s.now().UTC(), step: make(chan struct{}, 1)}
-		s.deliveries.known[reference] = d
+		s.deliveries.known.keep(reference, d)
 	}
 	s.mu.Unlock()
 	if err := d.hold(r.Context()); err != nil {

@@ -49,12 +49,14 @@ type events struct {
 	mu      sync.Mutex
 	url     string // empty while nobody listens
 	secret  []byte
+	run     string // no two runs of a shop use one id: receivers remember them for long
 	seq     int
 	waiting []*event // oldest first
 }
 
-func newEvents() *events {
+func newEvents(now time.Time) *events {
 	return &events{
+		run:   "e-" + strconv.FormatInt(now.UnixMilli(), 36) + "-",
 		woken: make(chan struct{}, 1),
 		client: &http.Client{
 			Timeout:       sendTimeout,
@@ -87,7 +89,7 @@ func (e *events) emit(kind, order, reference string, at time.Time, copies int) {
 		e.waiting = e.waiting[1:]
 	}
 	e.waiting = append(e.waiting, &event{
-		ID: "e-" + strconv.Itoa(e.seq), Kind: kind, Order: order, Reference: reference, At: at.UTC(), copies: copies, due: at,
+		ID: e.run + strconv.Itoa(e.seq), Kind: kind, Order: order, Reference: reference, At: at.UTC(), copies: copies, due: at,
 	})
 	wake(e.woken)
 }

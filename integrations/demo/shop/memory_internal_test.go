@@ -16,8 +16,47 @@ func TestMemoryForgetsTheOldest(t *testing.T) {
 	}
 }
 
+func TestTheOldestCartIsForgottenWhole(t *testing.T) {
+	c := newCarts(2)
+	for _, owner := range []string{"a", "b", "c"} {
+		c.add(owner, time.Time{})
+	}
+	if len(c.known.known) != 2 || len(c.changes) != 2 || len(c.open) != 2 || c.open["a"] != "" || c.known.known[c.open["c"]].Owner != "c" {
+		t.Errorf("carts = %+v", c)
+	}
+	// The next one to go has been closed, and its owner has another one.
+	delete(c.open, "b")
+	second := c.add("b", time.Time{})
+	if c.add("d", time.Time{}); c.open["b"] != second {
+		t.Errorf("the open cart of b is %q, want %q", c.open["b"], second)
+	}
+}
+
+func TestTheOldestOrderLeavesItsList(t *testing.T) {
+	s := newSales(nil, 2)
+	for _, number := range []string{"1", "2", "3"} {
+		s.add(&sale{order: Order{Number: number}, account: "u"})
+	}
+	if len(s.known.known) != 2 || len(s.ofAccount["u"]) != 2 || s.ofAccount["u"][0].order.Number != "2" {
+		t.Errorf("sales = %+v", s)
+	}
+}
+
+func TestTheOldestPaymentIsForgottenWhole(t *testing.T) {
+	m := newMoney()
+	m.payments = newMemory[*payment](1)
+	for _, reference := range []string{"1", "2"} {
+		p := &payment{Reference: reference, Order: "P" + reference}
+		m.keep(p)
+		m.ofOrder[p.Order], m.given[reference] = []*payment{p}, 5
+	}
+	if len(m.payments.known) != 1 || len(m.ofOrder) != 1 || len(m.given) != 1 || m.given["2"] != 5 {
+		t.Errorf("money = %+v", m)
+	}
+}
+
 func TestTheOldestEventGivesWay(t *testing.T) {
-	e := newEvents()
+	e := newEvents(time.UnixMilli(36))
 	e.emit(kindOrder, "P1", "o-1", time.Time{}, 1)
 	if len(e.waiting) != 0 {
 		t.Error("an event waits for nobody")
@@ -26,7 +65,7 @@ func TestTheOldestEventGivesWay(t *testing.T) {
 	for range maxEvents + 1 {
 		e.emit(kindOrder, "P1", "o-1", time.Time{}, 1)
 	}
-	if len(e.waiting) != maxEvents || e.waiting[0].ID != "e-2" {
+	if len(e.waiting) != maxEvents || e.waiting[0].ID != "e-10-2" {
 		t.Errorf("%d events wait, the first is %+v", len(e.waiting), e.waiting[0])
 	}
 }

@@ -100,7 +100,7 @@ func (s *Server) place(orders []*order) error {
 	defer s.mu.Unlock()
 	placed := map[string]*order{}
 	for _, o := range orders {
-		known := s.orders[o.Number]
+		known := s.orders.known[o.Number]
 		if known == nil {
 			known = placed[o.Number]
 		}
@@ -112,8 +112,8 @@ func (s *Server) place(orders []*order) error {
 	}
 	now := s.now()
 	for _, o := range orders {
-		if s.orders[o.Number] == nil {
-			s.orders[o.Number] = o
+		if s.orders.known[o.Number] == nil {
+			s.orders.keep(o.Number, o)
 			s.allocate(o, 1, now)
 		}
 	}
@@ -148,13 +148,13 @@ func (s *Server) ship(numbers []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, number := range numbers {
-		if s.orders[number] == nil {
+		if s.orders.known[number] == nil {
 			return &apiError{http.StatusNotFound, "NOT_FOUND", "there is no order " + number}
 		}
 	}
 	now := s.now()
 	for _, number := range numbers {
-		if o := s.orders[number]; !o.shipped {
+		if o := s.orders.known[number]; !o.shipped {
 			o.shipped = true
 			s.allocate(o, -1, now)
 		}

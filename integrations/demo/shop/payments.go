@@ -57,16 +57,23 @@ type payment struct {
 }
 
 type money struct {
-	payments map[string]*payment
+	payments *memory[*payment]
 	ofOrder  map[string][]*payment
-	refunds  map[string]*refund
+	refunds  *memory[*refund]
 	given    map[string]int64 // refunded or to be, in thousandths, by payment
 }
 
 func newMoney() money {
 	return money{
-		payments: map[string]*payment{}, ofOrder: map[string][]*payment{},
-		refunds: map[string]*refund{}, given: map[string]int64{},
+		payments: newMemory[*payment](remembered), ofOrder: map[string][]*payment{},
+		refunds: newMemory[*refund](remembered), given: map[string]int64{},
+	}
+}
+
+func (m *money) keep(p *payment) {
+	if old, full := m.payments.keep(p.Reference, p); full {
+		delete(m.ofOrder, old.Order)
+		delete(m.given, old.Reference)
 	}
 }
 
@@ -103,13 +110,13 @@ func (s *Server) postPayment(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) pay(req *paymentRequest, host string) (payment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if known := s.money.payments[req.Reference]; known != nil {
+	if known := s.money.payments.known[req.Reference]; known != nil {
 		if known.Amount != nil && (known.Order != req.Order || known.Method != req.Method || !known.Amount.equals(req.Amount)) {
 			return payment{}, conflict("the reference has paid something else")
 		}
 		return *known, nil
 	}
-	bought := s.sales.known[req.Order]
+	bought := s.sales.known.known[req.Order]
 	if bought == nil {
 		return payment{}, missing("order", req.Order)
 	}
@@ -117,7 +124,7 @@ func (s *Server) pay(req *paymentRequest, host string) (payment, error) {
 		Reference: req.Reference, Order: req.Order, Amount: &req.Amount, Method: req.Method,
 		Status: pending, StartedAt: s.now().UTC(),
 	}
-	s.money.payments[p.Reference] = p
+	s.money.keep(p)
 	s.money.ofOrder[p.Order] = append(s.money.ofOrder[p.Order], p)
 	switch {
 	case bought.order.Status == cancelled:
@@ -187,7 +194,7 @@ func (s *Server) paid(order string) bool {
 func (s *Server) getPayment(w http.ResponseWriter, r *http.Request) error {
 	reference := r.PathValue("reference")
 	return s.answerRead(w, r, func() (any, error) {
-		p := s.money.payments[reference]
+		p := s.money.payments.known[reference]
 		if p == nil {
 			return nil, missing("payment", reference)
 		}
@@ -201,11 +208,11 @@ func (s *Server) voidPayment(w http.ResponseWriter, r *http.Request) error {
 		return badRequest("a payment has a reference")
 	}
 	return s.answer(w, func() (any, error) {
-		p := s.money.payments[reference]
+		p := s.money.payments.known[reference]
 		if p == nil {
 			now := s.now().UTC()
 			p = &payment{Reference: reference, Status: voided, StartedAt: now, SettledAt: &now}
-			s.money.payments[reference] = p
+			s.money.keep(p)
 		}
 		s.settle(p, voided, "")
 		return p, nil
@@ -224,7 +231,7 @@ func (s *Server) declinePayment(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) answerPayment(w http.ResponseWriter, r *http.Request, status, reason string) error {
 	reference := r.PathValue("reference")
 	return s.answer(w, func() (any, error) {
-		p := s.money.payments[reference]
+		p := s.money.payments.known[reference]
 		switch {
 		case p == nil:
 			return nil, missing("payment", reference)

@@ -35,7 +35,7 @@ func (s *Server) postRefund(w http.ResponseWriter, r *http.Request) error {
 		return badRequest("a refund needs a reference and an amount above 0")
 	}
 	return s.answer(w, func() (any, error) {
-		known := s.money.refunds[req.Reference]
+		known := s.money.refunds.known[req.Reference]
 		if known == nil {
 			var err error
 			if known, err = s.giveBack(&req, amount); err != nil {
@@ -49,7 +49,7 @@ func (s *Server) postRefund(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) giveBack(req *refundRequest, amount int64) (*refund, error) {
-	p := s.money.payments[req.Payment]
+	p := s.money.payments.known[req.Payment]
 	if p == nil {
 		return nil, missing("payment", req.Payment)
 	}
@@ -64,7 +64,7 @@ func (s *Server) giveBack(req *refundRequest, amount int64) (*refund, error) {
 		Reference: req.Reference, Payment: req.Payment, Amount: req.Amount, Reason: req.Reason,
 		Status: pending, AskedAt: s.now().UTC(),
 	}
-	s.money.refunds[req.Reference] = made
+	s.money.refunds.keep(req.Reference, made)
 	s.money.given[p.Reference] += amount
 	if s.pace.Refund <= 0 {
 		s.refunded(made, p.Order)

@@ -28,7 +28,7 @@ type parcel struct {
 }
 
 type returns struct {
-	known    map[string]*parcel
+	known    *memory[*parcel]
 	onReturn Booking // nil while nobody keeps books
 }
 
@@ -57,16 +57,16 @@ func (s *Server) postReturn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.answer(w, func() (any, error) {
-		known := s.returns.known[req.Reference]
+		known := s.returns.known.known[req.Reference]
 		switch {
-		case known == nil && s.sales.known[req.Order] == nil:
+		case known == nil && s.sales.known.known[req.Order] == nil:
 			return nil, missing("order", req.Order)
 		case known == nil:
 			known = &parcel{
 				Reference: req.Reference, Order: req.Order, Location: req.Location, Lines: req.Lines,
 				Status: announced, AnnouncedAt: s.now().UTC(), step: make(chan struct{}, 1),
 			}
-			s.returns.known[req.Reference] = known
+			s.returns.known.keep(req.Reference, known)
 			s.expect(known)
 		case known.Order != req.Order || known.Location != req.Location || !slices.Equal(known.Lines, req.Lines):
 			return nil, conflict("the reference announces something else")
@@ -118,7 +118,7 @@ func (s *Server) findParcel(r *http.Request) (*parcel, error) {
 	reference := r.PathValue("reference")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.returns.known[reference]; p != nil {
+	if p := s.returns.known.known[reference]; p != nil {
 		return p, nil
 	}
 	return nil, missing("return", reference)

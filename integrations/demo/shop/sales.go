@@ -111,12 +111,12 @@ func (o *sale) moves(status string, at time.Time) bool {
 }
 
 type sales struct {
-	known     map[string]*sale
+	known     *memory[*sale]
 	ofAccount map[string][]*sale // newest first
 }
 
-func newSales(past []PastOrder) sales {
-	s := sales{known: map[string]*sale{}, ofAccount: map[string][]*sale{}}
+func newSales(past []PastOrder, size int) sales {
+	s := sales{known: newMemory[*sale](size), ofAccount: map[string][]*sale{}}
 	for _, o := range past {
 		lines := o.Lines
 		if lines == nil {
@@ -131,7 +131,9 @@ func newSales(past []PastOrder) sales {
 }
 
 func (s *sales) add(o *sale) {
-	s.known[o.order.Number] = o
+	if old, full := s.known.keep(o.order.Number, o); full && old.account != "" {
+		s.ofAccount[old.account] = slices.DeleteFunc(slices.Clone(s.ofAccount[old.account]), func(x *sale) bool { return x == old })
+	}
 	if o.account == "" {
 		return
 	}
@@ -211,9 +213,9 @@ func (s *Server) putSale(w http.ResponseWriter, r *http.Request) error {
 		if req.Account != "" && s.accounts.known[req.Account] == nil {
 			return nil, missing("account", req.Account)
 		}
-		known := s.sales.known[number]
+		known := s.sales.known.known[number]
 		switch {
-		case s.orders[number] != nil, known != nil && !known.promises(&req):
+		case s.orders.known[number] != nil, known != nil && !known.promises(&req):
 			return nil, conflict("order %s was placed with another content", number)
 		case known == nil:
 			known = &sale{order: req.order(number), account: req.Account, statusAt: req.PlacedAt}
@@ -235,7 +237,7 @@ func (o *sale) promises(req *placedOrder) bool {
 func (s *Server) getSale(w http.ResponseWriter, r *http.Request) error {
 	number := r.PathValue("number")
 	return s.answerRead(w, r, func() (any, error) {
-		known := s.sales.known[number]
+		known := s.sales.known.known[number]
 		if known == nil {
 			return nil, missing("order", number)
 		}
@@ -256,7 +258,7 @@ func (s *Server) postStatus(w http.ResponseWriter, r *http.Request) error {
 	}
 	number := r.PathValue("number")
 	return s.answer(w, func() (any, error) {
-		known := s.sales.known[number]
+		known := s.sales.known.known[number]
 		if known == nil {
 			return nil, missing("order", number)
 		}

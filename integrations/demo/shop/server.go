@@ -36,7 +36,7 @@ type Server struct {
 
 	mu          sync.Mutex
 	catalog     *catalog
-	orders      map[string]*order // every web order ever placed, by number
+	orders      *memory[*order] // web orders, by number
 	allocations allocations
 	accounts    accounts
 	messages    messages
@@ -60,17 +60,17 @@ func New(data Data, now func() time.Time, board *faults.Board) *Server {
 		keySum: sha256.Sum256([]byte(data.APIKey)), now: now, board: board,
 		pace: data.Pace, publicURL: data.PublicURL,
 		agenda:      &agenda{woken: make(chan struct{}, 1)},
-		events:      newEvents(),
+		events:      newEvents(now()),
 		catalog:     newCatalog(data, now()),
-		orders:      map[string]*order{},
+		orders:      newMemory[*order](remembered),
 		allocations: allocations{latest: map[pair]change{}},
 		accounts:    newAccounts(data.Accounts),
 		messages:    newMessages(),
-		carts:       newCarts(),
-		sales:       newSales(data.Orders),
+		carts:       newCarts(remembered),
+		sales:       newSales(data.Orders, remembered),
 		money:       newMoney(),
-		deliveries:  deliveries{known: map[string]*delivery{}},
-		returns:     returns{known: map[string]*parcel{}},
+		deliveries:  deliveries{known: newMemory[*delivery](remembered)},
+		returns:     returns{known: newMemory[*parcel](remembered)},
 	}
 	board.OnChange(func(state faults.State) { s.freeze(state.Stale) })
 	return s
