@@ -22,6 +22,9 @@ type ClaimLine struct {
 	Quantity int
 }
 
+// Held is units that a shopper holds already, by place and SKU. What places offer leaves them out, also to the shopper.
+type Held map[string]map[string]int
+
 // ClaimState is how far a claim has come.
 type ClaimState string
 

@@ -9,6 +9,7 @@ type PricedCart struct {
 	Titles   map[string]Text      // by SKU
 	Totals   Totals
 	Tier     MemberTier // empty for guests
+	Held     Held       // what the shopper holds; nil when nothing, or when nobody can say
 	Problems []CartProblem
 }
 
@@ -47,6 +48,7 @@ type PlanQuery struct {
 	Lines   []PlanLine
 	Address *DeliveryAddress // of lines that are delivered
 	Slots   []PlanSlot       // agreed times, by place and method
+	Held    Held             // what the shopper holds and may collect
 }
 
 // PlanLine is a demand.

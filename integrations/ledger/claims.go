@@ -232,6 +232,15 @@ func (l *Ledger) changeHeld(ctx context.Context, id, set string, args ...any) (c
 	return c, err
 }
 
+// HeldBy lists the claims of an owner that are HELD, not expired at now and serve no order, by id; 1,000 at most.
+func (l *Ledger) HeldBy(ctx context.Context, owner string, now time.Time) ([]retail.Claim, error) {
+	if !storable(owner) {
+		return nil, nil
+	}
+	return l.claims(ctx, `owner = ? AND state = 'HELD' AND expires_at > ? AND order_id = '' ORDER BY id LIMIT ?`,
+		owner, micros(now), maxList)
+}
+
 // LiveClaims lists the claims at the places that are ALLOCATED, or HELD and not expired at now, by id behind after; limit at
 // most, and 1,000. It takes 1,000 places at most.
 func (l *Ledger) LiveClaims(
@@ -243,14 +252,18 @@ func (l *Ledger) LiveClaims(
 	if err := errors.Join(checkPlaces(locationCodes), checkTexts("after", after)); err != nil {
 		return nil, err
 	}
-	var rows []claimRow
-	err := l.all(ctx, &rows, `SELECT `+claimColumns+` FROM claims WHERE location IN (?) AND id > ? AND state IN ('HELD', 'ALLOCATED')
+	return l.claims(ctx, `location IN (?) AND id > ? AND state IN ('HELD', 'ALLOCATED')
 		AND (state = 'ALLOCATED' OR expires_at > ?) ORDER BY id LIMIT ?`, locationCodes, after, micros(now), limited(limit))
-	if err != nil {
+}
+
+func (l *Ledger) claims(ctx context.Context, where string, args ...any) ([]retail.Claim, error) {
+	var rows []claimRow
+	if err := l.all(ctx, &rows, `SELECT `+claimColumns+` FROM claims WHERE `+where, args...); err != nil {
 		return nil, err
 	}
 	list := make([]retail.Claim, len(rows))
 	for i := range rows {
+		var err error
 		if list[i], err = rows[i].claim(); err != nil {
 			return nil, err
 		}

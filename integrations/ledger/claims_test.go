@@ -214,3 +214,28 @@ func TestLiveClaimsAreListedInPages(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatAnOwnerHoldsIsListed(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l, ctx := r.open(t), t.Context()
+		for _, id := range []string{"b", "a", "released", "ordered", "expired"} {
+			c := hold(id, "guest:a", "S001", units("A", 1))
+			switch id {
+			case "ordered":
+				c.OrderID = "o1"
+			case "expired":
+				c.ExpiresAt = noon
+			}
+			mustHold(t, l, c)
+		}
+		must(l.EndClaim(ctx, "released", retail.ClaimReleased))(t)
+		mustHold(t, l, hold("c", "guest:b", "S001", units("A", 1)))
+		list := must(l.HeldBy(ctx, "guest:a", noon))(t)
+		if len(list) != 2 || list[0].ID != "a" || list[1].ID != "b" || list[0].Lines[0] != units("A", 1) {
+			t.Errorf("got %+v", list)
+		}
+		if list := must(l.HeldBy(ctx, "", noon))(t); len(list) != 0 {
+			t.Errorf("nobody holds %+v", list)
+		}
+	})
+}

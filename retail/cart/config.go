@@ -32,6 +32,7 @@ type Deps struct {
 	Store    Store
 	Catalog  Catalog
 	Stock    Stock
+	Holds    Holds // nil when nobody can hold anything
 	Places   Places
 	Members  Members
 	Delivery Delivery

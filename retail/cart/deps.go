@@ -38,6 +38,12 @@ type Stock interface {
 	Offers(ctx context.Context, skus, locationCodes []string) ([]retail.Offer, error)
 }
 
+// Holds knows what shoppers hold; stock.Holds implements it.
+type Holds interface {
+	// Held sums the holds of an owner (Actor.Key) that are active and serve no order.
+	Held(ctx context.Context, owner string) (retail.Held, error)
+}
+
 // Places knows locations; location.Directory implements it.
 type Places interface {
 	ByCode(code string) (*retail.Location, bool)

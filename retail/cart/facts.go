@@ -27,6 +27,8 @@ type facts struct {
 	wallet      map[string]retail.Coupon // by number
 	walletErr   error
 	offers      map[string]retail.Offer // by place; a place that is missing is silent
+	held        retail.Held             // the shopper's holds
+	heldErr     error
 	deliverers  map[retail.FulfillmentMethod][]*retail.Location
 	catalogMute bool // a SKU that the catalog does not have may still exist
 }
@@ -73,6 +75,12 @@ func (s *Service) gather(ctx context.Context, actor retail.Actor, c *retail.Cart
 	if len(skus) > 0 && !w.stock {
 		f.offers, f.deliverers = map[string]retail.Offer{}, map[retail.FulfillmentMethod][]*retail.Location{}
 		ask(&stockErr, func() error { return s.look(ctx, f, c, skus) })
+		if s.deps.Holds != nil {
+			ask(&f.heldErr, func() (err error) {
+				f.held, err = s.deps.Holds.Held(ctx, actor.Key())
+				return err
+			})
+		}
 	}
 	_ = group.Wait()
 	return f

@@ -44,6 +44,7 @@ func (t *troubles) visit(l retail.CartLine, demand int, told map[string]bool) {
 	problem := retail.CartProblem{LineID: l.ID, SKU: l.SKU, LocationCode: l.LocationCode, Blocks: true}
 	place, ok := t.service.deps.Places.ByCode(l.LocationCode)
 	offer := t.facts.offers[l.LocationCode]
+	have := offer.Units[l.SKU] + t.facts.held[l.LocationCode][l.SKU] // the shopper may collect what they hold
 	unavailable := ""
 	switch {
 	case !ok:
@@ -61,14 +62,14 @@ func (t *troubles) visit(l retail.CartLine, demand int, told map[string]bool) {
 		}
 		told[once] = true
 		problem.Kind, problem.LineID, problem.SKU, problem.Message = retail.ProblemPlaceUnavailable, "", "", unavailable
-	case !offer.Known:
+	case !offer.Known, offer.Ranged[l.SKU] && have < demand && t.facts.heldErr != nil:
 		problem.Kind, problem.Blocks = retail.ProblemStockUnknown, false
 		problem.Message = "Nobody can say now whether the store has it; it is checked when you order."
 	case !offer.Ranged[l.SKU]:
 		problem.Kind, problem.Message = retail.ProblemNotRanged, "The chosen store does not carry the article."
-	case offer.Units[l.SKU] < demand:
+	case have < demand:
 		problem.Kind, problem.Message = retail.ProblemInsufficientStock, "The chosen store has not enough of the article."
-		problem.Available = t.service.told(offer.Units[l.SKU])
+		problem.Available = t.service.told(have)
 	default:
 		return
 	}

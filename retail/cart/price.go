@@ -10,7 +10,7 @@ import (
 
 // price puts a cart and the facts about it together.
 func (s *Service) price(c *retail.Cart, f *facts) *retail.PricedCart {
-	p := &retail.PricedCart{Cart: c, Prices: map[string]retail.LinePrice{}, Titles: map[string]retail.Text{}, Tier: f.tier}
+	p := &retail.PricedCart{Cart: c, Prices: map[string]retail.LinePrice{}, Titles: map[string]retail.Text{}, Tier: f.tier, Held: f.held}
 	for sku, v := range f.variants {
 		p.Titles[sku] = titles(v)
 	}

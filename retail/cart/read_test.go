@@ -25,6 +25,25 @@ func TestProblemsOfACart(t *testing.T) {
 		"a large stock is not told": {
 			lines: []cart.LineInput{pickup("A", 101, "S-1")}, want: "[INSUFFICIENT_STOCK:A:S-1!]",
 		},
+		"what the shopper holds is theirs": {
+			lines: []cart.LineInput{pickup("A", 4, "S-1")}, want: "[]",
+			then: func(w *world) { w.put("S-1", "A", 0); w.held[member.Key()] = retail.Held{"S-1": {"A": 4}} },
+		},
+		"what the shopper holds may be too little": {
+			lines: []cart.LineInput{pickup("A", 4, "S-1")}, want: "[INSUFFICIENT_STOCK:A:S-1:3!]",
+			then: func(w *world) { w.put("S-1", "A", 1); w.held[member.Key()] = retail.Held{"S-1": {"A": 2}} },
+		},
+		"what is held at another store or by others helps nobody": {
+			lines: []cart.LineInput{pickup("A", 4, "S-1")}, want: "[INSUFFICIENT_STOCK:A:S-1:0!]",
+			then: func(w *world) {
+				w.put("S-1", "A", 0)
+				w.held[member.Key()], w.held[other.Key()] = retail.Held{"S-2": {"A": 4}}, retail.Held{"S-1": {"A": 4}}
+			},
+		},
+		"nobody can say what the shopper holds": {
+			lines: []cart.LineInput{pickup("A", 4, "S-1"), pickup("B", 1, "S-1")}, want: "[STOCK_UNKNOWN:A:S-1]",
+			then: func(w *world) { w.put("S-1", "A", 0); w.heldErr = down },
+		},
 		"lines at one store are counted together": {
 			lines: []cart.LineInput{pickup("A", 2, "S-1"), {SKU: "A", Quantity: 2, Method: retail.MethodCurbside, LocationRef: "S-1"}},
 			then:  func(w *world) { w.put("S-1", "A", 3) },

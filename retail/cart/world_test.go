@@ -149,6 +149,8 @@ type world struct {
 	gone      map[string]bool // articles that the catalog no longer has
 	mute      bool            // the catalog was never loaded
 
+	held       map[string]retail.Held // by owner
+	heldErr    error
 	tier       retail.MemberTier
 	tierErr    error
 	wallets    map[string][]retail.Coupon
@@ -191,6 +193,7 @@ func newWorld(t testing.TB) (*world, *cart.Service) {
 		memoryShop: newShop(), now: time.Date(2026, 11, 23, 10, 0, 0, 0, zone),
 		units: map[string]map[string]int{}, silent: map[string]bool{}, prices: map[string]*retail.Price{}, gone: map[string]bool{},
 		wallets: map[string][]retail.Coupon{}, addresses: map[string]*retail.DeliveryAddress{}, categories: map[string]string{},
+		held: map[string]retail.Held{},
 	}
 	w.places = location.New(location.DefaultConfig(), location.Deps{
 		Source: placeList{
@@ -218,7 +221,7 @@ func newWorld(t testing.TB) (*world, *cart.Service) {
 func (w *world) service(store cart.Store) *cart.Service {
 	now := func() time.Time { return w.now }
 	return cart.New(cart.DefaultConfig(), cart.Deps{
-		Store: store, Catalog: w, Stock: w, Places: w.places, Members: w, Now: now,
+		Store: store, Catalog: w, Stock: w, Holds: w, Places: w.places, Members: w, Now: now,
 		Delivery: sourcing.New(sourcing.DefaultConfig(), sourcing.Deps{Stock: w, Places: w.places, Now: now}),
 	})
 }
@@ -287,6 +290,10 @@ func (w *world) Offers(_ context.Context, skus, codes []string) ([]retail.Offer,
 		offers = append(offers, o)
 	}
 	return offers, nil
+}
+
+func (w *world) Held(_ context.Context, owner string) (retail.Held, error) {
+	return w.held[owner], w.heldErr
 }
 
 func (w *world) Standing(context.Context, string) (retail.MemberTier, error) {

@@ -140,7 +140,7 @@ func (s *Service) open(tx retail.Tx, o *retail.Order, plan *retail.Plan) error {
 
 // plan asks which places serve the cart.
 func (s *Service) plan(ctx context.Context, cart *retail.PricedCart, slots []retail.PlanSlot) (*retail.Plan, error) {
-	q := retail.PlanQuery{Address: cart.Address, Slots: slots}
+	q := retail.PlanQuery{Address: cart.Address, Slots: slots, Held: cart.Held}
 	for _, l := range cart.Lines {
 		if !l.Method.Visits() && cart.Address == nil {
 			return nil, retail.Refuse(retail.WhyAddressMissing, "", "Delivery needs an address.")

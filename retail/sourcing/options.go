@@ -18,6 +18,7 @@ type OptionsQuery struct {
 	// LocationRefs name stores to visit, MaxOptionPlaces at most; when empty, those near count, else the preferred store of the
 	// context.
 	LocationRefs []string
+	Held         retail.Held // what the shopper holds and may collect
 }
 
 // Item is units of one SKU.
@@ -71,7 +72,7 @@ func (s *Service) DeliveryOptions(ctx context.Context, q OptionsQuery) ([]Delive
 			skus = append(skus, l.SKU)
 		}
 	}
-	have, err := s.supply(ctx, skus, all)
+	have, err := s.supply(ctx, skus, all, q.Held)
 	if err != nil {
 		return nil, err
 	}

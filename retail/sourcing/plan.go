@@ -12,7 +12,7 @@ import (
 // Plan says which place serves which line, with a promise and the reasons.
 //
 //   - Lines of methods that visit are served by the store that the shopper chose, and by no other. They are ready by the
-//     store's hours, picking time and queue, or at the agreed time.
+//     store's hours, picking time and queue, or at the agreed time. What the shopper holds there is theirs to collect.
 //   - INSTANT_DELIVERY is served by one place that has all of its lines: the nearest within Config.InstantKm that is open and
 //     can pick and ride within Config.InstantWithin.
 //   - SHIPPING is served by the place with everything that costs least (see Cost), or when no place has everything by the two
@@ -25,7 +25,7 @@ func (s *Service) Plan(ctx context.Context, q retail.PlanQuery) (*retail.Plan, e
 	if err := check(q); err != nil {
 		return nil, err
 	}
-	p := &planner{service: s, now: s.deps.Now(), address: q.Address, slots: q.Slots}
+	p := &planner{service: s, now: s.deps.Now(), address: q.Address, slots: q.Slots, held: q.Held}
 	p.group(q.Lines)
 	if err := p.find(ctx); err != nil {
 		return nil, err
@@ -114,6 +114,7 @@ type planner struct {
 	now      time.Time
 	address  *retail.DeliveryAddress
 	slots    []retail.PlanSlot
+	held     retail.Held
 	groups   []*group // those that visit, in the order of their first lines, then instant delivery, then shipping
 	have     *supply
 	refusals []error
@@ -196,7 +197,7 @@ func (p *planner) find(ctx context.Context) error {
 		}
 	}
 	var err error
-	p.have, err = p.service.supply(ctx, skus, all)
+	p.have, err = p.service.supply(ctx, skus, all, p.held)
 	return err
 }
 
@@ -256,7 +257,11 @@ func (p *planner) whole(g *group, code string) retail.PlanPart {
 	part := retail.PlanPart{Method: g.method, LocationCode: code}
 	for _, l := range g.lines {
 		part.Lines = append(part.Lines, retail.FulfillmentLine{LineID: l.LineID, SKU: l.SKU, Quantity: l.Quantity})
-		p.have.take(code, l.SKU, l.Quantity)
+		if g.method.Visits() {
+			p.have.collect(code, l.SKU, l.Quantity)
+		} else {
+			p.have.take(code, l.SKU, l.Quantity)
+		}
 	}
 	return part
 }

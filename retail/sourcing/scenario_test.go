@@ -19,7 +19,7 @@ import (
 //
 //	location CODE KIND LAT,LON [does SERVICE,…] [pick MINUTES] [capacity N] [hours HH:MM-HH:MM] [closed DATE]   (before the first case)
 //	case TITLE
-//	stock LOC SKU N [SKU N …] | silent LOC | queue LOC N | booked LOC T N | slotsdown
+//	stock LOC SKU N [SKU N …] | held LOC SKU N (by the shopper) | silent LOC | queue LOC N | booked LOC T N | slotsdown
 //	address LAT,LON | address nowhere
 //	line ID SKU N METHOD [LOC] [worth AMOUNT] | slot METHOD LOC T
 //	part METHOD LOC ID:SKU:N,… by T fee AMOUNT       the parts in order
@@ -176,6 +176,9 @@ func (s *scenario) run(line string) error {
 		for i := 2; i+1 < len(w); i += 2 {
 			s.put(w[1], w[i], number(w[i+1]))
 		}
+	case "held":
+		s.query.Held = retail.Held{w[1]: {w[2]: number(w[3])}}
+		s.items.Held = s.query.Held
 	case "silent":
 		s.silent[w[1]] = true
 	case "queue":

@@ -2,6 +2,7 @@ package sourcing
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/portico-retail/portico/retail"
@@ -11,14 +12,15 @@ import (
 type supply struct {
 	offers map[string]retail.Offer   // by code
 	taken  map[string]map[string]int // by code and SKU
+	own    retail.Held               // of what the shopper holds, what has not been drawn yet
 }
 
 // maxPairs bounds one question to the stock service.
 const maxPairs = 2000
 
-// supply asks what the places could give. A place that does not answer is as good as silent.
-func (s *Service) supply(ctx context.Context, skus []string, at []*retail.Location) (*supply, error) {
-	have := &supply{offers: map[string]retail.Offer{}, taken: map[string]map[string]int{}}
+// supply asks what the places could give beside what the shopper holds. A place that does not answer is as good as silent.
+func (s *Service) supply(ctx context.Context, skus []string, at []*retail.Location, held retail.Held) (*supply, error) {
+	have := &supply{offers: map[string]retail.Offer{}, taken: map[string]map[string]int{}, own: copied(held)}
 	codes := make([]string, 0, len(at))
 	seen := map[string]bool{}
 	for _, l := range at {
@@ -54,6 +56,26 @@ func (h *supply) take(code, sku string, units int) {
 		h.taken[code] = map[string]int{}
 	}
 	h.taken[code][sku] += units
+}
+
+// collectable is how many units the shopper could collect: what they hold there, and what is left beside it.
+func (h *supply) collectable(code, sku string) int { return h.own[code][sku] + h.left(code, sku) }
+
+// collect draws units that the shopper collects, what they hold first.
+func (h *supply) collect(code, sku string, units int) {
+	if n := min(units, h.own[code][sku]); n > 0 {
+		h.own[code][sku] -= n
+		units -= n
+	}
+	h.take(code, sku, units)
+}
+
+func copied(held retail.Held) retail.Held {
+	own := make(retail.Held, len(held))
+	for code, units := range held {
+		own[code] = maps.Clone(units)
+	}
+	return own
 }
 
 // known reports whether the place's numbers are.
@@ -113,5 +135,5 @@ func (s *Service) told(units int) *int {
 
 // afresh is the same supply with nothing drawn.
 func (h *supply) afresh() *supply {
-	return &supply{offers: h.offers, taken: map[string]map[string]int{}}
+	return &supply{offers: h.offers, taken: map[string]map[string]int{}, own: copied(h.own)}
 }

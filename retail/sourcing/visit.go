@@ -70,7 +70,7 @@ func (p *planner) short(g *group) error {
 	var refusals []error
 	for _, d := range g.demand() {
 		offer := p.have.offers[g.code]
-		left := p.have.left(g.code, d.sku)
+		left := p.have.collectable(g.code, d.sku)
 		switch {
 		case !offer.Known:
 			refusals = append(refusals, d.refuse(retail.WhyStockUnknown, g.code, "Nobody can say now what this store has."))

@@ -20,6 +20,8 @@ type ClaimLedger interface {
 	ExtendClaim(ctx context.Context, id, orderID string, expiresAt time.Time) (retail.Claim, error)
 	// EndClaim moves a HELD claim to RELEASED or EXPIRED; one that is not HELD stays what it is. It returns what is stored.
 	EndClaim(ctx context.Context, id string, to retail.ClaimState) (retail.Claim, error)
+	// HeldBy lists the claims of an owner that are HELD, not expired at now and serve no order; 1,000 at most.
+	HeldBy(ctx context.Context, owner string, now time.Time) ([]retail.Claim, error)
 	// LiveClaims lists the claims at the places that are ALLOCATED, or HELD and not expired at now, by id behind after; limit at
 	// most.
 	LiveClaims(ctx context.Context, locationCodes []string, now time.Time, after string, limit int) ([]retail.Claim, error)

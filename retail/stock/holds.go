@@ -268,6 +268,25 @@ func (h *Holds) Get(ctx context.Context, actor retail.Actor, id string) (*Hold, 
 	return hold, h.metrics.count("get", err)
 }
 
+// Held sums the holds of an owner (Actor.Key) that are active and serve no order. A cart counts them as the shopper's, because
+// what places offer leaves them out.
+func (h *Holds) Held(ctx context.Context, owner string) (retail.Held, error) {
+	claims, err := h.deps.Ledger.HeldBy(ctx, owner, h.now())
+	if err != nil {
+		return nil, err
+	}
+	held := retail.Held{}
+	for _, c := range claims {
+		if held[c.LocationCode] == nil {
+			held[c.LocationCode] = map[string]int{}
+		}
+		for _, l := range c.Lines {
+			held[c.LocationCode][l.SKU] += l.Quantity
+		}
+	}
+	return held, nil
+}
+
 // Extend lets a hold live on, within its longest life. It refuses with WhyNotFound, WhyHoldExpired, WhyHoldClosed, and
 // WhyLimitReached when it may live no longer.
 func (h *Holds) Extend(ctx context.Context, actor retail.Actor, id string) (*Hold, error) {

@@ -155,6 +155,43 @@ func TestEveryShortLineIsRefusedOrWarnedOf(t *testing.T) {
 	}
 }
 
+func TestHoldsOfAnOwnerAreSummedWhileTheyAreActive(t *testing.T) {
+	w, ctx := newHoldWorld(t), context.Background()
+	hold := func(actor retail.Actor, key string, items ...stock.BasketItem) *stock.Hold {
+		made, _, err := w.holds.Create(ctx, stock.HoldRequest{Actor: actor, Key: key, LocationRef: "S-1", Items: items})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
+	held := func(want retail.Held) {
+		t.Helper()
+		got, err := w.holds.Held(ctx, member.Key())
+		if err != nil || cmp.Diff(want, got) != "" {
+			t.Errorf("held %v, %v; want %v", got, err, want)
+		}
+	}
+	held(retail.Held{})
+	hold(member, "1", stock.BasketItem{SKU: "A", Quantity: 1}, stock.BasketItem{SKU: "B", Quantity: 1})
+	second := hold(member, "2", stock.BasketItem{SKU: "A", Quantity: 2})
+	third := hold(member, "3", stock.BasketItem{SKU: "A", Quantity: 3})
+	hold(guest, "1", stock.BasketItem{SKU: "A", Quantity: 1})
+	held(retail.Held{"S-1": {"A": 6, "B": 1}})
+	if _, err := w.holds.Release(ctx, member, second.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.holds.Adopt(ctx, third.ID(), member.Key(), "o-1", []retail.ClaimLine{{SKU: "A", Quantity: 3}}, w.now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	held(retail.Held{"S-1": {"A": 1, "B": 1}})
+	w.tick(time.Hour)
+	held(retail.Held{})
+	w.ledger.down = true
+	if _, err := w.holds.Held(ctx, member.Key()); err == nil {
+		t.Error("a silent ledger says what is held")
+	}
+}
+
 func TestSilentStockIsNotHeld(t *testing.T) {
 	w := newHoldWorld(t)
 	w.tick(16 * time.Minute)

@@ -120,6 +120,20 @@ func (l *memoryLedger) set(id string, to retail.ClaimState) {
 	}
 }
 
+func (l *memoryLedger) HeldBy(_ context.Context, owner string, now time.Time) (list []retail.Claim, err error) {
+	leave, err := l.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	for _, c := range l.claims {
+		if c.Owner == owner && c.State == retail.ClaimHeld && c.OrderID == "" && c.ExpiresAt.After(now) {
+			list = append(list, c)
+		}
+	}
+	return list, nil
+}
+
 func (l *memoryLedger) LiveClaims(
 	_ context.Context, codes []string, now time.Time, after string, limit int,
 ) ([]retail.Claim, error) {
