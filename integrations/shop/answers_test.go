@@ -100,7 +100,6 @@ func TestAnswersThatCannotBeAreRefused(t *testing.T) {
 		"two open carts":                          {"cart of", `{"carts":[` + okCart + `,` + okCart + `]}`},
 		"somebody else's cart":                    {"cart of", `{"carts":[` + swap(okCart, "guest:a", "guest:b", 1) + `]}`},
 		"a closed cart as the open one":           {"cart of", `{"carts":[` + swap(okCart, `"orderId":""`, `"orderId":"o-1"`, 1) + `]}`},
-		"a cart that was not saved":               {"save", swap(okCart, `"version":7`, `"version":6`, 1)},
 		"orders without a list":                   {"orders", `{"orders":null}`},
 		"more orders than asked":                  {"orders", `{"orders":[` + okOrder + `,` + okOrder + `,` + okOrder + `]}`},
 		"not one order readable":                  {"orders", `{"orders":[1,2]}`},

@@ -146,6 +146,11 @@ func TestCartsChangeByCompareAndSet(t *testing.T) {
 	if again, err := s.SaveCart(t.Context(), "s-1", &change); cmp.Diff(saved, again) != "" || err != nil {
 		t.Errorf("the first save again: %+v, %v", again, err)
 	}
+	late := change
+	late.Version = 3
+	if again, err := s.SaveCart(t.Context(), "s-1", &late); cmp.Diff(saved, again) != "" || err != nil {
+		t.Errorf("the first save again, made of what is there by now: %+v, %v", again, err)
+	}
 	if now, err := s.Cart(t.Context(), saved.ID); err != nil || now.Version != 3 || now.Note != "" {
 		t.Errorf("now: %+v, %v", now, err)
 	}
