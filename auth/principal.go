@@ -52,7 +52,8 @@ const (
 	ScopeStockRead  Scope = "stock:read"  // exact quantities and their breakdown
 	ScopeOrderServe Scope = "order:serve" // orders of the places that an associate works at: find, hand over, take back
 	ScopeMemberRead Scope = "member:read" // which members differ between the systems
-	ScopeOpsRead    Scope = "ops:read"    // alerts and events
+	ScopeOpsRead    Scope = "ops:read"    // alerts
+	ScopeEventRead  Scope = "event:read"  // what happens at all places
 	ScopeCareAnswer Scope = "care:answer" // what shoppers say after the sale, and answers to it
 )
 

@@ -11,7 +11,7 @@ import (
 
 // Scopes lists every scope there is.
 func Scopes() []Scope {
-	return []Scope{ScopeStockRead, ScopeOrderServe, ScopeMemberRead, ScopeOpsRead, ScopeCareAnswer}
+	return []Scope{ScopeStockRead, ScopeOrderServe, ScopeMemberRead, ScopeOpsRead, ScopeEventRead, ScopeCareAnswer}
 }
 
 // DefaultScopes are the scopes of a token issued for role without naming any.

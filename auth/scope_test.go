@@ -82,11 +82,11 @@ func TestAGuestSessionProvesItself(t *testing.T) {
 	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	key := mustKey(t, ec)
 	sessions := auth.NewSessions(mustIssuer(t, key), mustVerifier(t, key), time.Hour, clock)
-	first, err := sessions.Open()
+	first, err := sessions.Open(auth.Guest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := sessions.Open()
+	second, err := sessions.Open(auth.Guest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,13 +95,54 @@ func TestAGuestSessionProvesItself(t *testing.T) {
 	if errA != nil || errB != nil || a.Subject == b.Subject || !a.Known() {
 		t.Errorf("got %v, %v, %v, %v", a, b, errA, errB)
 	}
+	renewed, err := sessions.Open(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := sessions.Guest(renewed.Token); err != nil || same.Subject != a.Subject {
+		t.Errorf("a renewed session is %v's, want %v's: %v", same, a, err)
+	}
+	other, err := sessions.Open(auth.Principal{Role: auth.RoleMember, Subject: a.Subject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, err := sessions.Guest(other.Token); err != nil || g.Subject == a.Subject {
+		t.Errorf("a member got the session of %v, %v", g, err)
+	}
 	member, _ := mustIssuer(t, key).Issue(auth.Principal{Role: auth.RoleMember, Subject: "m"}, time.Hour)
 	for name, token := range map[string]string{"nothing": "", "a member's": member, "a torn one": first.Token[1:]} {
 		if _, err := sessions.Guest(token); !retail.Refused(err, retail.WhyProofRejected) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	if _, err := auth.NewSessions(nil, nil, time.Hour, clock).Open(); retail.CodeOf(err) != retail.CodeForbidden {
+	if _, err := auth.NewSessions(nil, nil, time.Hour, clock).Open(auth.Guest); !retail.Refused(err, retail.WhyNotAllowed) {
 		t.Errorf("without a key: got %v", err)
+	}
+}
+
+func TestOnlyGuestsMayKeepATokenForWeeks(t *testing.T) {
+	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key := mustKey(t, ec)
+	const weeks = 3 * 7 * 24 * time.Hour
+	longer := auth.DefaultTokenConfig()
+	longer.MaxLifetime = longer.GuestLifetime
+	careless, err := auth.NewIssuer(key, longer, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range auth.Roles() {
+		p := auth.Principal{Role: role, Subject: "x"}
+		token, err := mustIssuer(t, key).Issue(p, weeks)
+		if (err == nil) != (role == auth.RoleGuest) {
+			t.Errorf("%s: issued %v", role, err)
+		}
+		if err != nil {
+			if token, err = careless.Issue(p, weeks); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := mustVerifier(t, key).Verify(token); (err == nil) != (role == auth.RoleGuest) {
+			t.Errorf("%s: verified %v", role, err)
+		}
 	}
 }

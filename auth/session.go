@@ -27,12 +27,16 @@ func NewSessions(issuer *Issuer, verifier *Verifier, ttl time.Duration, now func
 	return &Sessions{issuer: issuer, verifier: verifier, ttl: ttl, now: now}
 }
 
-// Open starts a session of a new guest, whom nobody can guess.
-func (s *Sessions) Open() (*GuestSession, error) {
+// Open starts a session of a new guest, whom nobody can guess; a guest who has one keeps who they are.
+func (s *Sessions) Open(caller Principal) (*GuestSession, error) {
 	if s.issuer == nil {
-		return nil, retail.Errorf(retail.CodeForbidden, "this gateway opens no guest sessions")
+		return nil, retail.Refuse(retail.WhyNotAllowed, "", "this gateway opens no guest sessions")
 	}
-	token, err := s.issuer.Issue(Principal{Role: RoleGuest, Subject: "g-" + rand.Text()}, s.ttl)
+	guest := Principal{Role: RoleGuest, Subject: "g-" + rand.Text()}
+	if caller.Known() && caller.Role == RoleGuest {
+		guest.Subject = caller.Subject
+	}
+	token, err := s.issuer.Issue(guest, s.ttl)
 	if err != nil {
 		return nil, err
 	}

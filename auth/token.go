@@ -22,12 +22,14 @@ type TokenConfig struct {
 	Issuer      string        // claim iss, exact
 	Audience    string        // one of the claim aud
 	MaxLifetime time.Duration // from iat to exp
+	// GuestLifetime is MaxLifetime of guests when it is longer: their token is all that leads back to what they ordered.
+	GuestLifetime time.Duration
 	Leeway      time.Duration // between the clocks of issuer and verifier
 }
 
 // DefaultTokenConfig is the configuration of a gateway that issues its own tokens.
 func DefaultTokenConfig() TokenConfig {
-	return TokenConfig{Issuer: "portico", Audience: "portico", MaxLifetime: 24 * time.Hour, Leeway: 30 * time.Second}
+	return TokenConfig{Issuer: "portico", Audience: "portico", MaxLifetime: 24 * time.Hour, GuestLifetime: 30 * 24 * time.Hour, Leeway: 30 * time.Second}
 }
 
 // Validate reports what is missing.
@@ -35,12 +37,20 @@ func (c TokenConfig) Validate() error {
 	switch {
 	case c.Issuer == "" || c.Audience == "":
 		return errors.New("auth: tokens need an issuer and an audience")
-	case c.MaxLifetime <= 0 || c.MaxLifetime > 30*24*time.Hour:
-		return fmt.Errorf("auth: tokens may live %v, not above 0 and up to 30 days", c.MaxLifetime)
+	case c.MaxLifetime <= 0 || max(c.MaxLifetime, c.GuestLifetime) > 30*24*time.Hour:
+		return fmt.Errorf("auth: tokens may live %v and %v, not above 0 and up to 30 days", c.MaxLifetime, c.GuestLifetime)
 	case c.Leeway < 0 || c.Leeway > 5*time.Minute:
 		return fmt.Errorf("auth: leeway is %v, not within 0 and 5 minutes", c.Leeway)
 	}
 	return nil
+}
+
+// Lifetime is how long a token for the role may live.
+func (c TokenConfig) Lifetime(role Role) time.Duration {
+	if role == RoleGuest {
+		return max(c.MaxLifetime, c.GuestLifetime)
+	}
+	return c.MaxLifetime
 }
 
 // maxTokenBytes bounds a token before anything of it is read.
@@ -74,8 +84,8 @@ func (i *Issuer) Issue(p Principal, ttl time.Duration) (string, error) {
 		return "", retail.BadInput("auth: a token needs a subject of at most %d bytes", maxSubject)
 	case len(p.Locations) > maxLocations || slices.ContainsFunc(p.Locations, func(c string) bool { return !retail.ValidLocationCode(c) }):
 		return "", retail.BadInput("auth: a token names up to %d codes of locations", maxLocations)
-	case ttl <= 0 || ttl > i.config.MaxLifetime:
-		return "", retail.BadInput("auth: a token may live up to %v", i.config.MaxLifetime)
+	case ttl <= 0 || ttl > i.config.Lifetime(p.Role):
+		return "", retail.BadInput("auth: a token may live up to %v", i.config.Lifetime(p.Role))
 	}
 	if scopes == nil {
 		scopes = DefaultScopes(p.Role)
@@ -163,11 +173,15 @@ func (v *Verifier) verify(token string) (Principal, error) {
 	if err != nil || issued == nil {
 		return Guest, errors.New("the token does not say when it was issued")
 	}
+	p, err := principalOf(claims)
+	if err != nil {
+		return Guest, err
+	}
 	expires, err := claims.GetExpirationTime()
-	if err != nil || expires.Sub(issued.Time) > v.config.MaxLifetime {
+	if err != nil || expires.Sub(issued.Time) > v.config.Lifetime(p.Role) {
 		return Guest, errors.New("the token lives too long")
 	}
-	return principalOf(claims)
+	return p, nil
 }
 
 // keyOf picks the key by its id alone and insists on the key's own algorithm; keys in the header are not looked at.

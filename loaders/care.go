@@ -11,6 +11,12 @@ type Ratings interface {
 	Ratings(ctx context.Context, skus []string) (map[string]care.Rating, error)
 }
 
+// maxReviews bounds the lists of reviews in one response: each is a question of its own.
+const maxReviews = 100
+
+// TakeReviews uses up one list of reviews; CodeLimitExceeded when the response has too many.
+func (s *Set) TakeReviews() error { return s.reviews.take(1) }
+
 // ratingBatch bounds the SKUs of one batch.
 const ratingBatch = 500
 

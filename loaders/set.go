@@ -29,6 +29,8 @@ type Set struct {
 	// Rating loads what reviews say of a SKU.
 	Rating *Loader[string, *care.Rating]
 
+	reviews *allowance
+
 	pagesLock sync.Mutex
 	pages     map[string][]string // by each of their SKUs
 }
@@ -51,6 +53,7 @@ func Of(ctx context.Context) *Set {
 		set.Price = newPriceLoader(set.request, set.services.Prices)
 		set.Availability = newAvailabilityLoader(set.request, set.services.Stock)
 		set.Rating = newRatingLoader(set.request, set.services.Ratings)
+		set.reviews = newAllowance("variants' reviews", maxReviews)
 	})
 	return set
 }

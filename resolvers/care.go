@@ -36,26 +36,26 @@ func (r *mutationResolver) ComplaintCreate(ctx context.Context, input model.Comp
 }
 
 func (r *mutationResolver) FeedbackReply(ctx context.Context, input model.FeedbackReplyInput, idempotencyKey string) (*model.FeedbackPayload, error) {
-	return r.feedbackChange(ctx, func(actor retail.Actor) (*care.Feedback, error) {
-		return r.Care.Reply(ctx, actor, input.FeedbackID, idempotencyKey, input.Text)
+	return r.feedbackChange(ctx, input.FeedbackID, func(actor retail.Actor, id string) (*care.Feedback, error) {
+		return r.Care.Reply(ctx, actor, id, idempotencyKey, input.Text)
 	})
 }
 
 func (r *mutationResolver) FeedbackTake(ctx context.Context, input model.FeedbackTakeInput, idempotencyKey string) (*model.FeedbackPayload, error) {
-	return r.feedbackChange(ctx, func(actor retail.Actor) (*care.Feedback, error) { return r.Care.Take(ctx, actor, input.FeedbackID) })
+	return r.feedbackChange(ctx, input.FeedbackID, func(actor retail.Actor, id string) (*care.Feedback, error) { return r.Care.Take(ctx, actor, id) })
 }
 
 func (r *mutationResolver) ReviewModerate(ctx context.Context, input model.ReviewModerateInput, idempotencyKey string) (*model.FeedbackPayload, error) {
-	return r.feedbackChange(ctx, func(actor retail.Actor) (*care.Feedback, error) {
+	return r.feedbackChange(ctx, input.FeedbackID, func(actor retail.Actor, id string) (*care.Feedback, error) {
 		if input.Publish {
-			return r.Care.Publish(ctx, actor, input.FeedbackID)
+			return r.Care.Publish(ctx, actor, id)
 		}
-		return r.Care.Hide(ctx, actor, input.FeedbackID)
+		return r.Care.Hide(ctx, actor, id)
 	})
 }
 
 func (r *mutationResolver) FeedbackResolve(ctx context.Context, input model.FeedbackResolveInput, idempotencyKey string) (*model.FeedbackPayload, error) {
-	return r.feedbackChange(ctx, func(actor retail.Actor) (*care.Feedback, error) { return r.Care.Resolve(ctx, actor, input.FeedbackID) })
+	return r.feedbackChange(ctx, input.FeedbackID, func(actor retail.Actor, id string) (*care.Feedback, error) { return r.Care.Resolve(ctx, actor, id) })
 }
 
 func (r *productVariantResolver) Rating(ctx context.Context, obj *retail.Variant) (*care.Rating, error) {
@@ -63,12 +63,7 @@ func (r *productVariantResolver) Rating(ctx context.Context, obj *retail.Variant
 }
 
 func (r *productVariantResolver) Reviews(ctx context.Context, obj *retail.Variant, first *int, after *string) (*model.FeedbackConnection, error) {
-	actor, err := r.actor(ctx)
-	if err != nil {
-		return nil, err
-	}
-	page, err := r.Care.Reviews(ctx, actor, obj.SKU, valueOr(first, 10), after)
-	return feedbackPage(page), err
+	return r.reviews(ctx, obj.SKU, valueOr(first, 10), after)
 }
 
 func (r *queryResolver) Feedback(ctx context.Context, filter *model.FeedbackFilter, first *int, after *string) (*model.FeedbackConnection, error) {

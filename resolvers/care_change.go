@@ -3,21 +3,33 @@ package resolvers
 import (
 	"context"
 
+	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph/model"
+	"github.com/portico-retail/portico/loaders"
 	"github.com/portico-retail/portico/retail"
 	"github.com/portico-retail/portico/retail/care"
 )
 
-// feedbackChange runs a change of feedback and makes its payload.
+// feedbackChange runs a change of feedback, named by a global id or not at all, and makes its payload.
 func (r *Resolver) feedbackChange(
-	ctx context.Context, change func(actor retail.Actor) (*care.Feedback, error),
+	ctx context.Context, id string, change func(actor retail.Actor, id string) (*care.Feedback, error),
 ) (*model.FeedbackPayload, error) {
 	payload := &model.FeedbackPayload{}
 	actor, err := r.actor(ctx)
-	if err == nil {
-		payload.Feedback, err = change(actor)
+	switch {
+	case err != nil:
+	case lacks(ctx, auth.ScopeCareAnswer):
+		err = retail.Refuse(retail.WhyNotAllowed, "", "this needs the scope CARE_ANSWER")
+	case id != "":
+		id, err = keyOf(retail.KindFeedback, id, "feedbackId")
 	}
-	payload.UserErrors, err = r.refused(err)
+	if err == nil {
+		payload.Feedback, err = change(actor, id)
+		if _, no := retail.RefusalsOf(err); no && id != "" {
+			payload.Feedback, _ = r.Care.Get(ctx, actor, id) // as well as can be: the refusal is the answer
+		}
+	}
+	payload.UserErrors, err = r.refused(ctx, err)
 	return payload, err
 }
 
@@ -25,7 +37,7 @@ func (r *Resolver) feedbackChange(
 func (r *Resolver) say(
 	ctx context.Context, subject model.FeedbackSubjectInput, say func(actor retail.Actor, q care.Request) (*care.Feedback, error),
 ) (*model.FeedbackPayload, error) {
-	return r.feedbackChange(ctx, func(actor retail.Actor) (*care.Feedback, error) {
+	return r.feedbackChange(ctx, "", func(actor retail.Actor, _ string) (*care.Feedback, error) {
 		q := care.Request{ReceiptNo: valueOr(subject.ReceiptNumber, "")}
 		var err error
 		if subject.OrderID != nil {
@@ -57,10 +69,16 @@ func (r *Resolver) cards(ctx context.Context, memberID string) ([]string, error)
 	return numbers, nil
 }
 
+// maxFeedback bounds a page of feedback.
+const maxFeedback = 50
+
 // feedbackList lists the feedback that the caller may see.
 func (r *Resolver) feedbackList(
 	ctx context.Context, filter model.FeedbackFilter, first int, after *string,
 ) (*model.FeedbackConnection, error) {
+	if err := retail.CheckFirst(first, maxFeedback); err != nil {
+		return nil, err
+	}
 	actor, err := r.actor(ctx)
 	if err != nil {
 		return nil, err
@@ -70,6 +88,22 @@ func (r *Resolver) feedbackList(
 		q.LocationCodes = []string{r.codeOf(*filter.LocationID)}
 	}
 	page, err := r.Care.List(ctx, actor, q, first, after)
+	return feedbackPage(page), err
+}
+
+// reviews lists what everybody may read; who asks matters only for what is their own, so that nobody has to be known.
+func (r *Resolver) reviews(ctx context.Context, sku string, first int, after *string) (*model.FeedbackConnection, error) {
+	if err := retail.CheckFirst(first, maxFeedback); err != nil {
+		return nil, err
+	}
+	if err := loaders.Of(ctx).TakeReviews(); err != nil {
+		return nil, err
+	}
+	actor, err := r.actor(ctx)
+	if err != nil || lacks(ctx, auth.ScopeCareAnswer) {
+		actor = retail.Actor{}
+	}
+	page, err := r.Care.Reviews(ctx, actor, sku, first, after)
 	return feedbackPage(page), err
 }
 

@@ -20,9 +20,12 @@ func (r *Resolver) cartChange(
 	if err == nil {
 		var warnings []retail.Warning
 		payload.Cart, warnings, err = change(actor, id)
-		payload.Warnings = pointers(warnings)
+		payload.Warnings = told(warnings)
+		if _, refused := retail.RefusalsOf(err); refused && id != "" {
+			payload.Cart, _ = r.Carts.Get(ctx, actor, id) // as well as can be: the refusal is the answer
+		}
 	}
-	payload.UserErrors, err = r.refused(err)
+	payload.UserErrors, err = r.refused(ctx, err)
 	return payload, err
 }
 

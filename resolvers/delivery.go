@@ -18,7 +18,7 @@ func (r *deliveryOptionResolver) Fee(ctx context.Context, obj *sourcing.Delivery
 }
 
 func (r *deliveryOptionResolver) Refusals(ctx context.Context, obj *sourcing.DeliveryOption) ([]model.UserError, error) {
-	return r.userErrors(obj.Refusals), nil
+	return r.userErrors(ctx, obj.Refusals), nil
 }
 
 func (r *deliveryPlaceResolver) Location(ctx context.Context, obj *retail.PlanPart) (*retail.Location, error) {
@@ -40,6 +40,9 @@ func (r *queryResolver) DeliveryOptions(ctx context.Context, items []*stock.Bask
 
 func (r *queryResolver) PickupSlots(ctx context.Context, locationID string, method retail.FulfillmentMethod, from *retail.Date, days int) ([]*sourcing.SlotOption, error) {
 	slots, err := r.Sourcing.PickupSlots(ctx, locationID, method, valueOr(from, ""), days)
+	if retail.Refused(err, retail.WhyPlaceClosed) {
+		return []*sourcing.SlotOption{}, nil
+	}
 	return pointers(slots), err
 }
 

@@ -20,8 +20,8 @@ func (r *Resolver) holdChange(
 	if err == nil {
 		var warnings []retail.Warning
 		payload.Hold, warnings, err = change(actor, id)
-		payload.Warnings = pointers(warnings)
+		payload.Warnings = told(warnings)
 	}
-	payload.UserErrors, err = r.refused(err)
+	payload.UserErrors, err = r.refused(ctx, err)
 	return payload, err
 }

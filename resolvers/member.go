@@ -48,7 +48,7 @@ func (r *memberResolver) Feedback(ctx context.Context, obj *retail.Member, first
 
 func (r *mutationResolver) MemberVerificationSend(ctx context.Context, input model.MemberVerificationSendInput, idempotencyKey string) (*model.VerificationPayload, error) {
 	err := r.Members.StartVerification(ctx, caller(ctx), idempotencyKey, input.Phone)
-	refusals, err := r.refused(err)
+	refusals, err := r.refused(ctx, err)
 	return &model.VerificationPayload{Sent: err == nil && len(refusals) == 0, UserErrors: refusals}, err
 }
 
@@ -61,7 +61,7 @@ func (r *mutationResolver) MemberRegister(ctx context.Context, input model.Membe
 		account := done.Member.In(retail.SourceShop)
 		payload.AccountID, payload.Existed = &account, done.Existing
 	}
-	payload.UserErrors, err = r.refused(err)
+	payload.UserErrors, err = r.refused(ctx, err)
 	return payload, err
 }
 

@@ -16,7 +16,7 @@ func (r *Resolver) memberChange(ctx context.Context, change func(memberID string
 	if err == nil {
 		err = change(actor.MemberID)
 	}
-	if payload.UserErrors, err = r.refused(err); err != nil {
+	if payload.UserErrors, err = r.refused(ctx, err); err != nil {
 		return nil, err
 	}
 	view, err := r.Members.Profile(ctx, actor.MemberID)

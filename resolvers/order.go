@@ -105,7 +105,11 @@ func (r *queryResolver) StoreOrders(ctx context.Context, locationID string, firs
 	if err != nil {
 		return nil, err
 	}
-	return r.Purchases.Queue(ctx, actor, locationID, valueOr(first, 20))
+	orders, err := r.Purchases.Queue(ctx, actor, locationID, valueOr(first, 20))
+	for i := range orders {
+		orders[i] = seenBy(actor, orders[i])
+	}
+	return orders, err
 }
 
 func (r *Resolver) Fulfillment() generated.FulfillmentResolver { return &fulfillmentResolver{r} }

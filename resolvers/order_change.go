@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/skip2/go-qrcode"
@@ -27,8 +28,9 @@ func (r *Resolver) orderChange(
 	}
 	if err == nil {
 		payload.Order, err = change(actor, id)
+		payload.Order = r.standing(ctx, actor, id, payload.Order, err)
 	}
-	payload.UserErrors, err = r.refused(err)
+	payload.UserErrors, err = r.refused(ctx, err)
 	return payload, err
 }
 
@@ -44,11 +46,33 @@ func (r *Resolver) returnChange(
 	if err == nil {
 		var result *returns.Result
 		if result, err = change(actor, orderID); result != nil {
-			payload.Order, payload.Return, payload.Warnings = result.Order, result.Return, pointers(result.Warnings)
+			payload.Order, payload.Return, payload.Warnings = result.Order, result.Return, told(result.Warnings)
 		}
+		payload.Order = r.standing(ctx, actor, orderID, payload.Order, err)
 	}
-	payload.UserErrors, err = r.refused(err)
+	payload.UserErrors, err = r.refused(ctx, err)
 	return payload, err
+}
+
+// standing is the order beside the outcome of a change: what the change left or, when that was a refusal, what is there.
+func (r *Resolver) standing(ctx context.Context, actor retail.Actor, id string, changed *retail.Order, err error) *retail.Order {
+	if _, refused := retail.RefusalsOf(err); refused && changed == nil && id != "" {
+		changed, _ = r.Ordering.Get(ctx, actor, id) // as well as can be: the refusal is the answer
+	}
+	return seenBy(actor, changed)
+}
+
+// seenBy leaves out what only whoever placed the order may follow: the pages that payments are confirmed on.
+func seenBy(actor retail.Actor, o *retail.Order) *retail.Order {
+	if o == nil || actor.Known() && actor.Key() == o.Owner {
+		return o
+	}
+	seen := *o
+	seen.Payments = slices.Clone(o.Payments)
+	for i := range seen.Payments {
+		seen.Payments[i].RedirectURL = ""
+	}
+	return &seen
 }
 
 func returnLines(inputs []*model.ReturnLineInput) []returns.Line {
@@ -120,13 +144,23 @@ func (r *Resolver) order(ctx context.Context, id, number *string) (*retail.Order
 			return absent[retail.Order](nil, err)
 		}
 	}
+	o, err := r.find(ctx, actor, q)
+	return absent(o, err)
+}
+
+// find loads an order for whoever may know of it; to all others it is not there.
+func (r *Resolver) find(ctx context.Context, actor retail.Actor, q purchases.FindQuery) (o *retail.Order, err error) {
 	switch {
-	case actor.Role == string(auth.RoleAssociate), actor.Role == string(auth.RoleOperator):
-		return absent(r.Purchases.Find(ctx, actor, q))
+	case lacks(ctx, auth.ScopeOrderServe):
+		return nil, retail.Errorf(retail.CodeNotFound, "there is no such order")
+	case isStaff(auth.PrincipalOf(ctx)):
+		o, err = r.Purchases.Find(ctx, actor, q)
 	case q.ID != "":
-		return absent(r.Ordering.Get(ctx, actor, q.ID))
+		o, err = r.Ordering.Get(ctx, actor, q.ID)
+	default:
+		o, err = r.Ordering.GetByNumber(ctx, actor, q.Number)
 	}
-	return absent(r.Ordering.GetByNumber(ctx, actor, q.Number))
+	return seenBy(actor, o), err
 }
 
 // receipt loads a receipt of one of the actor's cards.
@@ -150,9 +184,15 @@ func (r *Resolver) receipt(ctx context.Context, actor retail.Actor, number strin
 
 // pickupCode is the code with its picture, for whom it is meant.
 func (r *Resolver) pickupCode(ctx context.Context, f *retail.FulfillmentOf) (*model.PickupCode, error) {
+	if f.Status != retail.FulfillmentReady && f.Status != retail.FulfillmentPartial {
+		return nil, nil //nolint:nilnil // there is nothing to collect
+	}
 	actor, err := r.actor(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if actor.Key() != f.Order.Owner {
+		return nil, nil //nolint:nilnil // not the caller's
 	}
 	code, err := r.Ordering.PickupCode(ctx, actor, f.Order.ID, f.ID)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // refused turns a business "no" into the userErrors of a payload. Any other error is a fault and goes on as such.
-func (r *Resolver) refused(err error) ([]model.UserError, error) {
+func (r *Resolver) refused(ctx context.Context, err error) ([]model.UserError, error) {
 	if err == nil {
 		return []model.UserError{}, nil
 	}
@@ -16,17 +16,19 @@ func (r *Resolver) refused(err error) ([]model.UserError, error) {
 	if !ok {
 		return nil, err
 	}
-	return r.userErrors(list), nil
+	return r.userErrors(ctx, list), nil
 }
 
+// maxUserErrors bounds the refusals of one answer.
+const maxUserErrors = 60
+
 // userErrors gives each refusal the type that carries what its reason needs.
-func (r *Resolver) userErrors(list []*retail.Refusal) []model.UserError {
+func (r *Resolver) userErrors(ctx context.Context, list []*retail.Refusal) []model.UserError {
+	list = list[:min(len(list), maxUserErrors)]
 	out := make([]model.UserError, len(list))
 	for i, no := range list {
 		no := *no
-		if len(no.Field) > 0 && no.Field[0] != "input" && no.Field[0] != "idempotencyKey" {
-			no.Field = append([]string{"input"}, no.Field...) // services name what they were given
-		}
+		no.Field = r.argument(ctx, no.Field)
 		switch no.Why {
 		case retail.WhyInsufficientStock:
 			out[i] = &model.InsufficientStock{

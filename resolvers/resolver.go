@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph/model"
@@ -43,6 +44,8 @@ type Resolver struct {
 	Operations Operations
 	Phone      func(raw, country string) (e164 string, ok bool)
 	Currency   string // of all prices, ISO 4217
+	// Schema is the one that is served: refusals name its arguments.
+	Schema *ast.Schema
 }
 
 // Payable lists how orders can be paid; integrations/shop implements it.
@@ -147,9 +150,14 @@ func (r *Resolver) owned(ctx context.Context, kind, key string) (model.Node, err
 	case kind == retail.KindHold:
 		return r.Holds.Get(ctx, actor, key)
 	case kind == retail.KindOrder:
-		return r.Ordering.Get(ctx, actor, key)
+		return r.find(ctx, actor, purchases.FindQuery{ID: key})
 	case kind == retail.KindReceipt:
 		return r.receipt(ctx, actor, key)
+	case kind == retail.KindFeedback:
+		if lacks(ctx, auth.ScopeCareAnswer) {
+			actor = retail.Actor{}
+		}
+		return r.Care.Get(ctx, actor, key)
 	case kind == retail.KindMember && key == actor.MemberID && key != "":
 		view, err := r.Members.Profile(ctx, key)
 		if err != nil {
@@ -188,6 +196,22 @@ func (r *Resolver) actor(ctx context.Context) (retail.Actor, error) {
 	}
 	a.MemberID = m.ID
 	return a, nil
+}
+
+// isStaff reports whether the principal works for the retailer, and so may see what belongs to others.
+func isStaff(p auth.Principal) bool { return p.Role == auth.RoleAssociate || p.Role == auth.RoleOperator }
+
+// lacks reports whether staff asks without the scope that lets them see what belongs to others.
+func lacks(ctx context.Context, scope auth.Scope) bool {
+	p := auth.PrincipalOf(ctx)
+	return isStaff(p) && !p.Has(scope)
+}
+
+// maxWarnings bounds the warnings of one answer.
+const maxWarnings = 60
+
+func told(warnings []retail.Warning) []*retail.Warning {
+	return pointers(warnings[:min(len(warnings), maxWarnings)])
 }
 
 func pointers[T any](list []T) []*T {

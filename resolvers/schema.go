@@ -3,13 +3,15 @@ package resolvers
 import (
 	"context"
 
+	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph/generated"
 	"github.com/portico-retail/portico/graph/model"
 )
 
 func (r *mutationResolver) GuestSessionCreate(ctx context.Context) (*model.GuestSessionPayload, error) {
-	session, err := r.Sessions.Open()
-	return &model.GuestSessionPayload{Session: session, UserErrors: []model.UserError{}}, err
+	session, err := r.Sessions.Open(auth.PrincipalOf(ctx))
+	refusals, err := r.refused(ctx, err)
+	return &model.GuestSessionPayload{Session: session, UserErrors: refusals}, err
 }
 
 func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error) {

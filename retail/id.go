@@ -16,6 +16,7 @@ const (
 	KindOrder    = "Order"
 	KindReceipt  = "Receipt"
 	KindMember   = "Member"
+	KindFeedback = "Feedback"
 )
 
 // GlobalID makes the opaque id of the object of this kind with this key.
@@ -37,7 +38,8 @@ func ParseGlobalID(id string) (kind, key string, ok bool) {
 		return "", "", false
 	}
 	switch kind {
-	case KindProduct, KindVariant, KindCategory, KindLocation, KindCart, KindHold, KindOrder, KindReceipt, KindMember:
+	case KindProduct, KindVariant, KindCategory, KindLocation, KindCart, KindHold, KindOrder, KindReceipt, KindMember,
+		KindFeedback:
 		return kind, key, true
 	}
 	return "", "", false

@@ -158,14 +158,26 @@ func (a Alert) Part() *string { return optional(a.FulfillmentID) }
 // Number is Seq as the API writes it.
 func (e Event) Number() int { return int(e.Seq) }
 
+// About is the global id of the order, or the id of the alert, that the event is about.
+func (e Event) About() string {
+	if e.Kind == EventOrderStatus {
+		return GlobalID(KindOrder, e.Subject)
+	}
+	return e.Subject
+}
+
 // EventDatum is one value of an event.
 type EventDatum struct{ Name, Value string }
 
-// Values are the event's data by name.
+// Values are the event's data by name; an order is named by its global id.
 func (e Event) Values() []EventDatum {
 	values := make([]EventDatum, 0, len(e.Data))
 	for _, name := range slices.Sorted(maps.Keys(e.Data)) {
-		values = append(values, EventDatum{Name: name, Value: e.Data[name]})
+		value := e.Data[name]
+		if name == "orderId" {
+			value = GlobalID(KindOrder, value)
+		}
+		values = append(values, EventDatum{Name: name, Value: value})
 	}
 	return values
 }

@@ -120,13 +120,14 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		Clients: c, Ledger: p.Ledger, Store: store, Directory: g.directory, Catalog: g.catalog, Stock: stocks,
 		Wrap: p.Wrap, Now: p.Now, Log: p.Log, Reg: p.Metrics,
 	})
+	served := graph.WithoutDefer(generated.NewExecutableSchema(generated.Config{}).Schema())
 	schema := generated.NewExecutableSchema(generated.Config{
-		Schema: graph.WithoutDefer(generated.NewExecutableSchema(generated.Config{}).Schema()),
+		Schema: served,
 		Resolvers: &resolvers.Resolver{
 			Catalog: g.catalog, Locations: g.directory, Stock: stocks, Holds: g.purchase.holds, Carts: g.purchase.carts,
 			Sourcing: g.purchase.sourcing, Ordering: g.purchase.ordering, Returns: g.purchase.returns, Purchases: g.purchase.purchases,
 			Members: g.purchase.members, Care: g.purchase.care, Sessions: p.Sessions, Payable: c.shop, Operations: p.Ledger,
-			Phone: e164, Currency: p.Backends.Currency,
+			Phone: e164, Currency: p.Backends.Currency, Schema: served,
 		},
 		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver], HasRole: auth.HasRole[graphql.Resolver]},
 	})

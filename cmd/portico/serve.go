@@ -35,7 +35,7 @@ type serveCmd struct {
 	TokenIssuer       string        `default:"portico" help:"Issuer of the tokens."`
 	TokenAudience     string        `default:"portico" help:"Audience of the tokens."`
 	GuestKey          string        `placeholder:"FILE" help:"PEM file with the private key that signs guest sessions; without one guests need tokens of their own."`
-	GuestSession      time.Duration `default:"12h" help:"How long a guest session is accepted."`
+	GuestSession      time.Duration `default:"720h" help:"How long a guest session is accepted, 30 days at most."`
 	ShopWebhookSecret string        `placeholder:"SECRET" help:"Signs what the shop reports to /hooks/shop; better given as PORTICO_SHOP_WEBHOOK_SECRET. Without it payments and deliveries are polled."`
 	Introspection     bool          `help:"Serve introspection and GraphiQL."`
 }
@@ -94,6 +94,9 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 func (c serveCmd) identity() (*auth.Verifier, *auth.Sessions, error) {
 	config := auth.DefaultTokenConfig()
 	config.Issuer, config.Audience = c.TokenIssuer, c.TokenAudience
+	if c.GuestSession <= 0 || c.GuestSession > config.GuestLifetime {
+		return nil, nil, fmt.Errorf("serve: --guest-session is %v, not above 0 and up to %v", c.GuestSession, config.GuestLifetime)
+	}
 	paths := c.TokenKey
 	if c.GuestKey != "" {
 		paths = append(slices.Clone(paths), c.GuestKey)

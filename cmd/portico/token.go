@@ -14,7 +14,7 @@ import (
 // tokenCmd prints a token signed with the demo's key.
 type tokenCmd struct {
 	Role     string        `required:"" enum:"operator,associate,member,partner,guest" help:"Role of the holder."`
-	Scope    []string      `help:"Scopes, separated by commas; an operator has all and an associate stock:read when none is named."`
+	Scope    []string      `help:"Scopes, separated by commas; an operator has all and an associate those of a store when none is named."`
 	Subject  string        `default:"demo" help:"Who holds it; of a member the account in the shop, in the demo a-1001 and on."`
 	Location []string      `help:"Codes of the places that an associate works at, separated by commas."`
 	TTL      time.Duration `name:"ttl" default:"12h" help:"How long it is accepted."`

@@ -42,7 +42,7 @@ func (ec *executionContext) _Feedback_id(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Feedback_id(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ID, nil
+			return obj.GlobalID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -53,7 +53,7 @@ func (ec *executionContext) _Feedback_id(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Feedback_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Feedback", field, false, false, errors.New("field of type ID does not have child fields"))
+	return graphql.NewScalarFieldContext("Feedback", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _Feedback_kind(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
@@ -1107,7 +1107,7 @@ func (ec *executionContext) unmarshalInputSurveyAnswerInput(ctx context.Context,
 
 // region    **************************** object.gotpl ****************************
 
-var feedbackImplementors = []string{"Feedback"}
+var feedbackImplementors = []string{"Feedback", "Node"}
 
 func (ec *executionContext) _Feedback(ctx context.Context, sel ast.SelectionSet, obj *care.Feedback) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, feedbackImplementors)

@@ -927,22 +927,6 @@ func (ec *executionContext) marshalNDeliveryLine2ᚕgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) marshalNDeliveryOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []*sourcing.DeliveryOption) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNDeliveryOption2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOption(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalNDeliveryOption2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOption(ctx context.Context, sel ast.SelectionSet, v *sourcing.DeliveryOption) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -993,7 +977,39 @@ func (ec *executionContext) marshalNPickupSlot2ᚕgithubᚗcomᚋporticoᚑretai
 	return ret
 }
 
-func (ec *executionContext) marshalNPickupSlot2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []*sourcing.SlotOption) graphql.Marshaler {
+func (ec *executionContext) marshalNPickupSlot2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOption(ctx context.Context, sel ast.SelectionSet, v *sourcing.SlotOption) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._PickupSlot(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODeliveryOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []*sourcing.DeliveryOption) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDeliveryOption2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOption(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOPickupSlot2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []*sourcing.SlotOption) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -1007,16 +1023,6 @@ func (ec *executionContext) marshalNPickupSlot2ᚕᚖgithubᚗcomᚋporticoᚑre
 	}
 
 	return ret
-}
-
-func (ec *executionContext) marshalNPickupSlot2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOption(ctx context.Context, sel ast.SelectionSet, v *sourcing.SlotOption) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._PickupSlot(ctx, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

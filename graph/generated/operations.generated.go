@@ -486,7 +486,7 @@ func (ec *executionContext) _Event_subject(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Event_subject(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Subject, nil
+			return obj.About(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -497,7 +497,7 @@ func (ec *executionContext) _Event_subject(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Event_subject(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Event", field, false, false, errors.New("field of type String does not have child fields"))
+	return graphql.NewScalarFieldContext("Event", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Event_at(ctx context.Context, field graphql.CollectedField, obj *retail.Event) (ret graphql.Marshaler) {

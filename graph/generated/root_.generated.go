@@ -215,20 +215,20 @@ extend type Mutation {
   surveyAnswer("The answer." input: SurveyAnswerInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER])
   "Complains about an order or a visit."
   complaintCreate("The complaint." input: ComplaintCreateInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER])
-  "Goes on with the conversation: the shopper, or an associate of the place."
+  "Goes on with the conversation: the shopper, or staff of the place with the scope CARE_ANSWER."
   feedbackReply("What to say." input: FeedbackReplyInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER, ASSOCIATE, OPERATOR])
   "Takes up a complaint, so that the shopper sees that somebody works on it."
   feedbackTake("Which." input: FeedbackTakeInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasScope(scope: CARE_ANSWER)
   "Shows a review to everybody, or to its author and staff only."
   reviewModerate("Which." input: ReviewModerateInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasScope(scope: CARE_ANSWER)
-  "Closes a complaint."
+  "Closes a complaint: the shopper or, once it was answered, staff of the place with the scope CARE_ANSWER."
   feedbackResolve("Which." input: FeedbackResolveInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER, ASSOCIATE, OPERATOR])
 }
 
 extend type ProductVariant {
   "What reviews say; null while nobody can tell."
   rating: Rating
-  "Published reviews, newest first; 50 a page at most."
+  "Published reviews, newest first; 50 a page at most, and 100 lists of them a response."
   reviews("Page size, 1 to 50." first: Int = 10 "Cursor of the edge before the page." after: String): FeedbackConnection
 }
 
@@ -296,7 +296,7 @@ input ComplaintCreateInput {
 
 "What to say."
 input FeedbackReplyInput {
-  "Id of the feedback."
+  "Global id."
   feedbackId: ID!
   "1 to 2000 characters."
   text: String!
@@ -304,13 +304,13 @@ input FeedbackReplyInput {
 
 "Which complaint to take up."
 input FeedbackTakeInput {
-  "Id of the feedback."
+  "Global id."
   feedbackId: ID!
 }
 
 "Which review to show or hide."
 input ReviewModerateInput {
-  "Id of the feedback."
+  "Global id."
   feedbackId: ID!
   "Show it to everybody."
   publish: Boolean!
@@ -318,7 +318,7 @@ input ReviewModerateInput {
 
 "Which complaint to close."
 input FeedbackResolveInput {
-  "Id of the feedback."
+  "Global id."
   feedbackId: ID!
 }
 
@@ -351,8 +351,8 @@ type FeedbackEdge {
 }
 
 "One thing that a shopper said after the sale."
-type Feedback {
-  "Its id."
+type Feedback implements Node {
+  "Global id: whoever said it, a guest too, follows it with ` + "`" + `node` + "`" + `."
   id: ID!
   "What was asked."
   kind: FeedbackKind!
@@ -1071,8 +1071,8 @@ type SourcePrice {
     near: GeoPointInput
     "Stores to collect from, 20 at most, global ids or codes; the nearest ones when absent."
     locationIds: [ID!]
-  ): [DeliveryOption!]! @public
-  "Times to collect at a place, 200 at most."
+  ): [DeliveryOption!] @public
+  "Times to collect at a place, 200 at most; none when it does not offer the method."
   pickupSlots(
     "Global id or code."
     locationId: ID!
@@ -1082,7 +1082,7 @@ type SourcePrice {
     from: Date
     "Days, 1 to 14."
     days: Int! = 3
-  ): [PickupSlot!]! @public
+  ): [PickupSlot!] @public
 }
 
 "One method and what it can do for a basket."
@@ -1700,8 +1700,8 @@ type WeakMatch {
     "Cursor of the edge before the page."
     after: String
   ): AlertConnection @hasScope(scope: OPS_READ)
-  "What happened, oldest first: poll with the last ` + "`" + `seq` + "`" + `; 500 at most."
-  events("Events behind this number." after: Int! = 0 "How many, 1 to 500." first: Int = 100): [Event!] @hasScope(scope: OPS_READ)
+  "What happened everywhere, oldest first: poll with the last ` + "`" + `seq` + "`" + `; 500 at most."
+  events("Events behind this number." after: Int! = 0 "How many, 1 to 500." first: Int = 100): [Event!] @hasScope(scope: EVENT_READ)
 }
 
 "A page of alerts."
@@ -1762,7 +1762,7 @@ type Event {
   seq: Int!
   "What."
   kind: EventKind!
-  "Id of what it is about."
+  "What it is about: the global id of an order, or the id of an alert."
   subject: String!
   "When."
   at: DateTime!
@@ -1789,7 +1789,7 @@ enum EventKind {
 }
 `, BuiltIn: false},
 	{Name: "../../schema/order.graphql", Input: `extend type Query {
-  "One order of the caller, or of a place that the associate works at; exactly one of the two."
+  "One order of the caller or, for staff with the scope ORDER_SERVE, of a place that they work at; exactly one of the two."
   order("Global id." id: ID, "The number on it." number: String): Order @hasRole(any: [GUEST, MEMBER, ASSOCIATE, OPERATOR])
   "How an order can be paid, 20 at most."
   paymentMethods: [PaymentMethod!] @public
@@ -2644,8 +2644,10 @@ enum Scope {
   ORDER_SERVE
   "Read which members differ between the systems."
   MEMBER_READ
-  "Read alerts and events."
+  "Read alerts: an associate those of the places that they work at."
   OPS_READ
+  "Read what happens at all places."
+  EVENT_READ
   "Read and answer what shoppers say after the sale."
   CARE_ANSWER
 }
@@ -2829,7 +2831,10 @@ request under the same key is answered the same for at least 24 hours and execut
 refused with CONFLICT.
 """
 type Mutation {
-  "Opens a session for a shopper without an account."
+  """
+  Opens a session for a shopper without an account. Called with the token of such a session, it gives that same shopper a new
+  token, so that carts and orders stay theirs.
+  """
   guestSessionCreate: GuestSessionPayload! @public
 }
 

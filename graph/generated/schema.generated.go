@@ -19,6 +19,7 @@ import (
 	"github.com/portico-retail/portico/graph/model"
 	"github.com/portico-retail/portico/graph/scalar"
 	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/care"
 	"github.com/portico-retail/portico/retail/catalog"
 	"github.com/portico-retail/portico/retail/location"
 	"github.com/portico-retail/portico/retail/sourcing"
@@ -5271,10 +5272,10 @@ func (ec *executionContext) _Query_deliveryOptions(ctx context.Context, field gr
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*sourcing.DeliveryOption) graphql.Marshaler {
-			return ec.marshalNDeliveryOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOptionᚄ(ctx, selections, v)
+			return ec.marshalODeliveryOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOptionᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_deliveryOptions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -5315,10 +5316,10 @@ func (ec *executionContext) _Query_pickupSlots(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*sourcing.SlotOption) graphql.Marshaler {
-			return ec.marshalNPickupSlot2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOptionᚄ(ctx, selections, v)
+			return ec.marshalOPickupSlot2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOptionᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_pickupSlots(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -5579,7 +5580,7 @@ func (ec *executionContext) _Query_events(ctx context.Context, field graphql.Col
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "OPS_READ")
+				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "EVENT_READ")
 				if err != nil {
 					var zeroVal []*retail.Event
 					return zeroVal, err
@@ -6215,6 +6216,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Location(ctx, sel, obj)
+	case *care.Feedback:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Feedback(ctx, sel, obj)
 	case *retail.Category:
 		if obj == nil {
 			return graphql.Null
@@ -7247,7 +7253,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_deliveryOptions(ctx, field)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -7269,7 +7275,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_pickupSlots(ctx, field)
-				if res == graphql.Null {
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res

@@ -296,7 +296,7 @@ type FeedbackPayload struct {
 
 // What to say.
 type FeedbackReplyInput struct {
-	// Id of the feedback.
+	// Global id.
 	FeedbackID string `json:"feedbackId"`
 	// 1 to 2000 characters.
 	Text string `json:"text"`
@@ -304,7 +304,7 @@ type FeedbackReplyInput struct {
 
 // Which complaint to close.
 type FeedbackResolveInput struct {
-	// Id of the feedback.
+	// Global id.
 	FeedbackID string `json:"feedbackId"`
 }
 
@@ -318,7 +318,7 @@ type FeedbackSubjectInput struct {
 
 // Which complaint to take up.
 type FeedbackTakeInput struct {
-	// Id of the feedback.
+	// Global id.
 	FeedbackID string `json:"feedbackId"`
 }
 
@@ -676,7 +676,7 @@ type ReviewCreateInput struct {
 
 // Which review to show or hide.
 type ReviewModerateInput struct {
-	// Id of the feedback.
+	// Global id.
 	FeedbackID string `json:"feedbackId"`
 	// Show it to everybody.
 	Publish bool `json:"publish"`

@@ -8,6 +8,12 @@ import (
 
 // How feedback reads in the API, where that is not simply a field: ids are global, absent values read null.
 
+// GlobalID is the feedback's.
+func (f *Feedback) GlobalID() string { return retail.GlobalID(retail.KindFeedback, f.ID) }
+
+// IsNode marks a type of the Node interface.
+func (*Feedback) IsNode() {}
+
 // Order is the global id of the order that it is about; nil when it is about a visit.
 func (f *Feedback) Order() *string {
 	if f.OrderID == "" {
