@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,6 +81,25 @@ func TestTillPointsCountOnceAndLiftTheTier(t *testing.T) {
 			check(t, e.RecomputeTiers(t.Context()))
 			if got := standing(t, e, "C-1"); got != step.want {
 				t.Errorf("after %d points C-1 stands at %s, want %s", step.points, got, step.want)
+			}
+		}
+	})
+}
+
+// SQLite keeps decimals as binary fractions: 1109.82 and 44 make 1153.8199999999999 unless somebody rounds.
+func TestSpendHasNoMoreDigitsThanMoney(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, dsn string) {
+		e, _ := openPersons(t, dsn)
+		_, err := e.Gateway().ExecContext(t.Context(), `UPDATE cust_mst SET year_amt = 1109.82 WHERE cust_no = 'C-1'`)
+		check(t, err)
+		for i := range 60 {
+			_, err := e.BookTillPoints(t.Context(), []erp.TillPoints{{Card: "8800000001", Reference: fmt.Sprint("c-", i), Points: 11 + 7*i, At: opening}})
+			check(t, err)
+			check(t, e.RecomputeTiers(t.Context()))
+			var spend string
+			check(t, e.Gateway().QueryRowContext(t.Context(), `SELECT CAST(year_amt AS VARCHAR(40)) FROM cust_mst WHERE cust_no = 'C-1'`).Scan(&spend))
+			if _, digits, _ := strings.Cut(spend, "."); len(digits) > 2 {
+				t.Fatalf("after %d bookings the spend reads %s", i+1, spend)
 			}
 		}
 	})
