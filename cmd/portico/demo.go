@@ -43,7 +43,9 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	stand, err := demo.StartStand(ctx, retailer, demo.StandOptions{ERPDSN: c.ERPDSN, Seed: c.Seed, Now: time.Now})
+	stand, err := demo.StartStand(ctx, retailer, demo.StandOptions{
+		ERPDSN: c.ERPDSN, Seed: c.Seed, Now: time.Now, Pace: demo.DefaultShopPace(),
+	})
 	if err != nil {
 		return err
 	}
@@ -92,7 +94,7 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 	}
 	stand.Connect("http://"+ln.Addr().String()+"/hooks/shop", []byte(secret))
 	return demoRun{
-		command: c, retailer: retailer, stand: stand, gateway: g, listener: ln, log: log, out: s.out, notes: s.log,
+		command: c, retailer: retailer, stand: stand, tokens: tokens, gateway: g, listener: ln, log: log, out: s.out, notes: s.log,
 	}.run(ctx)
 }
 
@@ -140,7 +142,7 @@ func newTokens(key *auth.Key) (t tokens, err error) {
 }
 
 func (t tokens) sessions() *auth.Sessions {
-	return auth.NewSessions(t.issuer, t.verifier, 12*time.Hour, time.Now)
+	return auth.NewSessions(t.issuer, t.verifier, auth.DefaultTokenConfig().GuestLifetime, time.Now)
 }
 
 // demoRun is a demo with everything started.
@@ -148,6 +150,7 @@ type demoRun struct {
 	command  demoCmd
 	retailer *demo.Retailer
 	stand    *demo.Stand
+	tokens   tokens
 	gateway  *gateway
 	listener net.Listener
 	log      *slog.Logger
@@ -187,6 +190,7 @@ func (d demoRun) run(ctx context.Context) error {
 		if d.command.Trade != "" || d.command.Still {
 			return nil
 		}
+		group.Go(func() error { return d.shop(ctx) })
 		return d.simulate(ctx)
 	})
 	return group.Wait()
@@ -200,7 +204,7 @@ func (d demoRun) announce() {
     ERP        %s/admin/faults
     POS        %s/admin/faults
     shop       %s/admin/faults
-  see more     portico token --role associate
+  see more     portico token --role associate --location S-SH01
 
 `, d.listener.Addr(), d.stand.ERPAdmin, d.stand.POSURL, d.stand.ShopURL)
 }
