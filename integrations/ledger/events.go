@@ -56,16 +56,6 @@ func (l *Ledger) Events(ctx context.Context, afterSeq int64, limit int) ([]retai
 	return list, nil
 }
 
-// LastEvent is the Seq of the latest event, for a reader who wants to know only what comes from now on; 0 when there was none.
-func (l *Ledger) LastEvent(ctx context.Context) (int64, error) {
-	if err := l.sequence(ctx); err != nil {
-		return 0, err
-	}
-	var last int64
-	_, err := l.one(ctx, &last, `SELECT value FROM counters WHERE name = 'events'`)
-	return last, err
-}
-
 // sequence numbers the events of transactions that have ended since. Transactions number nothing themselves: on PostgreSQL they
 // would have to wait for each other, or a reader could see a higher number before a lower one.
 func (l *Ledger) sequence(ctx context.Context) error {

@@ -3,6 +3,7 @@
 package pos
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -229,10 +230,8 @@ func (s *Server) listChanges(out []byte, req taskChanges) ([]byte, error) {
 	}
 	next := min(req.after, end)
 	var entries []task
-	for _, t := range s.book.changes {
-		if t.change <= req.after {
-			continue
-		}
+	from, _ := slices.BinarySearchFunc(s.book.changes, req.after+1, func(t task, change uint64) int { return cmp.Compare(t.change, change) })
+	for _, t := range s.book.changes[from:] {
 		if t.change > end || len(entries) == req.max || now.Sub(t.at) < state.Delay() {
 			break
 		}

@@ -234,17 +234,6 @@ func (o *sale) promises(req *placedOrder) bool {
 		})
 }
 
-func (s *Server) getSale(w http.ResponseWriter, r *http.Request) error {
-	number := r.PathValue("number")
-	return s.answerRead(w, r, func() (any, error) {
-		known := s.sales.known.known[number]
-		if known == nil {
-			return nil, missing("order", number)
-		}
-		return known.order, nil
-	})
-}
-
 func (s *Server) postStatus(w http.ResponseWriter, r *http.Request) error {
 	var req struct {
 		Status string    `json:"status"`

@@ -1,6 +1,7 @@
 // The shop's HTTP door. Emulated: the three chapters "Shop" of docs/wires.md with their faults.
 // Not emulated: languages by header, rate limits, cancellation of web orders (only a shipment closes one), partial and split
-// payment, a check that an ordered SKU or place exists, and restarts (everything is lost; positions start again).
+// payment, a check that an ordered SKU or place exists, an archive (the last 50,000 carts, orders, payments and so on are
+// remembered, of each), and restarts (everything is lost; positions start again).
 // The admin and health endpoints need no key and know no faults.
 
 package shop
@@ -131,7 +132,6 @@ func (s *Server) Handler() http.Handler {
 		"GET /api/v1/carts/{id}":                     s.getCart,
 		"PUT /api/v1/carts/{id}":                     s.putCart,
 		"POST /api/v1/carts/{id}/close":              s.closeCart,
-		"GET /api/v1/orders/{number}":                s.getSale,
 		"PUT /api/v1/orders/{number}":                s.putSale,
 		"POST /api/v1/orders/{number}/status":        s.postStatus,
 		"GET /api/v1/payment-methods":                s.listPaymentMethods,
