@@ -24,12 +24,14 @@ type TokenConfig struct {
 	MaxLifetime time.Duration // from iat to exp
 	// GuestLifetime is MaxLifetime of guests when it is longer: their token is all that leads back to what they ordered.
 	GuestLifetime time.Duration
-	Leeway      time.Duration // between the clocks of issuer and verifier
+	Leeway        time.Duration // between the clocks of issuer and verifier
 }
 
 // DefaultTokenConfig is the configuration of a gateway that issues its own tokens.
 func DefaultTokenConfig() TokenConfig {
-	return TokenConfig{Issuer: "portico", Audience: "portico", MaxLifetime: 24 * time.Hour, GuestLifetime: 30 * 24 * time.Hour, Leeway: 30 * time.Second}
+	return TokenConfig{
+		Issuer: "portico", Audience: "portico", MaxLifetime: 24 * time.Hour, GuestLifetime: 30 * 24 * time.Hour, Leeway: 30 * time.Second,
+	}
 }
 
 // Validate reports what is missing.

@@ -35,7 +35,8 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		BodyBytes: 128 << 10, ResponseBytes: 2 << 20, ResponseFields: 20_000, Tokens: 2000, Depth: 12, IntrospectionDepth: 16,
-		Aliases: 30, RootFields: 20, MutationFields: 5, Fields: 400, Repeats: 100, Fragments: 40, Directives: 50, Expanded: 2000, ValueDepth: 16, ListItems: 200,
+		Aliases: 30, RootFields: 20, MutationFields: 5, Fields: 400, Repeats: 100, Fragments: 40, Directives: 50, Expanded: 2000,
+		ValueDepth: 16, ListItems: 200,
 		RequestErrors: 5, ResponseErrors: 50, Timeout: 5 * time.Second,
 	}
 }

@@ -199,7 +199,9 @@ func (r *Resolver) actor(ctx context.Context) (retail.Actor, error) {
 }
 
 // isStaff reports whether the principal works for the retailer, and so may see what belongs to others.
-func isStaff(p auth.Principal) bool { return p.Role == auth.RoleAssociate || p.Role == auth.RoleOperator }
+func isStaff(p auth.Principal) bool {
+	return p.Role == auth.RoleAssociate || p.Role == auth.RoleOperator
+}
 
 // lacks reports whether staff asks without the scope that lets them see what belongs to others.
 func lacks(ctx context.Context, scope auth.Scope) bool {
