@@ -84,6 +84,18 @@ func (t *tx) beginAgain(
 	return fresh, nil, err
 }
 
+// forgetCalls forgets the runs of a gateway that died: a SQLite file has one gateway, so nobody will answer them, and whoever
+// repeats one need not wait for its lease. On PostgreSQL other gateways may be at them.
+func (l *Ledger) forgetCalls(ctx context.Context) error {
+	if l.postgres {
+		return nil
+	}
+	return l.change(ctx, func(t *tx) error {
+		_, err := t.exec(`DELETE FROM answers WHERE answer IS NULL`)
+		return err
+	})
+}
+
 // Finish stores the answer of the run that token began, even when the caller's context has ended. It fails with CodeConflict
 // when somebody took the run over; repeating it with the same answer changes nothing.
 func (l *Ledger) Finish(ctx context.Context, owner, key, token string, answer []byte) error {

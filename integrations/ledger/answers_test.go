@@ -107,3 +107,25 @@ func TestKeysAndAnswersAreBounded(t *testing.T) {
 	mustDo(t, err)
 	wantCode(t, l.Finish(t.Context(), "guest:a", "k", token, make([]byte, 4<<20+1)), retail.CodeLimitExceeded, false)
 }
+
+// Whoever repeats a request waits for the lease of a gateway that died only where another gateway may be answering it.
+func TestAGatewayThatStartsAgainForgetsTheRunsOfTheOneThatDied(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l, ctx := r.open(t), t.Context()
+		_, _, err := l.Begin(ctx, "guest:a", "k1", []byte("f"), time.Minute)
+		mustDo(t, err)
+		token, _, err := l.Begin(ctx, "guest:a", "k2", []byte("f"), time.Minute)
+		mustDo(t, err)
+		mustDo(t, l.Finish(ctx, "guest:a", "k2", token, []byte("{}")))
+		next := r.open(t)
+		token, _, err = next.Begin(ctx, "guest:a", "k1", []byte("f"), time.Minute)
+		if r.kind == "postgres" {
+			wantCode(t, err, retail.CodeConflict, true)
+		} else if err != nil || token == "" {
+			t.Errorf("the repetition does not run: %v", err)
+		}
+		if token, answer, err := next.Begin(ctx, "guest:a", "k2", []byte("f"), time.Minute); err != nil || token != "" || string(answer) != "{}" {
+			t.Errorf("an answer was forgotten: %q %q %v", token, answer, err)
+		}
+	})
+}

@@ -156,6 +156,9 @@ func (l *Ledger) open(ctx context.Context) error {
 	if err := l.migrate(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
+	if err := l.forgetCalls(ctx); err != nil {
+		return err
+	}
 	var err error
 	l.jobs, err = newInserter(l.riverDriver())
 	return err
