@@ -33,6 +33,9 @@ import (
 //	                              question until the value is there. PATH is dotted, below data, with indexes of lists.
 //	-- answer --                  the golden answer to it, see plain
 //	-- again --                   the same request once more has the same bytes of data and errors
+//	-- watch WHO --               a question that every "once" asks before and after
+//	-- once WHO [NAME=PATH]… --   a mutation: again under its key it has the same answer and changes nothing of what is watched, and
+//	                              another body under the key is a CONFLICT, which changes nothing either
 //	-- ordered WHO PLACE SKU=QUANTITY… --   WHO orders for pickup, silently; {{order}} and {{number}} are saved
 //	-- paid WHO PLACE SKU=QUANTITY… --      and pays
 //	-- collected WHO PLACE SKU=QUANTITY… -- and collects
@@ -65,6 +68,8 @@ type journey struct {
 	backends demo.Backends
 	saved    map[string]string
 	last     request // the last question, for "again"
+	watched  request
+	mutated  []string // the mutations that "once" played
 	changed  bool    // golden answers were rewritten
 }
 
@@ -74,7 +79,7 @@ type request struct {
 	answer          []byte
 }
 
-func play(t *testing.T, kind, file string) {
+func play(t *testing.T, kind, file string) *journey {
 	t.Helper()
 	archive, err := txtar.ParseFile(file)
 	must(t, err)
@@ -91,6 +96,10 @@ func play(t *testing.T, kind, file string) {
 		case "terms":
 		case "ask":
 			j.question(t, strings.Fields(rest), string(part.Data))
+		case "watch":
+			j.watch(t, strings.Fields(rest), string(part.Data))
+		case "once":
+			j.once(t, strings.Fields(rest), string(part.Data))
 		case "again":
 			j.again(t)
 		case "ordered", "paid", "collected":
@@ -104,6 +113,7 @@ func play(t *testing.T, kind, file string) {
 			break // what follows would only repeat it
 		}
 	}
+	return j
 }
 
 // keep writes rewritten answers back, also those of a story that broke off.
@@ -124,7 +134,7 @@ func setting(t *testing.T, archive *txtar.Archive) (*demo.Retailer, []rigOption)
 		t.Ordering.PollMost, t.Ordering.TaskMost = 500*time.Millisecond, 500*time.Millisecond
 		t.Returns.LookFirst, t.Returns.LookMost = 200*time.Millisecond, time.Second
 	}}
-	if len(archive.Files) > 0 && archive.Files[0].Name == "terms" {
+	if archive != nil && len(archive.Files) > 0 && archive.Files[0].Name == "terms" {
 		for line := range strings.Lines(string(archive.Files[0].Data)) {
 			words := strings.Fields(line)
 			if len(words) < 2 {
@@ -300,7 +310,7 @@ func (j *journey) asker(t *testing.T, words []string) (token string, rest []stri
 var (
 	blank    = regexp.MustCompile(`\{\{([A-Za-z0-9]+)(\+\d+[smhd])?\}\}`)
 	fragment = regexp.MustCompile(`(?m)^fragment (\w+) on `)
-	spreads   = regexp.MustCompile(`\.\.\.(\w+)`)
+	spreads  = regexp.MustCompile(`\.\.\.(\w+)`)
 )
 
 // filled puts saved values in. {{now+1h}} is an instant so far from now.
