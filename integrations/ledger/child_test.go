@@ -42,6 +42,55 @@ func childMain(dsn string) {
 	}
 }
 
+// workerMain is the process that TestAJobOfAKilledProcessRunsInAnother kills: it says when it runs a job, and never ends it.
+func workerMain(dsn string) {
+	ctx := context.Background()
+	l, err := ledger.Open(ctx, ledger.Config{DSN: dsn})
+	if err == nil {
+		l.Handle(retail.JobOrder, func(_ context.Context, key string) error {
+			fmt.Fprintln(os.Stdout, key)
+			select {}
+		})
+		err = l.Run(ctx)
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+func TestAJobOfAKilledProcessRunsInAnother(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l, closeIt := r.openFor(t)
+		mustDo(t, l.Enqueue(t.Context(), order("o1")))
+		closeIt()
+		killAtItsFirstLine(t, "PORTICO_LEDGER_WORKER="+r.dsn)
+		l = r.open(t)
+		ran := make(chan string, 1)
+		l.Handle(retail.JobOrder, func(_ context.Context, key string) error { ran <- key; return nil })
+		run(t, l)
+		if got := await(t, ran); got != "o1" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func killAtItsFirstLine(t *testing.T, env string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), env)
+	cmd.Stderr = os.Stderr
+	cmd.WaitDelay = time.Second
+	out, err := cmd.StdoutPipe()
+	mustDo(t, err)
+	mustDo(t, cmd.Start())
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Errorf("the process ended by itself: %v", err)
+	}
+	mustDo(t, cmd.Process.Kill())
+	_ = cmd.Wait() // it was killed
+}
+
 func sell(ctx context.Context, l *ledger.Ledger, id string) error {
 	claim := hold("c"+id, "guest:"+id, "S001", units("A", 1))
 	if _, err := l.AddClaim(ctx, claim, stock.HoldCaps{Holds: 3}, noon); err != nil {

@@ -23,8 +23,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv("PORTICO_LEDGER_CHILD"); path != "" {
-		childMain(path)
+	if dsn := os.Getenv("PORTICO_LEDGER_CHILD"); dsn != "" {
+		childMain(dsn)
+		return
+	}
+	if dsn := os.Getenv("PORTICO_LEDGER_WORKER"); dsn != "" {
+		workerMain(dsn)
 		return
 	}
 	goleak.VerifyTestMain(m)
