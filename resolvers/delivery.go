@@ -30,7 +30,7 @@ func (r *deliveryPlaceResolver) Location(ctx context.Context, obj *retail.PlanPa
 }
 
 func (r *queryResolver) DeliveryOptions(ctx context.Context, items []*stock.BasketItem, near *retail.GeoPoint, locationIds []string) ([]*sourcing.DeliveryOption, error) {
-	q := sourcing.OptionsQuery{Items: make([]sourcing.Item, len(items)), Near: near, LocationRefs: locationIds}
+	q := sourcing.OptionsQuery{Items: make([]sourcing.Item, len(items)), Near: near, LocationRefs: locationIds, Held: r.held(ctx)}
 	for i, item := range items {
 		q.Items[i] = sourcing.Item{SKU: item.SKU, Quantity: item.Quantity}
 	}

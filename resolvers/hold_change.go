@@ -25,3 +25,16 @@ func (r *Resolver) holdChange(
 	payload.UserErrors, err = r.refused(ctx, err)
 	return payload, err
 }
+
+// held is what the caller holds; nothing while nobody can say: the rest of the answer is good without it.
+func (r *Resolver) held(ctx context.Context) retail.Held {
+	actor, err := r.actor(ctx)
+	if err != nil || !actor.Known() {
+		return nil
+	}
+	held, err := r.Holds.Held(ctx, actor.Key())
+	if err != nil {
+		return nil
+	}
+	return held
+}
