@@ -105,13 +105,13 @@ func (c *Client) Coupons(ctx context.Context, number string) ([]retail.Coupon, e
 }
 
 func (c *Client) coupons(ctx context.Context, customer, coupon string) ([]retail.Coupon, error) {
-	rows, err := lookUp[couponRow](ctx, c, "coupons", map[string]any{
+	found, err := lookUp[couponRow](ctx, c, "coupons", map[string]any{
 		"customer": customer, "coupon": coupon, "limit": maxCoupons,
 	}, maxCoupons)
 	if err != nil {
 		return nil, err
 	}
-	return readable(c, "coupons", rows, c.coupon(c.now()))
+	return readable(c, "coupons", found.rows, c.coupon(c.now()))
 }
 
 // Redeem uses a coupon for a reference at an instant. It refuses with WhyCouponRejected when the coupon is used for

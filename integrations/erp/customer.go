@@ -81,15 +81,15 @@ func (c *Client) customers(ctx context.Context, k customerKeys) (list []retail.C
 	if k == (customerKeys{}) {
 		return nil, 0, nil
 	}
-	rows, err := lookUp[customerRow](ctx, c, "customers", map[string]any{
+	found, err := lookUp[customerRow](ctx, c, "customers", map[string]any{
 		"number": k.number, "reference": k.reference, "phone": k.phone, "union_id": k.unionID, "card": k.card, "account": k.account,
 		"now": instant(now),
 	}, maxCustomers)
 	if err != nil {
 		return nil, 0, err
 	}
-	list, err = readable(c, "customers", rows, c.customer(now))
-	return list, len(rows) - len(list), err
+	list, err = readable(c, "customers", found.rows, c.customer(now))
+	return list, found.unreadable + len(found.rows) - len(list), err
 }
 
 // Customer loads a customer by number, as the ERP has it now.
@@ -202,11 +202,11 @@ type tierRow struct {
 
 // TierRules lists what each tier asks for, lowest first.
 func (c *Client) TierRules(ctx context.Context) ([]retail.TierRule, error) {
-	rows, err := lookUp[tierRow](ctx, c, "tier_rules", nil, 4*len(retail.Tiers))
+	found, err := lookUp[tierRow](ctx, c, "tier_rules", nil, 4*len(retail.Tiers))
 	if err != nil {
 		return nil, err
 	}
-	list, err := readable(c, "tier_rules", rows, func(r tierRow) (retail.TierRule, bool) {
+	list, err := readable(c, "tier_rules", found.rows, func(r tierRow) (retail.TierRule, bool) {
 		spend, err := retail.ParseMoney(r.YearSpend, r.Currency)
 		tier := retail.MemberTier(r.Tier)
 		return retail.TierRule{Tier: tier, Titles: retail.Text{Chinese: r.Title, English: r.TitleEn}, YearSpend: spend},

@@ -91,13 +91,20 @@ func noCustomer() error {
 	return &retail.Error{Code: retail.CodeNotFound, Source: retail.SourceERP, Message: "there is no such customer"}
 }
 
+// looked is what a query found; rows of another type than the file promises are counted only.
+type looked[T any] struct {
+	rows       []T
+	unreadable int
+}
+
 // lookUp runs a file's query for a shopper who waits.
-func lookUp[T any](ctx context.Context, c *Client, file string, args map[string]any, limit int) ([]T, error) {
-	return upstream.Do(ctx, c.live, file, func(ctx context.Context) ([]T, error) {
-		rows, unreadable, err := query[T](ctx, c, file, args, limit)
-		c.metrics.Quarantine(retail.SourceERP, file, unreadable)
-		return rows, err
+func lookUp[T any](ctx context.Context, c *Client, file string, args map[string]any, limit int) (looked[T], error) {
+	found, err := upstream.Do(ctx, c.live, file, func(ctx context.Context) (found looked[T], err error) {
+		found.rows, found.unreadable, err = query[T](ctx, c, file, args, limit)
+		return found, err
 	})
+	c.metrics.Quarantine(retail.SourceERP, file, found.unreadable)
+	return found, err
 }
 
 // readable reads rows one by one; those that cannot be read are left out and counted, all of them are refused.

@@ -45,11 +45,11 @@ func (c *Client) Points(ctx context.Context, number string) ([]retail.PointEntry
 	if !validKey(number) {
 		return nil, nil
 	}
-	rows, err := lookUp[pointsRow](ctx, c, "points", map[string]any{"number": number, "limit": maxPoints}, maxPoints)
+	found, err := lookUp[pointsRow](ctx, c, "points", map[string]any{"number": number, "limit": maxPoints}, maxPoints)
 	if err != nil {
 		return nil, err
 	}
-	return readable(c, "points", rows, pointsRow.entry)
+	return readable(c, "points", found.rows, pointsRow.entry)
 }
 
 // BookPoints books a movement of points. The first entry of a reference stays; it is CodeNotFound when there is no such
