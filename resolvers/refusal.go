@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"errors"
 
 	"github.com/portico-retail/portico/graph/model"
 	"github.com/portico-retail/portico/retail"
@@ -14,9 +15,28 @@ func (r *Resolver) refused(ctx context.Context, err error) ([]model.UserError, e
 	}
 	list, ok := retail.RefusalsOf(err)
 	if !ok {
-		return nil, err
+		no := unusable(err)
+		if no == nil {
+			return nil, err
+		}
+		list = []*retail.Refusal{no}
 	}
 	return r.userErrors(ctx, list), nil
+}
+
+// unusable reads a failure as the refusal that it is to whoever asked for a change: what they named cannot be or is not
+// there. It is nil for any other.
+func unusable(err error) *retail.Refusal {
+	var e *retail.Error
+	switch {
+	case !errors.As(err, &e) || e.Retryable || e.Source != "":
+		return nil
+	case e.Code == retail.CodeBadInput:
+		return &retail.Refusal{Why: retail.WhyInvalid, Message: e.Message}
+	case e.Code == retail.CodeNotFound:
+		return &retail.Refusal{Why: retail.WhyNotFound, Message: e.Message}
+	}
+	return nil
 }
 
 // maxUserErrors bounds the refusals of one answer.

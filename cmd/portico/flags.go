@@ -91,7 +91,8 @@ func gatewayOf(server serverFlags, s stockFlags, currency string, open bool) gat
 		StaleAfter: s.StockStaleAfter, UnknownAfter: s.StockUnknownAfter,
 	}
 	g := gatewaySettings{
-		Policy: policy, Terms: termsOf(currency, policy), Feed: stock.DefaultFeedConfig(), Limits: graph.DefaultLimits(), Server: graph.DefaultServerConfig(),
+		Policy: policy, Terms: termsOf(currency, policy), Feed: stock.DefaultFeedConfig(), Limits: graph.DefaultLimits(),
+		Server:        graph.DefaultServerConfig(),
 		Introspection: open, MaxInFlight: server.MaxInFlight, Refresh: s.RefreshInterval,
 	}
 	g.Feed.Interval = s.FeedInterval
