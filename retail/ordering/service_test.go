@@ -428,17 +428,13 @@ func TestRunReadsTheFeedAndLooksAfterForgottenOrders(t *testing.T) {
 	ready(t, func(t *testing.T, j *trip) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() { done <- j.service.Run(ctx) }()
-		j.books.jobs = nil // lost
+		j.loseJobs()
 		j.till("f1")
+		go func() { done <- j.service.Run(ctx) }()
 		<-time.After(time.Second)
-		j.mu.Lock()
-		jobs := len(j.books.jobs)
-		j.mu.Unlock()
-		if jobs == 0 {
+		if j.loseJobs() == 0 {
 			t.Errorf("a change of a task caused no job")
 		}
-		j.books.jobs = nil
 		<-time.After(13 * time.Hour)
 		stop()
 		if err := <-done; err != nil {
@@ -452,6 +448,15 @@ func TestRunReadsTheFeedAndLooksAfterForgottenOrders(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	})
+}
+
+// loseJobs drops all jobs and tells how many there were.
+func (w *world) loseJobs() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := len(w.books.jobs)
+	w.books.jobs = nil
+	return n
 }
 
 func TestEventsOfOtherOrdersAreNobodysBusiness(t *testing.T) {
