@@ -174,7 +174,8 @@ func (e *ERP) BookTillPoints(ctx context.Context, entries []TillPoints) (unknown
 func (e *ERP) RecomputeTiers(ctx context.Context) error {
 	err := e.write(ctx, func(tx *sqlx.Tx) error {
 		for _, statement := range []string{
-			`UPDATE cust_mst SET upd_at = ?, year_amt = (SELECT CASE WHEN cust_mst.year_amt + SUM(p.pts) > 0 THEN ROUND(cust_mst.year_amt + SUM(p.pts), 2)
+			`UPDATE cust_mst SET upd_at = ?, year_amt = (SELECT CASE WHEN cust_mst.year_amt + SUM(p.pts) > 0
+				THEN ROUND(cust_mst.year_amt + SUM(p.pts), 2)
 				ELSE 0 END FROM pts_led p WHERE p.cust_no = cust_mst.cust_no
 				AND NOT EXISTS (SELECT 1 FROM pts_cnt n WHERE n.cust_no = p.cust_no AND n.ref_no = p.ref_no))
 			WHERE EXISTS (SELECT 1 FROM pts_led p WHERE p.cust_no = cust_mst.cust_no
