@@ -98,7 +98,11 @@ func (r *mutationResolver) CartMerge(ctx context.Context, input model.CartMergeI
 		if err != nil {
 			return nil, nil, err
 		}
-		return r.Carts.Merge(ctx, member, retail.Actor{Role: string(guest.Role), Subject: guest.Subject}, idempotencyKey)
+		before := retail.Actor{Role: string(guest.Role), Subject: guest.Subject}
+		if err := r.Holds.Give(ctx, before, member); err != nil {
+			return nil, nil, err
+		}
+		return r.Carts.Merge(ctx, member, before, idempotencyKey)
 	})
 }
 

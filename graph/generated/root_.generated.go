@@ -442,7 +442,8 @@ extend type Mutation {
   cartNoteSet("The note." input: CartNoteSetInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
   """
   Joins a guest's cart into the member's on sign-in: quantities of the same SKU, method and place add up; the member's
-  coupons, address and note win; the guest's cart is emptied. Repeating it changes nothing.
+  coupons, address and note win; the guest's cart is emptied. What the guest holds is the member's from then on. Repeating it
+  changes nothing.
   """
   cartMerge("Whose." input: CartMergeInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [MEMBER])
 }

@@ -241,6 +241,17 @@ func (l *Ledger) HeldBy(ctx context.Context, owner string, now time.Time) ([]ret
 		owner, micros(now), maxList)
 }
 
+// GiveHolds makes another owner's what an owner holds and no order serves.
+func (l *Ledger) GiveHolds(ctx context.Context, from, to string) error {
+	if err := checkKeys("owner", from, "new owner", to); err != nil {
+		return err
+	}
+	return l.change(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE claims SET owner = ? WHERE owner = ? AND state = 'HELD' AND order_id = ''`, to, from)
+		return err
+	})
+}
+
 // LiveClaims lists the claims at the places that are ALLOCATED, or HELD and not expired at now, by id behind after; limit at
 // most, and 1,000. It takes 1,000 places at most.
 func (l *Ledger) LiveClaims(

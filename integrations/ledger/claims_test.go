@@ -237,5 +237,16 @@ func TestWhatAnOwnerHoldsIsListed(t *testing.T) {
 		if list := must(l.HeldBy(ctx, "", noon))(t); len(list) != 0 {
 			t.Errorf("nobody holds %+v", list)
 		}
+		for range 2 {
+			if err := l.GiveHolds(ctx, "guest:a", "member:m"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if list := must(l.HeldBy(ctx, "member:m", noon))(t); len(list) != 2 {
+			t.Errorf("the member got %+v", list)
+		}
+		if c := must(l.Claim(ctx, "ordered"))(t); c.Owner != "guest:a" {
+			t.Errorf("an order's claim went to %s", c.Owner)
+		}
 	})
 }

@@ -22,6 +22,8 @@ type ClaimLedger interface {
 	EndClaim(ctx context.Context, id string, to retail.ClaimState) (retail.Claim, error)
 	// HeldBy lists the claims of an owner that are HELD, not expired at now and serve no order; 1,000 at most.
 	HeldBy(ctx context.Context, owner string, now time.Time) ([]retail.Claim, error)
+	// GiveHolds makes another owner's what an owner holds and no order serves. Idempotent.
+	GiveHolds(ctx context.Context, from, to string) error
 	// LiveClaims lists the claims at the places that are ALLOCATED, or HELD and not expired at now, by id behind after; limit at
 	// most.
 	LiveClaims(ctx context.Context, locationCodes []string, now time.Time, after string, limit int) ([]retail.Claim, error)

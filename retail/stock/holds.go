@@ -287,6 +287,15 @@ func (h *Holds) Held(ctx context.Context, owner string) (retail.Held, error) {
 	return held, nil
 }
 
+// Give makes the member's what a guest holds, for whoever signs in with a basket on hold. Idempotent. Caps do not count: nobody
+// gets to hold more than before.
+func (h *Holds) Give(ctx context.Context, guest, member retail.Actor) error {
+	if guest.Role != "guest" || !guest.Known() || member.MemberID == "" {
+		return retail.Refuse(retail.WhyNotAllowed, "", "a guest's holds go to the member who signed in")
+	}
+	return h.metrics.count("give", h.deps.Ledger.GiveHolds(ctx, guest.Key(), member.Key()))
+}
+
 // Extend lets a hold live on, within its longest life. It refuses with WhyNotFound, WhyHoldExpired, WhyHoldClosed, and
 // WhyLimitReached when it may live no longer.
 func (h *Holds) Extend(ctx context.Context, actor retail.Actor, id string) (*Hold, error) {

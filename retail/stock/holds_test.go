@@ -401,3 +401,23 @@ func FuzzParseLines(f *testing.F) {
 		}
 	})
 }
+
+func TestAGuestsHoldsAreTheMembersWhoSignsIn(t *testing.T) {
+	w, ctx := newHoldWorld(t), context.Background()
+	hold := w.mustCreate(guest, "k1", 2)
+	for range 2 {
+		if err := w.holds.Give(ctx, guest, member); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := w.holds.Get(ctx, member, hold.ID()); err != nil || got.State != stock.HoldActive {
+		t.Errorf("the member reads %+v, %v", got, err)
+	}
+	if _, err := w.holds.Get(ctx, guest, hold.ID()); !retail.Refused(err, retail.WhyNotFound) {
+		t.Errorf("the guest reads %v", err)
+	}
+	w.wantPromise("still held once", 8)
+	if err := w.holds.Give(ctx, member, guest); !retail.Refused(err, retail.WhyNotAllowed) {
+		t.Errorf("the other way: %v", err)
+	}
+}

@@ -134,6 +134,21 @@ func (l *memoryLedger) HeldBy(_ context.Context, owner string, now time.Time) (l
 	return list, nil
 }
 
+func (l *memoryLedger) GiveHolds(_ context.Context, from, to string) error {
+	leave, err := l.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for id, c := range l.claims {
+		if c.Owner == from && c.State == retail.ClaimHeld && c.OrderID == "" {
+			c.Owner = to
+			l.claims[id] = c
+		}
+	}
+	return nil
+}
+
 func (l *memoryLedger) LiveClaims(
 	_ context.Context, codes []string, now time.Time, after string, limit int,
 ) ([]retail.Claim, error) {
