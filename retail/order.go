@@ -297,8 +297,6 @@ type Saga struct {
 	// Placed: the shop has the order. Coupons: they are redeemed. Reported: the last status that the shop has heard.
 	Placed, CouponsRedeemed, CouponsReleased, CartClosed, PointsBooked bool
 	Reported                                                           OrderStatus
-	// ClaimsSettled lists the fulfillments whose claims the projection has let go after the ledger did.
-	ClaimsSettled []string
 	// WakeAt is when the latest scheduled job looks at the order again; zero when the order is at rest.
 	WakeAt time.Time
 	// HoldIDs are the shopper's holds that are still to be adopted. Claimed: every fulfillment has its claim.

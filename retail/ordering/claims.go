@@ -3,7 +3,6 @@ package ordering
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -262,9 +261,6 @@ func (s *Service) settleClaim(ctx context.Context, o *retail.Order, id string, _
 			return retail.ErrUnchanged
 		}
 		f.Claim.Told = changes
-		if f.Claim.State.Final() && !slices.Contains(o.Saga.ClaimsSettled, id) {
-			o.Saga.ClaimsSettled = append(o.Saga.ClaimsSettled, id)
-		}
 		return nil
 	})
 }

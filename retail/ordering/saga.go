@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/portico-retail/portico/retail"
@@ -127,7 +128,11 @@ func (s *Service) drive(ctx context.Context, id string, r *run) (*retail.Order, 
 // failed counts and logs a failure, which no request may be there to hear of.
 func (s *Service) failed(ctx context.Context, o *retail.Order, st *step, err error) error {
 	s.counts.WithLabelValues(st.name, "failed").Inc()
-	s.deps.Log.WarnContext(ctx, "a step of an order failed", "order", o.ID, "step", st.name, "error", err)
+	level := slog.LevelWarn
+	if retail.CodeOf(err) == retail.CodeUpstreamUnavailable && o.Saga.Failures == 0 {
+		level = slog.LevelDebug // a system that is a moment behind; the next look finds it
+	}
+	s.deps.Log.Log(ctx, level, "a step of an order failed", "order", o.ID, "step", st.name, "error", err)
 	return fmt.Errorf("ordering: %s: %w", st.name, err)
 }
 
