@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/portico-retail/portico/retail"
 	"github.com/portico-retail/portico/retail/stock"
 )
 
@@ -142,4 +143,23 @@ func TestALossIsRepairedWhenTheLedgerAnswers(t *testing.T) {
 			t.Errorf("%d families of metrics, %v", len(families), err)
 		}
 	})
+}
+
+// A job of an order may hold stock in a gateway that has only just started: the gateway must still look at the partition, or it
+// would not be ready before that claim is due.
+func TestAGatewayThatHoldsBeforeItsFirstLookBecomesReady(t *testing.T) {
+	w := newHoldWorld(t)
+	fresh := stock.NewHolds(stock.DefaultHoldPolicy(), stock.HoldDeps{
+		Stock: w.stock, Projection: w.store, Ledger: w.ledger, Log: slog.New(slog.DiscardHandler),
+	})
+	if _, err := fresh.Hold(t.Context(), retail.Claim{
+		ID: "c-1", Owner: "guest:g", OrderID: "o-1", LocationCode: "S-1", Lines: []retail.ClaimLine{{SKU: "A", Quantity: 1}},
+		ExpiresAt: w.now.Add(17 * time.Minute),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	fresh.TendDue(t.Context())
+	if !fresh.Ready() {
+		t.Error("not ready after a look at everything that is due")
+	}
 }

@@ -30,12 +30,12 @@ func newWatch() *watch {
 	}
 }
 
-// dueIn notes that a claim of the partition is due a while from now.
+// dueIn notes that a claim of the partition is due a while from now. A partition that was never looked at stays due at once.
 func (w *watch) dueIn(partition uint16, now time.Time, in time.Duration) {
 	at := now.Add(in + time.Millisecond)
 	w.mu.Lock()
 	next, known := w.next[partition]
-	sooner := !known || at.Before(next)
+	sooner := known && at.Before(next)
 	if sooner {
 		w.next[partition] = at
 	}
