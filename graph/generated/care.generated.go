@@ -33,558 +33,558 @@ type FeedbackResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _Feedback_id(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_id(ctx, field)
+			return fieldContext_Feedback_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.GlobalID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Feedback", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Feedback_kind(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_kind(ctx, field)
+			return fieldContext_Feedback_kind(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Kind, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v care.FeedbackKind) graphql.Marshaler {
-			return ec.marshalNFeedbackKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKind(ctx, selections, v)
+			return marshalNFeedbackKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKind(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Feedback", field, false, false, errors.New("field of type FeedbackKind does not have child fields"))
 }
 
-func (ec *executionContext) _Feedback_orderId(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_orderId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_orderId(ctx, field)
+			return fieldContext_Feedback_orderId(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Order(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOID2ᚖstring(ctx, selections, v)
+			return marshalOID2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_orderId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_orderId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Feedback", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Feedback_receiptNumber(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_receiptNumber(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_receiptNumber(ctx, field)
+			return fieldContext_Feedback_receiptNumber(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Receipt(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_receiptNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_receiptNumber(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Feedback", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Feedback_location(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_location(ctx, field)
+			return fieldContext_Feedback_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Feedback().Location(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Feedback",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Feedback_sku(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_sku(ctx, field)
+			return fieldContext_Feedback_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Item(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Feedback", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Feedback_score(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_score(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_score(ctx, field)
+			return fieldContext_Feedback_score(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Rated(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_score(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_score(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Feedback", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Feedback_title(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_title(ctx, field)
+			return fieldContext_Feedback_title(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Title, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_title(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Feedback", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Feedback_text(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_text(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_text(ctx, field)
+			return fieldContext_Feedback_text(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Text, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_text(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Feedback", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Feedback_status(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_status(ctx, field)
+			return fieldContext_Feedback_status(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Status, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v care.FeedbackStatus) graphql.Marshaler {
-			return ec.marshalNFeedbackStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatus(ctx, selections, v)
+			return marshalNFeedbackStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatus(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Feedback", field, false, false, errors.New("field of type FeedbackStatus does not have child fields"))
 }
 
-func (ec *executionContext) _Feedback_createdAt(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_createdAt(ctx, field)
+			return fieldContext_Feedback_createdAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.CreatedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_createdAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Feedback", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Feedback_replies(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_replies(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_replies(ctx, field)
+			return fieldContext_Feedback_replies(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Replies, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []care.Reply) graphql.Marshaler {
-			return ec.marshalNFeedbackReply2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐReplyᚄ(ctx, selections, v)
+			return marshalNFeedbackReply2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐReplyᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_replies(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_replies(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Feedback",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FeedbackReply(ctx, field)
+			return childFields_FeedbackReply(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Feedback_resolvedAt(ctx context.Context, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
+func _Feedback_resolvedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Feedback) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Feedback_resolvedAt(ctx, field)
+			return fieldContext_Feedback_resolvedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ResolvedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Feedback_resolvedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Feedback_resolvedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Feedback", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _FeedbackConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.FeedbackConnection) (ret graphql.Marshaler) {
+func _FeedbackConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FeedbackConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FeedbackConnection_edges(ctx, field)
+			return fieldContext_FeedbackConnection_edges(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Edges, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.FeedbackEdge) graphql.Marshaler {
-			return ec.marshalNFeedbackEdge2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackEdgeᚄ(ctx, selections, v)
+			return marshalNFeedbackEdge2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackEdgeᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FeedbackConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FeedbackConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "FeedbackConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FeedbackEdge(ctx, field)
+			return childFields_FeedbackEdge(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _FeedbackConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.FeedbackConnection) (ret graphql.Marshaler) {
+func _FeedbackConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FeedbackConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FeedbackConnection_nodes(ctx, field)
+			return fieldContext_FeedbackConnection_nodes(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*care.Feedback) graphql.Marshaler {
-			return ec.marshalNFeedback2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackᚄ(ctx, selections, v)
+			return marshalNFeedback2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FeedbackConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FeedbackConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "FeedbackConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Feedback(ctx, field)
+			return childFields_Feedback(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _FeedbackConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.FeedbackConnection) (ret graphql.Marshaler) {
+func _FeedbackConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FeedbackConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FeedbackConnection_pageInfo(ctx, field)
+			return fieldContext_FeedbackConnection_pageInfo(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.PageInfo, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.PageInfo) graphql.Marshaler {
-			return ec.marshalNPageInfo2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPageInfo(ctx, selections, v)
+			return marshalNPageInfo2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPageInfo(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FeedbackConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FeedbackConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "FeedbackConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PageInfo(ctx, field)
+			return childFields_PageInfo(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _FeedbackConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.FeedbackConnection) (ret graphql.Marshaler) {
+func _FeedbackConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FeedbackConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FeedbackConnection_totalCount(ctx, field)
+			return fieldContext_FeedbackConnection_totalCount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.TotalCount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Count) graphql.Marshaler {
-			return ec.marshalNCount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCount(ctx, selections, v)
+			return marshalNCount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCount(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FeedbackConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FeedbackConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "FeedbackConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Count(ctx, field)
+			return childFields_Count(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _FeedbackEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.FeedbackEdge) (ret graphql.Marshaler) {
+func _FeedbackEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FeedbackEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FeedbackEdge_cursor(ctx, field)
+			return fieldContext_FeedbackEdge_cursor(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Cursor, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FeedbackEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FeedbackEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FeedbackEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _FeedbackEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.FeedbackEdge) (ret graphql.Marshaler) {
+func _FeedbackEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FeedbackEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FeedbackEdge_node(ctx, field)
+			return fieldContext_FeedbackEdge_node(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Node, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v care.Feedback) graphql.Marshaler {
-			return ec.marshalNFeedback2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedback(ctx, selections, v)
+			return marshalNFeedback2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedback(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FeedbackEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FeedbackEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "FeedbackEdge",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Feedback(ctx, field)
+			return childFields_Feedback(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _FeedbackPayload_feedback(ctx context.Context, field graphql.CollectedField, obj *model.FeedbackPayload) (ret graphql.Marshaler) {
+func _FeedbackPayload_feedback(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FeedbackPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FeedbackPayload_feedback(ctx, field)
+			return fieldContext_FeedbackPayload_feedback(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Feedback, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *care.Feedback) graphql.Marshaler {
-			return ec.marshalOFeedback2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedback(ctx, selections, v)
+			return marshalOFeedback2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedback(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_FeedbackPayload_feedback(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FeedbackPayload_feedback(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "FeedbackPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Feedback(ctx, field)
+			return childFields_Feedback(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _FeedbackPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.FeedbackPayload) (ret graphql.Marshaler) {
+func _FeedbackPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FeedbackPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FeedbackPayload_userErrors(ctx, field)
+			return fieldContext_FeedbackPayload_userErrors(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UserErrors, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
-			return ec.marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+			return marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FeedbackPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FeedbackPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "FeedbackPayload",
 		Field:      field,
@@ -597,118 +597,118 @@ func (ec *executionContext) fieldContext_FeedbackPayload_userErrors(_ context.Co
 	return fc, nil
 }
 
-func (ec *executionContext) _FeedbackReply_at(ctx context.Context, field graphql.CollectedField, obj *care.Reply) (ret graphql.Marshaler) {
+func _FeedbackReply_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Reply) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FeedbackReply_at(ctx, field)
+			return fieldContext_FeedbackReply_at(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.At, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FeedbackReply_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FeedbackReply_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FeedbackReply", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _FeedbackReply_byShopper(ctx context.Context, field graphql.CollectedField, obj *care.Reply) (ret graphql.Marshaler) {
+func _FeedbackReply_byShopper(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Reply) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FeedbackReply_byShopper(ctx, field)
+			return fieldContext_FeedbackReply_byShopper(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ByShopper, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+			return marshalNBoolean2bool(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FeedbackReply_byShopper(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FeedbackReply_byShopper(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FeedbackReply", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _FeedbackReply_text(ctx context.Context, field graphql.CollectedField, obj *care.Reply) (ret graphql.Marshaler) {
+func _FeedbackReply_text(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Reply) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FeedbackReply_text(ctx, field)
+			return fieldContext_FeedbackReply_text(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Text, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FeedbackReply_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FeedbackReply_text(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FeedbackReply", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Rating_count(ctx context.Context, field graphql.CollectedField, obj *care.Rating) (ret graphql.Marshaler) {
+func _Rating_count(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Rating) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Rating_count(ctx, field)
+			return fieldContext_Rating_count(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Count, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Rating_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Rating_count(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Rating", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Rating_average(ctx context.Context, field graphql.CollectedField, obj *care.Rating) (ret graphql.Marshaler) {
+func _Rating_average(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *care.Rating) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Rating_average(ctx, field)
+			return fieldContext_Rating_average(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Average(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Decimal) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx, selections, v)
+			return marshalODecimal2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Rating_average(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Rating_average(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Rating", field, true, false, errors.New("field of type Decimal does not have child fields"))
 }
 
@@ -716,7 +716,7 @@ func (ec *executionContext) fieldContext_Rating_average(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
-func (ec *executionContext) unmarshalInputComplaintCreateInput(ctx context.Context, obj any) (model.ComplaintCreateInput, error) {
+func unmarshalInputComplaintCreateInput(ctx context.Context, ec *executionContext, obj any) (model.ComplaintCreateInput, error) {
 	var it model.ComplaintCreateInput
 	if obj == nil {
 		return it, nil
@@ -740,21 +740,21 @@ func (ec *executionContext) unmarshalInputComplaintCreateInput(ctx context.Conte
 		switch k {
 		case "subject":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("subject"))
-			data, err := ec.unmarshalNFeedbackSubjectInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackSubjectInput(ctx, v)
+			data, err := unmarshalNFeedbackSubjectInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackSubjectInput(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Subject = data
 		case "title":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("title"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Title = data
 		case "text":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -764,7 +764,7 @@ func (ec *executionContext) unmarshalInputComplaintCreateInput(ctx context.Conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputFeedbackFilter(ctx context.Context, obj any) (model.FeedbackFilter, error) {
+func unmarshalInputFeedbackFilter(ctx context.Context, ec *executionContext, obj any) (model.FeedbackFilter, error) {
 	var it model.FeedbackFilter
 	if obj == nil {
 		return it, nil
@@ -784,21 +784,21 @@ func (ec *executionContext) unmarshalInputFeedbackFilter(ctx context.Context, ob
 		switch k {
 		case "kinds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kinds"))
-			data, err := ec.unmarshalOFeedbackKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKindᚄ(ctx, v)
+			data, err := unmarshalOFeedbackKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKindᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Kinds = data
 		case "statuses":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("statuses"))
-			data, err := ec.unmarshalOFeedbackStatus2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatusᚄ(ctx, v)
+			data, err := unmarshalOFeedbackStatus2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatusᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Statuses = data
 		case "locationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -808,7 +808,7 @@ func (ec *executionContext) unmarshalInputFeedbackFilter(ctx context.Context, ob
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputFeedbackReplyInput(ctx context.Context, obj any) (model.FeedbackReplyInput, error) {
+func unmarshalInputFeedbackReplyInput(ctx context.Context, ec *executionContext, obj any) (model.FeedbackReplyInput, error) {
 	var it model.FeedbackReplyInput
 	if obj == nil {
 		return it, nil
@@ -828,14 +828,14 @@ func (ec *executionContext) unmarshalInputFeedbackReplyInput(ctx context.Context
 		switch k {
 		case "feedbackId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("feedbackId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.FeedbackID = data
 		case "text":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -845,7 +845,7 @@ func (ec *executionContext) unmarshalInputFeedbackReplyInput(ctx context.Context
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputFeedbackResolveInput(ctx context.Context, obj any) (model.FeedbackResolveInput, error) {
+func unmarshalInputFeedbackResolveInput(ctx context.Context, ec *executionContext, obj any) (model.FeedbackResolveInput, error) {
 	var it model.FeedbackResolveInput
 	if obj == nil {
 		return it, nil
@@ -865,7 +865,7 @@ func (ec *executionContext) unmarshalInputFeedbackResolveInput(ctx context.Conte
 		switch k {
 		case "feedbackId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("feedbackId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -875,7 +875,7 @@ func (ec *executionContext) unmarshalInputFeedbackResolveInput(ctx context.Conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputFeedbackSubjectInput(ctx context.Context, obj any) (model.FeedbackSubjectInput, error) {
+func unmarshalInputFeedbackSubjectInput(ctx context.Context, ec *executionContext, obj any) (model.FeedbackSubjectInput, error) {
 	var it model.FeedbackSubjectInput
 	if obj == nil {
 		return it, nil
@@ -895,14 +895,14 @@ func (ec *executionContext) unmarshalInputFeedbackSubjectInput(ctx context.Conte
 		switch k {
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.OrderID = data
 		case "receiptNumber":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("receiptNumber"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -912,7 +912,7 @@ func (ec *executionContext) unmarshalInputFeedbackSubjectInput(ctx context.Conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputFeedbackTakeInput(ctx context.Context, obj any) (model.FeedbackTakeInput, error) {
+func unmarshalInputFeedbackTakeInput(ctx context.Context, ec *executionContext, obj any) (model.FeedbackTakeInput, error) {
 	var it model.FeedbackTakeInput
 	if obj == nil {
 		return it, nil
@@ -932,7 +932,7 @@ func (ec *executionContext) unmarshalInputFeedbackTakeInput(ctx context.Context,
 		switch k {
 		case "feedbackId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("feedbackId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -942,7 +942,7 @@ func (ec *executionContext) unmarshalInputFeedbackTakeInput(ctx context.Context,
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputReviewCreateInput(ctx context.Context, obj any) (model.ReviewCreateInput, error) {
+func unmarshalInputReviewCreateInput(ctx context.Context, ec *executionContext, obj any) (model.ReviewCreateInput, error) {
 	var it model.ReviewCreateInput
 	if obj == nil {
 		return it, nil
@@ -969,35 +969,35 @@ func (ec *executionContext) unmarshalInputReviewCreateInput(ctx context.Context,
 		switch k {
 		case "subject":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("subject"))
-			data, err := ec.unmarshalNFeedbackSubjectInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackSubjectInput(ctx, v)
+			data, err := unmarshalNFeedbackSubjectInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackSubjectInput(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Subject = data
 		case "sku":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sku"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.SKU = data
 		case "score":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("score"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := unmarshalNInt2int(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Score = data
 		case "title":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("title"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Title = data
 		case "text":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1007,7 +1007,7 @@ func (ec *executionContext) unmarshalInputReviewCreateInput(ctx context.Context,
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputReviewModerateInput(ctx context.Context, obj any) (model.ReviewModerateInput, error) {
+func unmarshalInputReviewModerateInput(ctx context.Context, ec *executionContext, obj any) (model.ReviewModerateInput, error) {
 	var it model.ReviewModerateInput
 	if obj == nil {
 		return it, nil
@@ -1027,14 +1027,14 @@ func (ec *executionContext) unmarshalInputReviewModerateInput(ctx context.Contex
 		switch k {
 		case "feedbackId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("feedbackId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.FeedbackID = data
 		case "publish":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("publish"))
-			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1044,7 +1044,7 @@ func (ec *executionContext) unmarshalInputReviewModerateInput(ctx context.Contex
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputSurveyAnswerInput(ctx context.Context, obj any) (model.SurveyAnswerInput, error) {
+func unmarshalInputSurveyAnswerInput(ctx context.Context, ec *executionContext, obj any) (model.SurveyAnswerInput, error) {
 	var it model.SurveyAnswerInput
 	if obj == nil {
 		return it, nil
@@ -1068,28 +1068,28 @@ func (ec *executionContext) unmarshalInputSurveyAnswerInput(ctx context.Context,
 		switch k {
 		case "subject":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("subject"))
-			data, err := ec.unmarshalNFeedbackSubjectInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackSubjectInput(ctx, v)
+			data, err := unmarshalNFeedbackSubjectInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackSubjectInput(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Subject = data
 		case "kind":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
-			data, err := ec.unmarshalNFeedbackKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKind(ctx, v)
+			data, err := unmarshalNFeedbackKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKind(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Kind = data
 		case "score":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("score"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := unmarshalNInt2int(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Score = data
 		case "text":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1109,7 +1109,7 @@ func (ec *executionContext) unmarshalInputSurveyAnswerInput(ctx context.Context,
 
 var feedbackImplementors = []string{"Feedback", "Node"}
 
-func (ec *executionContext) _Feedback(ctx context.Context, sel ast.SelectionSet, obj *care.Feedback) graphql.Marshaler {
+func _Feedback(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *care.Feedback) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, feedbackImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1120,22 +1120,22 @@ func (ec *executionContext) _Feedback(ctx context.Context, sel ast.SelectionSet,
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Feedback")
 		case "id":
-			out.Values[i] = ec._Feedback_id(ctx, field, obj)
+			out.Values[i] = _Feedback_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "kind":
-			out.Values[i] = ec._Feedback_kind(ctx, field, obj)
+			out.Values[i] = _Feedback_kind(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "orderId":
-			out.Values[i] = ec._Feedback_orderId(ctx, field, obj)
+			out.Values[i] = _Feedback_orderId(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "receiptNumber":
-			out.Values[i] = ec._Feedback_receiptNumber(ctx, field, obj)
+			out.Values[i] = _Feedback_receiptNumber(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1148,7 +1148,7 @@ func (ec *executionContext) _Feedback(ctx context.Context, sel ast.SelectionSet,
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Feedback_location(ctx, field, obj)
+				res = _Feedback_location(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -1178,42 +1178,42 @@ func (ec *executionContext) _Feedback(ctx context.Context, sel ast.SelectionSet,
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "sku":
-			out.Values[i] = ec._Feedback_sku(ctx, field, obj)
+			out.Values[i] = _Feedback_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "score":
-			out.Values[i] = ec._Feedback_score(ctx, field, obj)
+			out.Values[i] = _Feedback_score(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "title":
-			out.Values[i] = ec._Feedback_title(ctx, field, obj)
+			out.Values[i] = _Feedback_title(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "text":
-			out.Values[i] = ec._Feedback_text(ctx, field, obj)
+			out.Values[i] = _Feedback_text(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "status":
-			out.Values[i] = ec._Feedback_status(ctx, field, obj)
+			out.Values[i] = _Feedback_status(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
-			out.Values[i] = ec._Feedback_createdAt(ctx, field, obj)
+			out.Values[i] = _Feedback_createdAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "replies":
-			out.Values[i] = ec._Feedback_replies(ctx, field, obj)
+			out.Values[i] = _Feedback_replies(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "resolvedAt":
-			out.Values[i] = ec._Feedback_resolvedAt(ctx, field, obj)
+			out.Values[i] = _Feedback_resolvedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1240,7 +1240,7 @@ func (ec *executionContext) _Feedback(ctx context.Context, sel ast.SelectionSet,
 
 var feedbackConnectionImplementors = []string{"FeedbackConnection"}
 
-func (ec *executionContext) _FeedbackConnection(ctx context.Context, sel ast.SelectionSet, obj *model.FeedbackConnection) graphql.Marshaler {
+func _FeedbackConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.FeedbackConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, feedbackConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1251,22 +1251,22 @@ func (ec *executionContext) _FeedbackConnection(ctx context.Context, sel ast.Sel
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FeedbackConnection")
 		case "edges":
-			out.Values[i] = ec._FeedbackConnection_edges(ctx, field, obj)
+			out.Values[i] = _FeedbackConnection_edges(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "nodes":
-			out.Values[i] = ec._FeedbackConnection_nodes(ctx, field, obj)
+			out.Values[i] = _FeedbackConnection_nodes(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "pageInfo":
-			out.Values[i] = ec._FeedbackConnection_pageInfo(ctx, field, obj)
+			out.Values[i] = _FeedbackConnection_pageInfo(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "totalCount":
-			out.Values[i] = ec._FeedbackConnection_totalCount(ctx, field, obj)
+			out.Values[i] = _FeedbackConnection_totalCount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1293,7 +1293,7 @@ func (ec *executionContext) _FeedbackConnection(ctx context.Context, sel ast.Sel
 
 var feedbackEdgeImplementors = []string{"FeedbackEdge"}
 
-func (ec *executionContext) _FeedbackEdge(ctx context.Context, sel ast.SelectionSet, obj *model.FeedbackEdge) graphql.Marshaler {
+func _FeedbackEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.FeedbackEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, feedbackEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1304,12 +1304,12 @@ func (ec *executionContext) _FeedbackEdge(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FeedbackEdge")
 		case "cursor":
-			out.Values[i] = ec._FeedbackEdge_cursor(ctx, field, obj)
+			out.Values[i] = _FeedbackEdge_cursor(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "node":
-			out.Values[i] = ec._FeedbackEdge_node(ctx, field, obj)
+			out.Values[i] = _FeedbackEdge_node(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1336,7 +1336,7 @@ func (ec *executionContext) _FeedbackEdge(ctx context.Context, sel ast.Selection
 
 var feedbackPayloadImplementors = []string{"FeedbackPayload"}
 
-func (ec *executionContext) _FeedbackPayload(ctx context.Context, sel ast.SelectionSet, obj *model.FeedbackPayload) graphql.Marshaler {
+func _FeedbackPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.FeedbackPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, feedbackPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1347,12 +1347,12 @@ func (ec *executionContext) _FeedbackPayload(ctx context.Context, sel ast.Select
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FeedbackPayload")
 		case "feedback":
-			out.Values[i] = ec._FeedbackPayload_feedback(ctx, field, obj)
+			out.Values[i] = _FeedbackPayload_feedback(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "userErrors":
-			out.Values[i] = ec._FeedbackPayload_userErrors(ctx, field, obj)
+			out.Values[i] = _FeedbackPayload_userErrors(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1379,7 +1379,7 @@ func (ec *executionContext) _FeedbackPayload(ctx context.Context, sel ast.Select
 
 var feedbackReplyImplementors = []string{"FeedbackReply"}
 
-func (ec *executionContext) _FeedbackReply(ctx context.Context, sel ast.SelectionSet, obj *care.Reply) graphql.Marshaler {
+func _FeedbackReply(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *care.Reply) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, feedbackReplyImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1390,17 +1390,17 @@ func (ec *executionContext) _FeedbackReply(ctx context.Context, sel ast.Selectio
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FeedbackReply")
 		case "at":
-			out.Values[i] = ec._FeedbackReply_at(ctx, field, obj)
+			out.Values[i] = _FeedbackReply_at(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "byShopper":
-			out.Values[i] = ec._FeedbackReply_byShopper(ctx, field, obj)
+			out.Values[i] = _FeedbackReply_byShopper(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "text":
-			out.Values[i] = ec._FeedbackReply_text(ctx, field, obj)
+			out.Values[i] = _FeedbackReply_text(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1427,7 +1427,7 @@ func (ec *executionContext) _FeedbackReply(ctx context.Context, sel ast.Selectio
 
 var ratingImplementors = []string{"Rating"}
 
-func (ec *executionContext) _Rating(ctx context.Context, sel ast.SelectionSet, obj *care.Rating) graphql.Marshaler {
+func _Rating(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *care.Rating) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, ratingImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1438,12 +1438,12 @@ func (ec *executionContext) _Rating(ctx context.Context, sel ast.SelectionSet, o
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Rating")
 		case "count":
-			out.Values[i] = ec._Rating_count(ctx, field, obj)
+			out.Values[i] = _Rating_count(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "average":
-			out.Values[i] = ec._Rating_average(ctx, field, obj)
+			out.Values[i] = _Rating_average(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -1472,20 +1472,20 @@ func (ec *executionContext) _Rating(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) unmarshalNComplaintCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐComplaintCreateInput(ctx context.Context, v any) (model.ComplaintCreateInput, error) {
-	res, err := ec.unmarshalInputComplaintCreateInput(ctx, v)
+func unmarshalNComplaintCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐComplaintCreateInput(ctx context.Context, ec *executionContext, v any) (model.ComplaintCreateInput, error) {
+	res, err := unmarshalInputComplaintCreateInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNFeedback2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedback(ctx context.Context, sel ast.SelectionSet, v care.Feedback) graphql.Marshaler {
-	return ec._Feedback(ctx, sel, &v)
+func marshalNFeedback2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedback(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v care.Feedback) graphql.Marshaler {
+	return _Feedback(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNFeedback2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackᚄ(ctx context.Context, sel ast.SelectionSet, v []*care.Feedback) graphql.Marshaler {
+func marshalNFeedback2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*care.Feedback) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNFeedback2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedback(ctx, sel, v[i])
+		return marshalNFeedback2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedback(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1497,21 +1497,21 @@ func (ec *executionContext) marshalNFeedback2ᚕᚖgithubᚗcomᚋporticoᚑreta
 	return ret
 }
 
-func (ec *executionContext) marshalNFeedback2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedback(ctx context.Context, sel ast.SelectionSet, v *care.Feedback) graphql.Marshaler {
+func marshalNFeedback2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedback(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *care.Feedback) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._Feedback(ctx, sel, v)
+	return _Feedback(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNFeedbackEdge2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.FeedbackEdge) graphql.Marshaler {
+func marshalNFeedbackEdge2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.FeedbackEdge) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNFeedbackEdge2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackEdge(ctx, sel, v[i])
+		return marshalNFeedbackEdge2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackEdge(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1523,23 +1523,23 @@ func (ec *executionContext) marshalNFeedbackEdge2ᚕᚖgithubᚗcomᚋporticoᚑ
 	return ret
 }
 
-func (ec *executionContext) marshalNFeedbackEdge2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackEdge(ctx context.Context, sel ast.SelectionSet, v *model.FeedbackEdge) graphql.Marshaler {
+func marshalNFeedbackEdge2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.FeedbackEdge) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._FeedbackEdge(ctx, sel, v)
+	return _FeedbackEdge(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNFeedbackKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKind(ctx context.Context, v any) (care.FeedbackKind, error) {
+func unmarshalNFeedbackKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKind(ctx context.Context, ec *executionContext, v any) (care.FeedbackKind, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := care.FeedbackKind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNFeedbackKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKind(ctx context.Context, sel ast.SelectionSet, v care.FeedbackKind) graphql.Marshaler {
+func marshalNFeedbackKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v care.FeedbackKind) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -1550,25 +1550,25 @@ func (ec *executionContext) marshalNFeedbackKind2githubᚗcomᚋporticoᚑretail
 	return res
 }
 
-func (ec *executionContext) marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx context.Context, sel ast.SelectionSet, v *model.FeedbackPayload) graphql.Marshaler {
+func marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.FeedbackPayload) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._FeedbackPayload(ctx, sel, v)
+	return _FeedbackPayload(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNFeedbackReply2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐReply(ctx context.Context, sel ast.SelectionSet, v care.Reply) graphql.Marshaler {
-	return ec._FeedbackReply(ctx, sel, &v)
+func marshalNFeedbackReply2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐReply(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v care.Reply) graphql.Marshaler {
+	return _FeedbackReply(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNFeedbackReply2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐReplyᚄ(ctx context.Context, sel ast.SelectionSet, v []care.Reply) graphql.Marshaler {
+func marshalNFeedbackReply2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐReplyᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []care.Reply) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNFeedbackReply2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐReply(ctx, sel, v[i])
+		return marshalNFeedbackReply2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐReply(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1580,23 +1580,23 @@ func (ec *executionContext) marshalNFeedbackReply2ᚕgithubᚗcomᚋporticoᚑre
 	return ret
 }
 
-func (ec *executionContext) unmarshalNFeedbackReplyInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackReplyInput(ctx context.Context, v any) (model.FeedbackReplyInput, error) {
-	res, err := ec.unmarshalInputFeedbackReplyInput(ctx, v)
+func unmarshalNFeedbackReplyInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackReplyInput(ctx context.Context, ec *executionContext, v any) (model.FeedbackReplyInput, error) {
+	res, err := unmarshalInputFeedbackReplyInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNFeedbackResolveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackResolveInput(ctx context.Context, v any) (model.FeedbackResolveInput, error) {
-	res, err := ec.unmarshalInputFeedbackResolveInput(ctx, v)
+func unmarshalNFeedbackResolveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackResolveInput(ctx context.Context, ec *executionContext, v any) (model.FeedbackResolveInput, error) {
+	res, err := unmarshalInputFeedbackResolveInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNFeedbackStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatus(ctx context.Context, v any) (care.FeedbackStatus, error) {
+func unmarshalNFeedbackStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatus(ctx context.Context, ec *executionContext, v any) (care.FeedbackStatus, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := care.FeedbackStatus(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNFeedbackStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatus(ctx context.Context, sel ast.SelectionSet, v care.FeedbackStatus) graphql.Marshaler {
+func marshalNFeedbackStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v care.FeedbackStatus) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -1607,54 +1607,54 @@ func (ec *executionContext) marshalNFeedbackStatus2githubᚗcomᚋporticoᚑreta
 	return res
 }
 
-func (ec *executionContext) unmarshalNFeedbackSubjectInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackSubjectInput(ctx context.Context, v any) (model.FeedbackSubjectInput, error) {
-	res, err := ec.unmarshalInputFeedbackSubjectInput(ctx, v)
+func unmarshalNFeedbackSubjectInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackSubjectInput(ctx context.Context, ec *executionContext, v any) (model.FeedbackSubjectInput, error) {
+	res, err := unmarshalInputFeedbackSubjectInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNFeedbackTakeInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackTakeInput(ctx context.Context, v any) (model.FeedbackTakeInput, error) {
-	res, err := ec.unmarshalInputFeedbackTakeInput(ctx, v)
+func unmarshalNFeedbackTakeInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackTakeInput(ctx context.Context, ec *executionContext, v any) (model.FeedbackTakeInput, error) {
+	res, err := unmarshalInputFeedbackTakeInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNReviewCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReviewCreateInput(ctx context.Context, v any) (model.ReviewCreateInput, error) {
-	res, err := ec.unmarshalInputReviewCreateInput(ctx, v)
+func unmarshalNReviewCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReviewCreateInput(ctx context.Context, ec *executionContext, v any) (model.ReviewCreateInput, error) {
+	res, err := unmarshalInputReviewCreateInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNReviewModerateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReviewModerateInput(ctx context.Context, v any) (model.ReviewModerateInput, error) {
-	res, err := ec.unmarshalInputReviewModerateInput(ctx, v)
+func unmarshalNReviewModerateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReviewModerateInput(ctx context.Context, ec *executionContext, v any) (model.ReviewModerateInput, error) {
+	res, err := unmarshalInputReviewModerateInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNSurveyAnswerInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSurveyAnswerInput(ctx context.Context, v any) (model.SurveyAnswerInput, error) {
-	res, err := ec.unmarshalInputSurveyAnswerInput(ctx, v)
+func unmarshalNSurveyAnswerInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSurveyAnswerInput(ctx context.Context, ec *executionContext, v any) (model.SurveyAnswerInput, error) {
+	res, err := unmarshalInputSurveyAnswerInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOFeedback2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedback(ctx context.Context, sel ast.SelectionSet, v *care.Feedback) graphql.Marshaler {
+func marshalOFeedback2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedback(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *care.Feedback) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Feedback(ctx, sel, v)
+	return _Feedback(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOFeedbackConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackConnection(ctx context.Context, sel ast.SelectionSet, v *model.FeedbackConnection) graphql.Marshaler {
+func marshalOFeedbackConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.FeedbackConnection) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._FeedbackConnection(ctx, sel, v)
+	return _FeedbackConnection(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalOFeedbackFilter2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackFilter(ctx context.Context, v any) (*model.FeedbackFilter, error) {
+func unmarshalOFeedbackFilter2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackFilter(ctx context.Context, ec *executionContext, v any) (*model.FeedbackFilter, error) {
 	if v == nil {
 		return nil, nil
 	}
-	res, err := ec.unmarshalInputFeedbackFilter(ctx, v)
+	res, err := unmarshalInputFeedbackFilter(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalOFeedbackKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKindᚄ(ctx context.Context, v any) ([]care.FeedbackKind, error) {
+func unmarshalOFeedbackKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKindᚄ(ctx context.Context, ec *executionContext, v any) ([]care.FeedbackKind, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -1663,7 +1663,7 @@ func (ec *executionContext) unmarshalOFeedbackKind2ᚕgithubᚗcomᚋporticoᚑr
 	res := make([]care.FeedbackKind, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNFeedbackKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKind(ctx, vSlice[i])
+		res[i], err = unmarshalNFeedbackKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKind(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -1671,14 +1671,14 @@ func (ec *executionContext) unmarshalOFeedbackKind2ᚕgithubᚗcomᚋporticoᚑr
 	return res, nil
 }
 
-func (ec *executionContext) marshalOFeedbackKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKindᚄ(ctx context.Context, sel ast.SelectionSet, v []care.FeedbackKind) graphql.Marshaler {
+func marshalOFeedbackKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKindᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []care.FeedbackKind) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNFeedbackKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKind(ctx, sel, v[i])
+		return marshalNFeedbackKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackKind(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1690,7 +1690,7 @@ func (ec *executionContext) marshalOFeedbackKind2ᚕgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) unmarshalOFeedbackStatus2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatusᚄ(ctx context.Context, v any) ([]care.FeedbackStatus, error) {
+func unmarshalOFeedbackStatus2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatusᚄ(ctx context.Context, ec *executionContext, v any) ([]care.FeedbackStatus, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -1699,7 +1699,7 @@ func (ec *executionContext) unmarshalOFeedbackStatus2ᚕgithubᚗcomᚋportico�
 	res := make([]care.FeedbackStatus, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNFeedbackStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatus(ctx, vSlice[i])
+		res[i], err = unmarshalNFeedbackStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatus(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -1707,14 +1707,14 @@ func (ec *executionContext) unmarshalOFeedbackStatus2ᚕgithubᚗcomᚋportico�
 	return res, nil
 }
 
-func (ec *executionContext) marshalOFeedbackStatus2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatusᚄ(ctx context.Context, sel ast.SelectionSet, v []care.FeedbackStatus) graphql.Marshaler {
+func marshalOFeedbackStatus2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatusᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []care.FeedbackStatus) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNFeedbackStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatus(ctx, sel, v[i])
+		return marshalNFeedbackStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐFeedbackStatus(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1726,11 +1726,11 @@ func (ec *executionContext) marshalOFeedbackStatus2ᚕgithubᚗcomᚋporticoᚑr
 	return ret
 }
 
-func (ec *executionContext) marshalORating2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐRating(ctx context.Context, sel ast.SelectionSet, v *care.Rating) graphql.Marshaler {
+func marshalORating2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐRating(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *care.Rating) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Rating(ctx, sel, v)
+	return _Rating(ctx, ec, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

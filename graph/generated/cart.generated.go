@@ -37,489 +37,489 @@ type CartProblemResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _Cart_id(ctx context.Context, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
+func _Cart_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Cart_id(ctx, field)
+			return fieldContext_Cart_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.GlobalID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Cart_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Cart_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Cart", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Cart_version(ctx context.Context, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
+func _Cart_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Cart_version(ctx, field)
+			return fieldContext_Cart_version(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Version, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Cart_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Cart_version(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Cart", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Cart_lines(ctx context.Context, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
+func _Cart_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Cart_lines(ctx, field)
+			return fieldContext_Cart_lines(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Rows(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.PricedLine) graphql.Marshaler {
-			return ec.marshalNCartLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedLineᚄ(ctx, selections, v)
+			return marshalNCartLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedLineᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Cart_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Cart_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Cart",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CartLine(ctx, field)
+			return childFields_CartLine(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Cart_coupons(ctx context.Context, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
+func _Cart_coupons(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Cart_coupons(ctx, field)
+			return fieldContext_Cart_coupons(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Coupons, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Cart_coupons(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Cart_coupons(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Cart", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Cart_address(ctx context.Context, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
+func _Cart_address(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Cart_address(ctx, field)
+			return fieldContext_Cart_address(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Address, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.DeliveryAddress) graphql.Marshaler {
-			return ec.marshalODeliveryAddress2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddress(ctx, selections, v)
+			return marshalODeliveryAddress2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddress(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Cart_address(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Cart_address(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Cart",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_DeliveryAddress(ctx, field)
+			return childFields_DeliveryAddress(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Cart_note(ctx context.Context, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
+func _Cart_note(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Cart_note(ctx, field)
+			return fieldContext_Cart_note(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Note, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Cart_note(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Cart_note(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Cart", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Cart_totals(ctx context.Context, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
+func _Cart_totals(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Cart_totals(ctx, field)
+			return fieldContext_Cart_totals(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Sum(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Totals) graphql.Marshaler {
-			return ec.marshalOTotals2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTotals(ctx, selections, v)
+			return marshalOTotals2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTotals(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Cart_totals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Cart_totals(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Cart",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Totals(ctx, field)
+			return childFields_Totals(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Cart_problems(ctx context.Context, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
+func _Cart_problems(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Cart_problems(ctx, field)
+			return fieldContext_Cart_problems(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Problems, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.CartProblem) graphql.Marshaler {
-			return ec.marshalNCartProblem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblemᚄ(ctx, selections, v)
+			return marshalNCartProblem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblemᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Cart_problems(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Cart_problems(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Cart",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CartProblem(ctx, field)
+			return childFields_CartProblem(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Cart_updatedAt(ctx context.Context, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
+func _Cart_updatedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedCart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Cart_updatedAt(ctx, field)
+			return fieldContext_Cart_updatedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UpdatedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Cart_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Cart_updatedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Cart", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _CartLine_id(ctx context.Context, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
+func _CartLine_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartLine_id(ctx, field)
+			return fieldContext_CartLine_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CartLine_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartLine_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CartLine", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _CartLine_sku(ctx context.Context, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
+func _CartLine_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartLine_sku(ctx, field)
+			return fieldContext_CartLine_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CartLine_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartLine_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CartLine", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _CartLine_variant(ctx context.Context, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
+func _CartLine_variant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartLine_variant(ctx, field)
+			return fieldContext_CartLine_variant(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.CartLine().Variant(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Variant) graphql.Marshaler {
-			return ec.marshalOProductVariant2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariant(ctx, selections, v)
+			return marshalOProductVariant2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariant(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_CartLine_variant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartLine_variant(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CartLine",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ProductVariant(ctx, field)
+			return childFields_ProductVariant(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _CartLine_quantity(ctx context.Context, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
+func _CartLine_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartLine_quantity(ctx, field)
+			return fieldContext_CartLine_quantity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Quantity, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CartLine_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartLine_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CartLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _CartLine_method(ctx context.Context, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
+func _CartLine_method(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartLine_method(ctx, field)
+			return fieldContext_CartLine_method(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Method, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.FulfillmentMethod) graphql.Marshaler {
-			return ec.marshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, selections, v)
+			return marshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CartLine_method(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartLine_method(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CartLine", field, false, false, errors.New("field of type FulfillmentMethod does not have child fields"))
 }
 
-func (ec *executionContext) _CartLine_location(ctx context.Context, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
+func _CartLine_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartLine_location(ctx, field)
+			return fieldContext_CartLine_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.CartLine().Location(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_CartLine_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartLine_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CartLine",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _CartLine_price(ctx context.Context, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
+func _CartLine_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PricedLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartLine_price(ctx, field)
+			return fieldContext_CartLine_price(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Price, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.LinePrice) graphql.Marshaler {
-			return ec.marshalOLinePrice2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinePrice(ctx, selections, v)
+			return marshalOLinePrice2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinePrice(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_CartLine_price(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartLine_price(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CartLine",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_LinePrice(ctx, field)
+			return childFields_LinePrice(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _CartPayload_cart(ctx context.Context, field graphql.CollectedField, obj *model.CartPayload) (ret graphql.Marshaler) {
+func _CartPayload_cart(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CartPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartPayload_cart(ctx, field)
+			return fieldContext_CartPayload_cart(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Cart, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.PricedCart) graphql.Marshaler {
-			return ec.marshalOCart2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedCart(ctx, selections, v)
+			return marshalOCart2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedCart(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_CartPayload_cart(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartPayload_cart(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CartPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Cart(ctx, field)
+			return childFields_Cart(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _CartPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.CartPayload) (ret graphql.Marshaler) {
+func _CartPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CartPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartPayload_userErrors(ctx, field)
+			return fieldContext_CartPayload_userErrors(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UserErrors, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
-			return ec.marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+			return marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CartPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CartPayload",
 		Field:      field,
@@ -532,803 +532,803 @@ func (ec *executionContext) fieldContext_CartPayload_userErrors(_ context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _CartPayload_warnings(ctx context.Context, field graphql.CollectedField, obj *model.CartPayload) (ret graphql.Marshaler) {
+func _CartPayload_warnings(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CartPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartPayload_warnings(ctx, field)
+			return fieldContext_CartPayload_warnings(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Warnings, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Warning) graphql.Marshaler {
-			return ec.marshalNWarning2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningᚄ(ctx, selections, v)
+			return marshalNWarning2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CartPayload_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartPayload_warnings(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CartPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Warning(ctx, field)
+			return childFields_Warning(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _CartProblem_kind(ctx context.Context, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
+func _CartProblem_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartProblem_kind(ctx, field)
+			return fieldContext_CartProblem_kind(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Kind, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.CartProblemKind) graphql.Marshaler {
-			return ec.marshalNCartProblemKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblemKind(ctx, selections, v)
+			return marshalNCartProblemKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblemKind(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CartProblem_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartProblem_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CartProblem", field, false, false, errors.New("field of type CartProblemKind does not have child fields"))
 }
 
-func (ec *executionContext) _CartProblem_lineId(ctx context.Context, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
+func _CartProblem_lineId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartProblem_lineId(ctx, field)
+			return fieldContext_CartProblem_lineId(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Line(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOID2ᚖstring(ctx, selections, v)
+			return marshalOID2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_CartProblem_lineId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartProblem_lineId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CartProblem", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _CartProblem_sku(ctx context.Context, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
+func _CartProblem_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartProblem_sku(ctx, field)
+			return fieldContext_CartProblem_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Item(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_CartProblem_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartProblem_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CartProblem", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _CartProblem_location(ctx context.Context, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
+func _CartProblem_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartProblem_location(ctx, field)
+			return fieldContext_CartProblem_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.CartProblem().Location(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_CartProblem_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartProblem_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CartProblem",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _CartProblem_availableQuantity(ctx context.Context, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
+func _CartProblem_availableQuantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartProblem_availableQuantity(ctx, field)
+			return fieldContext_CartProblem_availableQuantity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Available, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_CartProblem_availableQuantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartProblem_availableQuantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CartProblem", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _CartProblem_wasPrice(ctx context.Context, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
+func _CartProblem_wasPrice(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartProblem_wasPrice(ctx, field)
+			return fieldContext_CartProblem_wasPrice(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.WasPrice, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Money) graphql.Marshaler {
-			return ec.marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_CartProblem_wasPrice(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartProblem_wasPrice(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CartProblem",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _CartProblem_nowPrice(ctx context.Context, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
+func _CartProblem_nowPrice(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartProblem_nowPrice(ctx, field)
+			return fieldContext_CartProblem_nowPrice(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.NowPrice, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Money) graphql.Marshaler {
-			return ec.marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_CartProblem_nowPrice(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartProblem_nowPrice(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CartProblem",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _CartProblem_coupon(ctx context.Context, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
+func _CartProblem_coupon(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartProblem_coupon(ctx, field)
+			return fieldContext_CartProblem_coupon(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.CouponNumber(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_CartProblem_coupon(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartProblem_coupon(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CartProblem", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _CartProblem_blocks(ctx context.Context, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
+func _CartProblem_blocks(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartProblem_blocks(ctx, field)
+			return fieldContext_CartProblem_blocks(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Blocks, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+			return marshalNBoolean2bool(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CartProblem_blocks(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartProblem_blocks(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CartProblem", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _CartProblem_message(ctx context.Context, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
+func _CartProblem_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CartProblem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CartProblem_message(ctx, field)
+			return fieldContext_CartProblem_message(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Message, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CartProblem_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_CartProblem_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CartProblem", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _DeliveryAddress_id(ctx context.Context, field graphql.CollectedField, obj *retail.DeliveryAddress) (ret graphql.Marshaler) {
+func _DeliveryAddress_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.DeliveryAddress) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryAddress_id(ctx, field)
+			return fieldContext_DeliveryAddress_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.BookID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOID2ᚖstring(ctx, selections, v)
+			return marshalOID2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryAddress_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryAddress_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryAddress", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _DeliveryAddress_recipient(ctx context.Context, field graphql.CollectedField, obj *retail.DeliveryAddress) (ret graphql.Marshaler) {
+func _DeliveryAddress_recipient(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.DeliveryAddress) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryAddress_recipient(ctx, field)
+			return fieldContext_DeliveryAddress_recipient(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Recipient, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryAddress_recipient(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryAddress_recipient(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryAddress", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _DeliveryAddress_phone(ctx context.Context, field graphql.CollectedField, obj *retail.DeliveryAddress) (ret graphql.Marshaler) {
+func _DeliveryAddress_phone(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.DeliveryAddress) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryAddress_phone(ctx, field)
+			return fieldContext_DeliveryAddress_phone(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Phone, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryAddress_phone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryAddress_phone(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryAddress", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _DeliveryAddress_address(ctx context.Context, field graphql.CollectedField, obj *retail.DeliveryAddress) (ret graphql.Marshaler) {
+func _DeliveryAddress_address(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.DeliveryAddress) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryAddress_address(ctx, field)
+			return fieldContext_DeliveryAddress_address(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Address, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Address) graphql.Marshaler {
-			return ec.marshalNAddress2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAddress(ctx, selections, v)
+			return marshalNAddress2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAddress(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryAddress_address(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryAddress_address(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DeliveryAddress",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Address(ctx, field)
+			return childFields_Address(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _DeliveryAddress_position(ctx context.Context, field graphql.CollectedField, obj *retail.DeliveryAddress) (ret graphql.Marshaler) {
+func _DeliveryAddress_position(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.DeliveryAddress) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryAddress_position(ctx, field)
+			return fieldContext_DeliveryAddress_position(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Position, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.GeoPoint) graphql.Marshaler {
-			return ec.marshalOGeoPoint2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, selections, v)
+			return marshalOGeoPoint2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryAddress_position(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryAddress_position(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DeliveryAddress",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_GeoPoint(ctx, field)
+			return childFields_GeoPoint(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Discount_kind(ctx context.Context, field graphql.CollectedField, obj *retail.Discount) (ret graphql.Marshaler) {
+func _Discount_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Discount) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Discount_kind(ctx, field)
+			return fieldContext_Discount_kind(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Kind, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.DiscountKind) graphql.Marshaler {
-			return ec.marshalNDiscountKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscountKind(ctx, selections, v)
+			return marshalNDiscountKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscountKind(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Discount_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Discount_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Discount", field, false, false, errors.New("field of type DiscountKind does not have child fields"))
 }
 
-func (ec *executionContext) _Discount_code(ctx context.Context, field graphql.CollectedField, obj *retail.Discount) (ret graphql.Marshaler) {
+func _Discount_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Discount) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Discount_code(ctx, field)
+			return fieldContext_Discount_code(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Number(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Discount_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Discount_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Discount", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Discount_title(ctx context.Context, field graphql.CollectedField, obj *retail.Discount) (ret graphql.Marshaler) {
+func _Discount_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Discount) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Discount_title(ctx, field)
+			return fieldContext_Discount_title(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Title(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Discount_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Discount_title(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Discount", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Discount_amount(ctx context.Context, field graphql.CollectedField, obj *retail.Discount) (ret graphql.Marshaler) {
+func _Discount_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Discount) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Discount_amount(ctx, field)
+			return fieldContext_Discount_amount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Amount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Discount_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Discount_amount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Discount",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _LinePrice_list(ctx context.Context, field graphql.CollectedField, obj *retail.LinePrice) (ret graphql.Marshaler) {
+func _LinePrice_list(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.LinePrice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LinePrice_list(ctx, field)
+			return fieldContext_LinePrice_list(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.List, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LinePrice_list(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LinePrice_list(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "LinePrice",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _LinePrice_unit(ctx context.Context, field graphql.CollectedField, obj *retail.LinePrice) (ret graphql.Marshaler) {
+func _LinePrice_unit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.LinePrice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LinePrice_unit(ctx, field)
+			return fieldContext_LinePrice_unit(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Unit, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LinePrice_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LinePrice_unit(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "LinePrice",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _LinePrice_discount(ctx context.Context, field graphql.CollectedField, obj *retail.LinePrice) (ret graphql.Marshaler) {
+func _LinePrice_discount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.LinePrice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LinePrice_discount(ctx, field)
+			return fieldContext_LinePrice_discount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Discount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LinePrice_discount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LinePrice_discount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "LinePrice",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _LinePrice_total(ctx context.Context, field graphql.CollectedField, obj *retail.LinePrice) (ret graphql.Marshaler) {
+func _LinePrice_total(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.LinePrice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LinePrice_total(ctx, field)
+			return fieldContext_LinePrice_total(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Total, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LinePrice_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LinePrice_total(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "LinePrice",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _LinePrice_reason(ctx context.Context, field graphql.CollectedField, obj *retail.LinePrice) (ret graphql.Marshaler) {
+func _LinePrice_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.LinePrice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LinePrice_reason(ctx, field)
+			return fieldContext_LinePrice_reason(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Reason, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.PriceReason) graphql.Marshaler {
-			return ec.marshalNPriceReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceReason(ctx, selections, v)
+			return marshalNPriceReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceReason(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LinePrice_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LinePrice_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("LinePrice", field, false, false, errors.New("field of type PriceReason does not have child fields"))
 }
 
-func (ec *executionContext) _Totals_subtotal(ctx context.Context, field graphql.CollectedField, obj *retail.Totals) (ret graphql.Marshaler) {
+func _Totals_subtotal(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Totals) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Totals_subtotal(ctx, field)
+			return fieldContext_Totals_subtotal(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Subtotal, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Totals_subtotal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Totals_subtotal(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Totals",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Totals_discounts(ctx context.Context, field graphql.CollectedField, obj *retail.Totals) (ret graphql.Marshaler) {
+func _Totals_discounts(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Totals) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Totals_discounts(ctx, field)
+			return fieldContext_Totals_discounts(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Discounts, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.Discount) graphql.Marshaler {
-			return ec.marshalNDiscount2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscountᚄ(ctx, selections, v)
+			return marshalNDiscount2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscountᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Totals_discounts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Totals_discounts(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Totals",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Discount(ctx, field)
+			return childFields_Discount(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Totals_delivery(ctx context.Context, field graphql.CollectedField, obj *retail.Totals) (ret graphql.Marshaler) {
+func _Totals_delivery(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Totals) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Totals_delivery(ctx, field)
+			return fieldContext_Totals_delivery(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Delivery, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Totals_delivery(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Totals_delivery(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Totals",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Totals_total(ctx context.Context, field graphql.CollectedField, obj *retail.Totals) (ret graphql.Marshaler) {
+func _Totals_total(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Totals) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Totals_total(ctx, field)
+			return fieldContext_Totals_total(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Total, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Totals_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Totals_total(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Totals",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -1338,7 +1338,7 @@ func (ec *executionContext) fieldContext_Totals_total(_ context.Context, field g
 
 // region    **************************** input.gotpl *****************************
 
-func (ec *executionContext) unmarshalInputCartAddressSetInput(ctx context.Context, obj any) (model.CartAddressSetInput, error) {
+func unmarshalInputCartAddressSetInput(ctx context.Context, ec *executionContext, obj any) (model.CartAddressSetInput, error) {
 	var it model.CartAddressSetInput
 	if obj == nil {
 		return it, nil
@@ -1358,28 +1358,28 @@ func (ec *executionContext) unmarshalInputCartAddressSetInput(ctx context.Contex
 		switch k {
 		case "cartId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cartId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CartID = data
 		case "expectedVersion":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
-			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.ExpectedVersion = data
 		case "addressId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("addressId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.AddressID = data
 		case "address":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("address"))
-			data, err := ec.unmarshalODeliveryAddressInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐDeliveryAddressInput(ctx, v)
+			data, err := unmarshalODeliveryAddressInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐDeliveryAddressInput(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1389,7 +1389,7 @@ func (ec *executionContext) unmarshalInputCartAddressSetInput(ctx context.Contex
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCartCouponApplyInput(ctx context.Context, obj any) (model.CartCouponApplyInput, error) {
+func unmarshalInputCartCouponApplyInput(ctx context.Context, ec *executionContext, obj any) (model.CartCouponApplyInput, error) {
 	var it model.CartCouponApplyInput
 	if obj == nil {
 		return it, nil
@@ -1409,21 +1409,21 @@ func (ec *executionContext) unmarshalInputCartCouponApplyInput(ctx context.Conte
 		switch k {
 		case "cartId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cartId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CartID = data
 		case "expectedVersion":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
-			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.ExpectedVersion = data
 		case "coupon":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("coupon"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1433,7 +1433,7 @@ func (ec *executionContext) unmarshalInputCartCouponApplyInput(ctx context.Conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCartCouponRemoveInput(ctx context.Context, obj any) (model.CartCouponRemoveInput, error) {
+func unmarshalInputCartCouponRemoveInput(ctx context.Context, ec *executionContext, obj any) (model.CartCouponRemoveInput, error) {
 	var it model.CartCouponRemoveInput
 	if obj == nil {
 		return it, nil
@@ -1453,21 +1453,21 @@ func (ec *executionContext) unmarshalInputCartCouponRemoveInput(ctx context.Cont
 		switch k {
 		case "cartId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cartId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CartID = data
 		case "expectedVersion":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
-			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.ExpectedVersion = data
 		case "coupon":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("coupon"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1477,7 +1477,7 @@ func (ec *executionContext) unmarshalInputCartCouponRemoveInput(ctx context.Cont
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCartCreateInput(ctx context.Context, obj any) (model.CartCreateInput, error) {
+func unmarshalInputCartCreateInput(ctx context.Context, ec *executionContext, obj any) (model.CartCreateInput, error) {
 	var it model.CartCreateInput
 	if obj == nil {
 		return it, nil
@@ -1501,7 +1501,7 @@ func (ec *executionContext) unmarshalInputCartCreateInput(ctx context.Context, o
 		switch k {
 		case "lines":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lines"))
-			data, err := ec.unmarshalOCartLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInputᚄ(ctx, v)
+			data, err := unmarshalOCartLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInputᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1511,7 +1511,7 @@ func (ec *executionContext) unmarshalInputCartCreateInput(ctx context.Context, o
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCartFulfillmentSetInput(ctx context.Context, obj any) (model.CartFulfillmentSetInput, error) {
+func unmarshalInputCartFulfillmentSetInput(ctx context.Context, ec *executionContext, obj any) (model.CartFulfillmentSetInput, error) {
 	var it model.CartFulfillmentSetInput
 	if obj == nil {
 		return it, nil
@@ -1531,28 +1531,28 @@ func (ec *executionContext) unmarshalInputCartFulfillmentSetInput(ctx context.Co
 		switch k {
 		case "cartId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cartId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CartID = data
 		case "expectedVersion":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
-			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.ExpectedVersion = data
 		case "method":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("method"))
-			data, err := ec.unmarshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, v)
+			data, err := unmarshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Method = data
 		case "locationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1562,7 +1562,7 @@ func (ec *executionContext) unmarshalInputCartFulfillmentSetInput(ctx context.Co
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCartLineInput(ctx context.Context, obj any) (model.CartLineInput, error) {
+func unmarshalInputCartLineInput(ctx context.Context, ec *executionContext, obj any) (model.CartLineInput, error) {
 	var it model.CartLineInput
 	if obj == nil {
 		return it, nil
@@ -1589,28 +1589,28 @@ func (ec *executionContext) unmarshalInputCartLineInput(ctx context.Context, obj
 		switch k {
 		case "sku":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sku"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.SKU = data
 		case "quantity":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantity"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := unmarshalNInt2int(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Quantity = data
 		case "method":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("method"))
-			data, err := ec.unmarshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, v)
+			data, err := unmarshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Method = data
 		case "locationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1620,7 +1620,7 @@ func (ec *executionContext) unmarshalInputCartLineInput(ctx context.Context, obj
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCartLineUpdateInput(ctx context.Context, obj any) (model.CartLineUpdateInput, error) {
+func unmarshalInputCartLineUpdateInput(ctx context.Context, ec *executionContext, obj any) (model.CartLineUpdateInput, error) {
 	var it model.CartLineUpdateInput
 	if obj == nil {
 		return it, nil
@@ -1640,28 +1640,28 @@ func (ec *executionContext) unmarshalInputCartLineUpdateInput(ctx context.Contex
 		switch k {
 		case "lineId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lineId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.LineID = data
 		case "quantity":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantity"))
-			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Quantity = data
 		case "method":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("method"))
-			data, err := ec.unmarshalOFulfillmentMethod2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, v)
+			data, err := unmarshalOFulfillmentMethod2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Method = data
 		case "locationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1671,7 +1671,7 @@ func (ec *executionContext) unmarshalInputCartLineUpdateInput(ctx context.Contex
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCartLinesAddInput(ctx context.Context, obj any) (model.CartLinesAddInput, error) {
+func unmarshalInputCartLinesAddInput(ctx context.Context, ec *executionContext, obj any) (model.CartLinesAddInput, error) {
 	var it model.CartLinesAddInput
 	if obj == nil {
 		return it, nil
@@ -1691,21 +1691,21 @@ func (ec *executionContext) unmarshalInputCartLinesAddInput(ctx context.Context,
 		switch k {
 		case "cartId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cartId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CartID = data
 		case "expectedVersion":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
-			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.ExpectedVersion = data
 		case "lines":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lines"))
-			data, err := ec.unmarshalNCartLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInputᚄ(ctx, v)
+			data, err := unmarshalNCartLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInputᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1715,7 +1715,7 @@ func (ec *executionContext) unmarshalInputCartLinesAddInput(ctx context.Context,
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCartLinesRemoveInput(ctx context.Context, obj any) (model.CartLinesRemoveInput, error) {
+func unmarshalInputCartLinesRemoveInput(ctx context.Context, ec *executionContext, obj any) (model.CartLinesRemoveInput, error) {
 	var it model.CartLinesRemoveInput
 	if obj == nil {
 		return it, nil
@@ -1735,21 +1735,21 @@ func (ec *executionContext) unmarshalInputCartLinesRemoveInput(ctx context.Conte
 		switch k {
 		case "cartId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cartId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CartID = data
 		case "expectedVersion":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
-			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.ExpectedVersion = data
 		case "lineIds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lineIds"))
-			data, err := ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			data, err := unmarshalNID2ᚕstringᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1759,7 +1759,7 @@ func (ec *executionContext) unmarshalInputCartLinesRemoveInput(ctx context.Conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCartLinesUpdateInput(ctx context.Context, obj any) (model.CartLinesUpdateInput, error) {
+func unmarshalInputCartLinesUpdateInput(ctx context.Context, ec *executionContext, obj any) (model.CartLinesUpdateInput, error) {
 	var it model.CartLinesUpdateInput
 	if obj == nil {
 		return it, nil
@@ -1779,21 +1779,21 @@ func (ec *executionContext) unmarshalInputCartLinesUpdateInput(ctx context.Conte
 		switch k {
 		case "cartId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cartId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CartID = data
 		case "expectedVersion":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
-			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.ExpectedVersion = data
 		case "lines":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lines"))
-			data, err := ec.unmarshalNCartLineUpdateInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineUpdateInputᚄ(ctx, v)
+			data, err := unmarshalNCartLineUpdateInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineUpdateInputᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1803,7 +1803,7 @@ func (ec *executionContext) unmarshalInputCartLinesUpdateInput(ctx context.Conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCartMergeInput(ctx context.Context, obj any) (model.CartMergeInput, error) {
+func unmarshalInputCartMergeInput(ctx context.Context, ec *executionContext, obj any) (model.CartMergeInput, error) {
 	var it model.CartMergeInput
 	if obj == nil {
 		return it, nil
@@ -1823,7 +1823,7 @@ func (ec *executionContext) unmarshalInputCartMergeInput(ctx context.Context, ob
 		switch k {
 		case "guestToken":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("guestToken"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1833,7 +1833,7 @@ func (ec *executionContext) unmarshalInputCartMergeInput(ctx context.Context, ob
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCartNoteSetInput(ctx context.Context, obj any) (model.CartNoteSetInput, error) {
+func unmarshalInputCartNoteSetInput(ctx context.Context, ec *executionContext, obj any) (model.CartNoteSetInput, error) {
 	var it model.CartNoteSetInput
 	if obj == nil {
 		return it, nil
@@ -1853,21 +1853,21 @@ func (ec *executionContext) unmarshalInputCartNoteSetInput(ctx context.Context, 
 		switch k {
 		case "cartId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cartId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CartID = data
 		case "expectedVersion":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
-			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.ExpectedVersion = data
 		case "note":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("note"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1877,7 +1877,7 @@ func (ec *executionContext) unmarshalInputCartNoteSetInput(ctx context.Context, 
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputDeliveryAddressInput(ctx context.Context, obj any) (model.DeliveryAddressInput, error) {
+func unmarshalInputDeliveryAddressInput(ctx context.Context, ec *executionContext, obj any) (model.DeliveryAddressInput, error) {
 	var it model.DeliveryAddressInput
 	if obj == nil {
 		return it, nil
@@ -1913,63 +1913,63 @@ func (ec *executionContext) unmarshalInputDeliveryAddressInput(ctx context.Conte
 		switch k {
 		case "recipient":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("recipient"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Recipient = data
 		case "phone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phone"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Phone = data
 		case "countryCode":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("countryCode"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CountryCode = data
 		case "province":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("province"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Province = data
 		case "city":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("city"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.City = data
 		case "district":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("district"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.District = data
 		case "line":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("line"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Line = data
 		case "postalCode":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("postalCode"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.PostalCode = data
 		case "position":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("position"))
-			data, err := ec.unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, v)
+			data, err := unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1989,7 +1989,7 @@ func (ec *executionContext) unmarshalInputDeliveryAddressInput(ctx context.Conte
 
 var cartImplementors = []string{"Cart", "Node"}
 
-func (ec *executionContext) _Cart(ctx context.Context, sel ast.SelectionSet, obj *retail.PricedCart) graphql.Marshaler {
+func _Cart(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.PricedCart) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, cartImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2000,47 +2000,47 @@ func (ec *executionContext) _Cart(ctx context.Context, sel ast.SelectionSet, obj
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Cart")
 		case "id":
-			out.Values[i] = ec._Cart_id(ctx, field, obj)
+			out.Values[i] = _Cart_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "version":
-			out.Values[i] = ec._Cart_version(ctx, field, obj)
+			out.Values[i] = _Cart_version(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "lines":
-			out.Values[i] = ec._Cart_lines(ctx, field, obj)
+			out.Values[i] = _Cart_lines(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "coupons":
-			out.Values[i] = ec._Cart_coupons(ctx, field, obj)
+			out.Values[i] = _Cart_coupons(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "address":
-			out.Values[i] = ec._Cart_address(ctx, field, obj)
+			out.Values[i] = _Cart_address(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "note":
-			out.Values[i] = ec._Cart_note(ctx, field, obj)
+			out.Values[i] = _Cart_note(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "totals":
-			out.Values[i] = ec._Cart_totals(ctx, field, obj)
+			out.Values[i] = _Cart_totals(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "problems":
-			out.Values[i] = ec._Cart_problems(ctx, field, obj)
+			out.Values[i] = _Cart_problems(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "updatedAt":
-			out.Values[i] = ec._Cart_updatedAt(ctx, field, obj)
+			out.Values[i] = _Cart_updatedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2067,7 +2067,7 @@ func (ec *executionContext) _Cart(ctx context.Context, sel ast.SelectionSet, obj
 
 var cartLineImplementors = []string{"CartLine"}
 
-func (ec *executionContext) _CartLine(ctx context.Context, sel ast.SelectionSet, obj *retail.PricedLine) graphql.Marshaler {
+func _CartLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.PricedLine) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, cartLineImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2078,12 +2078,12 @@ func (ec *executionContext) _CartLine(ctx context.Context, sel ast.SelectionSet,
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("CartLine")
 		case "id":
-			out.Values[i] = ec._CartLine_id(ctx, field, obj)
+			out.Values[i] = _CartLine_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "sku":
-			out.Values[i] = ec._CartLine_sku(ctx, field, obj)
+			out.Values[i] = _CartLine_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2096,7 +2096,7 @@ func (ec *executionContext) _CartLine(ctx context.Context, sel ast.SelectionSet,
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._CartLine_variant(ctx, field, obj)
+				res = _CartLine_variant(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2126,12 +2126,12 @@ func (ec *executionContext) _CartLine(ctx context.Context, sel ast.SelectionSet,
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "quantity":
-			out.Values[i] = ec._CartLine_quantity(ctx, field, obj)
+			out.Values[i] = _CartLine_quantity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "method":
-			out.Values[i] = ec._CartLine_method(ctx, field, obj)
+			out.Values[i] = _CartLine_method(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2144,7 +2144,7 @@ func (ec *executionContext) _CartLine(ctx context.Context, sel ast.SelectionSet,
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._CartLine_location(ctx, field, obj)
+				res = _CartLine_location(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2174,7 +2174,7 @@ func (ec *executionContext) _CartLine(ctx context.Context, sel ast.SelectionSet,
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "price":
-			out.Values[i] = ec._CartLine_price(ctx, field, obj)
+			out.Values[i] = _CartLine_price(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2201,7 +2201,7 @@ func (ec *executionContext) _CartLine(ctx context.Context, sel ast.SelectionSet,
 
 var cartPayloadImplementors = []string{"CartPayload"}
 
-func (ec *executionContext) _CartPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CartPayload) graphql.Marshaler {
+func _CartPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CartPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, cartPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2212,17 +2212,17 @@ func (ec *executionContext) _CartPayload(ctx context.Context, sel ast.SelectionS
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("CartPayload")
 		case "cart":
-			out.Values[i] = ec._CartPayload_cart(ctx, field, obj)
+			out.Values[i] = _CartPayload_cart(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "userErrors":
-			out.Values[i] = ec._CartPayload_userErrors(ctx, field, obj)
+			out.Values[i] = _CartPayload_userErrors(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "warnings":
-			out.Values[i] = ec._CartPayload_warnings(ctx, field, obj)
+			out.Values[i] = _CartPayload_warnings(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2249,7 +2249,7 @@ func (ec *executionContext) _CartPayload(ctx context.Context, sel ast.SelectionS
 
 var cartProblemImplementors = []string{"CartProblem"}
 
-func (ec *executionContext) _CartProblem(ctx context.Context, sel ast.SelectionSet, obj *retail.CartProblem) graphql.Marshaler {
+func _CartProblem(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.CartProblem) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, cartProblemImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2260,17 +2260,17 @@ func (ec *executionContext) _CartProblem(ctx context.Context, sel ast.SelectionS
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("CartProblem")
 		case "kind":
-			out.Values[i] = ec._CartProblem_kind(ctx, field, obj)
+			out.Values[i] = _CartProblem_kind(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "lineId":
-			out.Values[i] = ec._CartProblem_lineId(ctx, field, obj)
+			out.Values[i] = _CartProblem_lineId(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "sku":
-			out.Values[i] = ec._CartProblem_sku(ctx, field, obj)
+			out.Values[i] = _CartProblem_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2283,7 +2283,7 @@ func (ec *executionContext) _CartProblem(ctx context.Context, sel ast.SelectionS
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._CartProblem_location(ctx, field, obj)
+				res = _CartProblem_location(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2313,32 +2313,32 @@ func (ec *executionContext) _CartProblem(ctx context.Context, sel ast.SelectionS
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "availableQuantity":
-			out.Values[i] = ec._CartProblem_availableQuantity(ctx, field, obj)
+			out.Values[i] = _CartProblem_availableQuantity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "wasPrice":
-			out.Values[i] = ec._CartProblem_wasPrice(ctx, field, obj)
+			out.Values[i] = _CartProblem_wasPrice(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "nowPrice":
-			out.Values[i] = ec._CartProblem_nowPrice(ctx, field, obj)
+			out.Values[i] = _CartProblem_nowPrice(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "coupon":
-			out.Values[i] = ec._CartProblem_coupon(ctx, field, obj)
+			out.Values[i] = _CartProblem_coupon(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "blocks":
-			out.Values[i] = ec._CartProblem_blocks(ctx, field, obj)
+			out.Values[i] = _CartProblem_blocks(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "message":
-			out.Values[i] = ec._CartProblem_message(ctx, field, obj)
+			out.Values[i] = _CartProblem_message(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2365,7 +2365,7 @@ func (ec *executionContext) _CartProblem(ctx context.Context, sel ast.SelectionS
 
 var deliveryAddressImplementors = []string{"DeliveryAddress"}
 
-func (ec *executionContext) _DeliveryAddress(ctx context.Context, sel ast.SelectionSet, obj *retail.DeliveryAddress) graphql.Marshaler {
+func _DeliveryAddress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.DeliveryAddress) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deliveryAddressImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2376,27 +2376,27 @@ func (ec *executionContext) _DeliveryAddress(ctx context.Context, sel ast.Select
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("DeliveryAddress")
 		case "id":
-			out.Values[i] = ec._DeliveryAddress_id(ctx, field, obj)
+			out.Values[i] = _DeliveryAddress_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "recipient":
-			out.Values[i] = ec._DeliveryAddress_recipient(ctx, field, obj)
+			out.Values[i] = _DeliveryAddress_recipient(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "phone":
-			out.Values[i] = ec._DeliveryAddress_phone(ctx, field, obj)
+			out.Values[i] = _DeliveryAddress_phone(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "address":
-			out.Values[i] = ec._DeliveryAddress_address(ctx, field, obj)
+			out.Values[i] = _DeliveryAddress_address(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "position":
-			out.Values[i] = ec._DeliveryAddress_position(ctx, field, obj)
+			out.Values[i] = _DeliveryAddress_position(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -2423,7 +2423,7 @@ func (ec *executionContext) _DeliveryAddress(ctx context.Context, sel ast.Select
 
 var discountImplementors = []string{"Discount"}
 
-func (ec *executionContext) _Discount(ctx context.Context, sel ast.SelectionSet, obj *retail.Discount) graphql.Marshaler {
+func _Discount(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Discount) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, discountImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2434,12 +2434,12 @@ func (ec *executionContext) _Discount(ctx context.Context, sel ast.SelectionSet,
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Discount")
 		case "kind":
-			out.Values[i] = ec._Discount_kind(ctx, field, obj)
+			out.Values[i] = _Discount_kind(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "code":
-			out.Values[i] = ec._Discount_code(ctx, field, obj)
+			out.Values[i] = _Discount_code(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2452,7 +2452,7 @@ func (ec *executionContext) _Discount(ctx context.Context, sel ast.SelectionSet,
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Discount_title(ctx, field, obj)
+				res = _Discount_title(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2482,7 +2482,7 @@ func (ec *executionContext) _Discount(ctx context.Context, sel ast.SelectionSet,
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "amount":
-			out.Values[i] = ec._Discount_amount(ctx, field, obj)
+			out.Values[i] = _Discount_amount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2509,7 +2509,7 @@ func (ec *executionContext) _Discount(ctx context.Context, sel ast.SelectionSet,
 
 var linePriceImplementors = []string{"LinePrice"}
 
-func (ec *executionContext) _LinePrice(ctx context.Context, sel ast.SelectionSet, obj *retail.LinePrice) graphql.Marshaler {
+func _LinePrice(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.LinePrice) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, linePriceImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2520,27 +2520,27 @@ func (ec *executionContext) _LinePrice(ctx context.Context, sel ast.SelectionSet
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("LinePrice")
 		case "list":
-			out.Values[i] = ec._LinePrice_list(ctx, field, obj)
+			out.Values[i] = _LinePrice_list(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "unit":
-			out.Values[i] = ec._LinePrice_unit(ctx, field, obj)
+			out.Values[i] = _LinePrice_unit(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "discount":
-			out.Values[i] = ec._LinePrice_discount(ctx, field, obj)
+			out.Values[i] = _LinePrice_discount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "total":
-			out.Values[i] = ec._LinePrice_total(ctx, field, obj)
+			out.Values[i] = _LinePrice_total(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "reason":
-			out.Values[i] = ec._LinePrice_reason(ctx, field, obj)
+			out.Values[i] = _LinePrice_reason(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2567,7 +2567,7 @@ func (ec *executionContext) _LinePrice(ctx context.Context, sel ast.SelectionSet
 
 var totalsImplementors = []string{"Totals"}
 
-func (ec *executionContext) _Totals(ctx context.Context, sel ast.SelectionSet, obj *retail.Totals) graphql.Marshaler {
+func _Totals(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Totals) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, totalsImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2578,22 +2578,22 @@ func (ec *executionContext) _Totals(ctx context.Context, sel ast.SelectionSet, o
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Totals")
 		case "subtotal":
-			out.Values[i] = ec._Totals_subtotal(ctx, field, obj)
+			out.Values[i] = _Totals_subtotal(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "discounts":
-			out.Values[i] = ec._Totals_discounts(ctx, field, obj)
+			out.Values[i] = _Totals_discounts(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "delivery":
-			out.Values[i] = ec._Totals_delivery(ctx, field, obj)
+			out.Values[i] = _Totals_delivery(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "total":
-			out.Values[i] = ec._Totals_total(ctx, field, obj)
+			out.Values[i] = _Totals_total(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2622,40 +2622,40 @@ func (ec *executionContext) _Totals(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) unmarshalNCartAddressSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartAddressSetInput(ctx context.Context, v any) (model.CartAddressSetInput, error) {
-	res, err := ec.unmarshalInputCartAddressSetInput(ctx, v)
+func unmarshalNCartAddressSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartAddressSetInput(ctx context.Context, ec *executionContext, v any) (model.CartAddressSetInput, error) {
+	res, err := unmarshalInputCartAddressSetInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNCartCouponApplyInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartCouponApplyInput(ctx context.Context, v any) (model.CartCouponApplyInput, error) {
-	res, err := ec.unmarshalInputCartCouponApplyInput(ctx, v)
+func unmarshalNCartCouponApplyInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartCouponApplyInput(ctx context.Context, ec *executionContext, v any) (model.CartCouponApplyInput, error) {
+	res, err := unmarshalInputCartCouponApplyInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNCartCouponRemoveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartCouponRemoveInput(ctx context.Context, v any) (model.CartCouponRemoveInput, error) {
-	res, err := ec.unmarshalInputCartCouponRemoveInput(ctx, v)
+func unmarshalNCartCouponRemoveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartCouponRemoveInput(ctx context.Context, ec *executionContext, v any) (model.CartCouponRemoveInput, error) {
+	res, err := unmarshalInputCartCouponRemoveInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNCartCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartCreateInput(ctx context.Context, v any) (model.CartCreateInput, error) {
-	res, err := ec.unmarshalInputCartCreateInput(ctx, v)
+func unmarshalNCartCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartCreateInput(ctx context.Context, ec *executionContext, v any) (model.CartCreateInput, error) {
+	res, err := unmarshalInputCartCreateInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNCartFulfillmentSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartFulfillmentSetInput(ctx context.Context, v any) (model.CartFulfillmentSetInput, error) {
-	res, err := ec.unmarshalInputCartFulfillmentSetInput(ctx, v)
+func unmarshalNCartFulfillmentSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartFulfillmentSetInput(ctx context.Context, ec *executionContext, v any) (model.CartFulfillmentSetInput, error) {
+	res, err := unmarshalInputCartFulfillmentSetInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNCartLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedLine(ctx context.Context, sel ast.SelectionSet, v retail.PricedLine) graphql.Marshaler {
-	return ec._CartLine(ctx, sel, &v)
+func marshalNCartLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.PricedLine) graphql.Marshaler {
+	return _CartLine(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNCartLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedLineᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.PricedLine) graphql.Marshaler {
+func marshalNCartLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedLineᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.PricedLine) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNCartLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedLine(ctx, sel, v[i])
+		return marshalNCartLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedLine(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -2667,13 +2667,13 @@ func (ec *executionContext) marshalNCartLine2ᚕgithubᚗcomᚋporticoᚑretail�
 	return ret
 }
 
-func (ec *executionContext) unmarshalNCartLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInputᚄ(ctx context.Context, v any) ([]*model.CartLineInput, error) {
+func unmarshalNCartLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.CartLineInput, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
 	res := make([]*model.CartLineInput, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNCartLineInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInput(ctx, vSlice[i])
+		res[i], err = unmarshalNCartLineInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInput(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -2681,18 +2681,18 @@ func (ec *executionContext) unmarshalNCartLineInput2ᚕᚖgithubᚗcomᚋportico
 	return res, nil
 }
 
-func (ec *executionContext) unmarshalNCartLineInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInput(ctx context.Context, v any) (*model.CartLineInput, error) {
-	res, err := ec.unmarshalInputCartLineInput(ctx, v)
+func unmarshalNCartLineInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInput(ctx context.Context, ec *executionContext, v any) (*model.CartLineInput, error) {
+	res, err := unmarshalInputCartLineInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNCartLineUpdateInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineUpdateInputᚄ(ctx context.Context, v any) ([]*model.CartLineUpdateInput, error) {
+func unmarshalNCartLineUpdateInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineUpdateInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.CartLineUpdateInput, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
 	res := make([]*model.CartLineUpdateInput, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNCartLineUpdateInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineUpdateInput(ctx, vSlice[i])
+		res[i], err = unmarshalNCartLineUpdateInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineUpdateInput(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -2700,55 +2700,55 @@ func (ec *executionContext) unmarshalNCartLineUpdateInput2ᚕᚖgithubᚗcomᚋp
 	return res, nil
 }
 
-func (ec *executionContext) unmarshalNCartLineUpdateInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineUpdateInput(ctx context.Context, v any) (*model.CartLineUpdateInput, error) {
-	res, err := ec.unmarshalInputCartLineUpdateInput(ctx, v)
+func unmarshalNCartLineUpdateInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineUpdateInput(ctx context.Context, ec *executionContext, v any) (*model.CartLineUpdateInput, error) {
+	res, err := unmarshalInputCartLineUpdateInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNCartLinesAddInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLinesAddInput(ctx context.Context, v any) (model.CartLinesAddInput, error) {
-	res, err := ec.unmarshalInputCartLinesAddInput(ctx, v)
+func unmarshalNCartLinesAddInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLinesAddInput(ctx context.Context, ec *executionContext, v any) (model.CartLinesAddInput, error) {
+	res, err := unmarshalInputCartLinesAddInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNCartLinesRemoveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLinesRemoveInput(ctx context.Context, v any) (model.CartLinesRemoveInput, error) {
-	res, err := ec.unmarshalInputCartLinesRemoveInput(ctx, v)
+func unmarshalNCartLinesRemoveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLinesRemoveInput(ctx context.Context, ec *executionContext, v any) (model.CartLinesRemoveInput, error) {
+	res, err := unmarshalInputCartLinesRemoveInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNCartLinesUpdateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLinesUpdateInput(ctx context.Context, v any) (model.CartLinesUpdateInput, error) {
-	res, err := ec.unmarshalInputCartLinesUpdateInput(ctx, v)
+func unmarshalNCartLinesUpdateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLinesUpdateInput(ctx context.Context, ec *executionContext, v any) (model.CartLinesUpdateInput, error) {
+	res, err := unmarshalInputCartLinesUpdateInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNCartMergeInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartMergeInput(ctx context.Context, v any) (model.CartMergeInput, error) {
-	res, err := ec.unmarshalInputCartMergeInput(ctx, v)
+func unmarshalNCartMergeInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartMergeInput(ctx context.Context, ec *executionContext, v any) (model.CartMergeInput, error) {
+	res, err := unmarshalInputCartMergeInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNCartNoteSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartNoteSetInput(ctx context.Context, v any) (model.CartNoteSetInput, error) {
-	res, err := ec.unmarshalInputCartNoteSetInput(ctx, v)
+func unmarshalNCartNoteSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartNoteSetInput(ctx context.Context, ec *executionContext, v any) (model.CartNoteSetInput, error) {
+	res, err := unmarshalInputCartNoteSetInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx context.Context, sel ast.SelectionSet, v *model.CartPayload) graphql.Marshaler {
+func marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.CartPayload) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._CartPayload(ctx, sel, v)
+	return _CartPayload(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNCartProblem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblem(ctx context.Context, sel ast.SelectionSet, v retail.CartProblem) graphql.Marshaler {
-	return ec._CartProblem(ctx, sel, &v)
+func marshalNCartProblem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblem(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.CartProblem) graphql.Marshaler {
+	return _CartProblem(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNCartProblem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblemᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.CartProblem) graphql.Marshaler {
+func marshalNCartProblem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblemᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.CartProblem) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNCartProblem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblem(ctx, sel, v[i])
+		return marshalNCartProblem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblem(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -2760,13 +2760,13 @@ func (ec *executionContext) marshalNCartProblem2ᚕgithubᚗcomᚋporticoᚑreta
 	return ret
 }
 
-func (ec *executionContext) unmarshalNCartProblemKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblemKind(ctx context.Context, v any) (retail.CartProblemKind, error) {
+func unmarshalNCartProblemKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblemKind(ctx context.Context, ec *executionContext, v any) (retail.CartProblemKind, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.CartProblemKind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNCartProblemKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblemKind(ctx context.Context, sel ast.SelectionSet, v retail.CartProblemKind) graphql.Marshaler {
+func marshalNCartProblemKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCartProblemKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.CartProblemKind) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -2777,15 +2777,15 @@ func (ec *executionContext) marshalNCartProblemKind2githubᚗcomᚋporticoᚑret
 	return res
 }
 
-func (ec *executionContext) marshalNDeliveryAddress2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddress(ctx context.Context, sel ast.SelectionSet, v retail.DeliveryAddress) graphql.Marshaler {
-	return ec._DeliveryAddress(ctx, sel, &v)
+func marshalNDeliveryAddress2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.DeliveryAddress) graphql.Marshaler {
+	return _DeliveryAddress(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNDeliveryAddress2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddressᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.DeliveryAddress) graphql.Marshaler {
+func marshalNDeliveryAddress2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddressᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.DeliveryAddress) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNDeliveryAddress2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddress(ctx, sel, v[i])
+		return marshalNDeliveryAddress2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddress(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -2797,20 +2797,20 @@ func (ec *executionContext) marshalNDeliveryAddress2ᚕgithubᚗcomᚋporticoᚑ
 	return ret
 }
 
-func (ec *executionContext) unmarshalNDeliveryAddressInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐDeliveryAddressInput(ctx context.Context, v any) (model.DeliveryAddressInput, error) {
-	res, err := ec.unmarshalInputDeliveryAddressInput(ctx, v)
+func unmarshalNDeliveryAddressInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐDeliveryAddressInput(ctx context.Context, ec *executionContext, v any) (model.DeliveryAddressInput, error) {
+	res, err := unmarshalInputDeliveryAddressInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNDiscount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscount(ctx context.Context, sel ast.SelectionSet, v retail.Discount) graphql.Marshaler {
-	return ec._Discount(ctx, sel, &v)
+func marshalNDiscount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscount(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Discount) graphql.Marshaler {
+	return _Discount(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNDiscount2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscountᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.Discount) graphql.Marshaler {
+func marshalNDiscount2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscountᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.Discount) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNDiscount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscount(ctx, sel, v[i])
+		return marshalNDiscount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscount(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -2822,13 +2822,13 @@ func (ec *executionContext) marshalNDiscount2ᚕgithubᚗcomᚋporticoᚑretail�
 	return ret
 }
 
-func (ec *executionContext) unmarshalNDiscountKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscountKind(ctx context.Context, v any) (retail.DiscountKind, error) {
+func unmarshalNDiscountKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscountKind(ctx context.Context, ec *executionContext, v any) (retail.DiscountKind, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.DiscountKind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNDiscountKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscountKind(ctx context.Context, sel ast.SelectionSet, v retail.DiscountKind) graphql.Marshaler {
+func marshalNDiscountKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDiscountKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.DiscountKind) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -2839,13 +2839,13 @@ func (ec *executionContext) marshalNDiscountKind2githubᚗcomᚋporticoᚑretail
 	return res
 }
 
-func (ec *executionContext) unmarshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx context.Context, v any) (retail.FulfillmentMethod, error) {
+func unmarshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx context.Context, ec *executionContext, v any) (retail.FulfillmentMethod, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.FulfillmentMethod(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx context.Context, sel ast.SelectionSet, v retail.FulfillmentMethod) graphql.Marshaler {
+func marshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.FulfillmentMethod) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -2856,17 +2856,17 @@ func (ec *executionContext) marshalNFulfillmentMethod2githubᚗcomᚋporticoᚑr
 	return res
 }
 
-func (ec *executionContext) marshalNLinePrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinePrice(ctx context.Context, sel ast.SelectionSet, v retail.LinePrice) graphql.Marshaler {
-	return ec._LinePrice(ctx, sel, &v)
+func marshalNLinePrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinePrice(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.LinePrice) graphql.Marshaler {
+	return _LinePrice(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) unmarshalNPriceReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceReason(ctx context.Context, v any) (retail.PriceReason, error) {
+func unmarshalNPriceReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceReason(ctx context.Context, ec *executionContext, v any) (retail.PriceReason, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.PriceReason(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNPriceReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceReason(ctx context.Context, sel ast.SelectionSet, v retail.PriceReason) graphql.Marshaler {
+func marshalNPriceReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceReason(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.PriceReason) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -2877,18 +2877,18 @@ func (ec *executionContext) marshalNPriceReason2githubᚗcomᚋporticoᚑretail�
 	return res
 }
 
-func (ec *executionContext) marshalNTotals2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTotals(ctx context.Context, sel ast.SelectionSet, v retail.Totals) graphql.Marshaler {
-	return ec._Totals(ctx, sel, &v)
+func marshalNTotals2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTotals(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Totals) graphql.Marshaler {
+	return _Totals(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalOCart2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedCart(ctx context.Context, sel ast.SelectionSet, v *retail.PricedCart) graphql.Marshaler {
+func marshalOCart2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedCart(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.PricedCart) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Cart(ctx, sel, v)
+	return _Cart(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalOCartLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInputᚄ(ctx context.Context, v any) ([]*model.CartLineInput, error) {
+func unmarshalOCartLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.CartLineInput, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -2897,7 +2897,7 @@ func (ec *executionContext) unmarshalOCartLineInput2ᚕᚖgithubᚗcomᚋportico
 	res := make([]*model.CartLineInput, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNCartLineInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInput(ctx, vSlice[i])
+		res[i], err = unmarshalNCartLineInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLineInput(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -2905,22 +2905,22 @@ func (ec *executionContext) unmarshalOCartLineInput2ᚕᚖgithubᚗcomᚋportico
 	return res, nil
 }
 
-func (ec *executionContext) marshalODeliveryAddress2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddress(ctx context.Context, sel ast.SelectionSet, v *retail.DeliveryAddress) graphql.Marshaler {
+func marshalODeliveryAddress2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.DeliveryAddress) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._DeliveryAddress(ctx, sel, v)
+	return _DeliveryAddress(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalODeliveryAddressInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐDeliveryAddressInput(ctx context.Context, v any) (*model.DeliveryAddressInput, error) {
+func unmarshalODeliveryAddressInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐDeliveryAddressInput(ctx context.Context, ec *executionContext, v any) (*model.DeliveryAddressInput, error) {
 	if v == nil {
 		return nil, nil
 	}
-	res, err := ec.unmarshalInputDeliveryAddressInput(ctx, v)
+	res, err := unmarshalInputDeliveryAddressInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalOFulfillmentMethod2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx context.Context, v any) (*retail.FulfillmentMethod, error) {
+func unmarshalOFulfillmentMethod2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx context.Context, ec *executionContext, v any) (*retail.FulfillmentMethod, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -2929,7 +2929,7 @@ func (ec *executionContext) unmarshalOFulfillmentMethod2ᚖgithubᚗcomᚋportic
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOFulfillmentMethod2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx context.Context, sel ast.SelectionSet, v *retail.FulfillmentMethod) graphql.Marshaler {
+func marshalOFulfillmentMethod2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.FulfillmentMethod) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -2939,18 +2939,18 @@ func (ec *executionContext) marshalOFulfillmentMethod2ᚖgithubᚗcomᚋportico�
 	return res
 }
 
-func (ec *executionContext) marshalOLinePrice2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinePrice(ctx context.Context, sel ast.SelectionSet, v *retail.LinePrice) graphql.Marshaler {
+func marshalOLinePrice2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinePrice(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.LinePrice) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._LinePrice(ctx, sel, v)
+	return _LinePrice(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOTotals2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTotals(ctx context.Context, sel ast.SelectionSet, v *retail.Totals) graphql.Marshaler {
+func marshalOTotals2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTotals(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Totals) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Totals(ctx, sel, v)
+	return _Totals(ctx, ec, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

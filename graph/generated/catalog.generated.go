@@ -34,12 +34,12 @@ type ProductVariantResolver interface {
 
 // region    ***************************** args.gotpl *****************************
 
-func (ec *executionContext) field_ProductVariant_price_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_ProductVariant_price_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "channel",
 		func(ctx context.Context, v any) (*retail.Channel, error) {
-			return ec.unmarshalOChannel2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx, v)
+			return unmarshalOChannel2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -48,12 +48,12 @@ func (ec *executionContext) field_ProductVariant_price_args(ctx context.Context,
 	return args, nil
 }
 
-func (ec *executionContext) field_ProductVariant_reviews_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_ProductVariant_reviews_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (ec *executionContext) field_ProductVariant_reviews_args(ctx context.Contex
 	args["first"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -70,12 +70,12 @@ func (ec *executionContext) field_ProductVariant_reviews_args(ctx context.Contex
 	return args, nil
 }
 
-func (ec *executionContext) field_ProductVariant_storeAvailability_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_ProductVariant_storeAvailability_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "locationIds",
 		func(ctx context.Context, v any) ([]string, error) {
-			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			return unmarshalOID2ᚕstringᚄ(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (ec *executionContext) field_ProductVariant_storeAvailability_args(ctx cont
 	args["locationIds"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "near",
 		func(ctx context.Context, v any) (*retail.GeoPoint, error) {
-			return ec.unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, v)
+			return unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (ec *executionContext) field_ProductVariant_storeAvailability_args(ctx cont
 	args["near"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "withinKm",
 		func(ctx context.Context, v any) (*float64, error) {
-			return ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			return unmarshalOFloat2ᚖfloat64(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (ec *executionContext) field_ProductVariant_storeAvailability_args(ctx cont
 	args["withinKm"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (ec *executionContext) field_ProductVariant_storeAvailability_args(ctx cont
 	args["first"] = arg3
 	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "maxAgeSeconds",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -120,1425 +120,1425 @@ func (ec *executionContext) field_ProductVariant_storeAvailability_args(ctx cont
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _Attribute_name(ctx context.Context, field graphql.CollectedField, obj *retail.Attribute) (ret graphql.Marshaler) {
+func _Attribute_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Attribute) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Attribute_name(ctx, field)
+			return fieldContext_Attribute_name(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Name(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Attribute_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Attribute_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Attribute", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Attribute_value(ctx context.Context, field graphql.CollectedField, obj *retail.Attribute) (ret graphql.Marshaler) {
+func _Attribute_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Attribute) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Attribute_value(ctx, field)
+			return fieldContext_Attribute_value(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Value(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Attribute_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Attribute_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Attribute", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Category_id(ctx context.Context, field graphql.CollectedField, obj *retail.Category) (ret graphql.Marshaler) {
+func _Category_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Category) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Category_id(ctx, field)
+			return fieldContext_Category_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Category_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Category_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Category", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Category_code(ctx context.Context, field graphql.CollectedField, obj *retail.Category) (ret graphql.Marshaler) {
+func _Category_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Category) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Category_code(ctx, field)
+			return fieldContext_Category_code(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Code, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Category_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Category_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Category", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Category_title(ctx context.Context, field graphql.CollectedField, obj *retail.Category) (ret graphql.Marshaler) {
+func _Category_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Category) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Category_title(ctx, field)
+			return fieldContext_Category_title(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Title(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Category_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Category_title(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Category", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Category_parentId(ctx context.Context, field graphql.CollectedField, obj *retail.Category) (ret graphql.Marshaler) {
+func _Category_parentId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Category) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Category_parentId(ctx, field)
+			return fieldContext_Category_parentId(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ParentID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOID2ᚖstring(ctx, selections, v)
+			return marshalOID2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Category_parentId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Category_parentId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Category", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Facet_kind(ctx context.Context, field graphql.CollectedField, obj *catalog.Facet) (ret graphql.Marshaler) {
+func _Facet_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.Facet) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Facet_kind(ctx, field)
+			return fieldContext_Facet_kind(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Kind, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v catalog.FacetKind) graphql.Marshaler {
-			return ec.marshalNFacetKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetKind(ctx, selections, v)
+			return marshalNFacetKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetKind(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Facet_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Facet_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Facet", field, false, false, errors.New("field of type FacetKind does not have child fields"))
 }
 
-func (ec *executionContext) _Facet_values(ctx context.Context, field graphql.CollectedField, obj *catalog.Facet) (ret graphql.Marshaler) {
+func _Facet_values(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.Facet) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Facet_values(ctx, field)
+			return fieldContext_Facet_values(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Values, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []catalog.FacetValue) graphql.Marshaler {
-			return ec.marshalNFacetValue2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetValueᚄ(ctx, selections, v)
+			return marshalNFacetValue2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetValueᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Facet_values(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Facet_values(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Facet",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FacetValue(ctx, field)
+			return childFields_FacetValue(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _FacetValue_value(ctx context.Context, field graphql.CollectedField, obj *catalog.FacetValue) (ret graphql.Marshaler) {
+func _FacetValue_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.FacetValue) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FacetValue_value(ctx, field)
+			return fieldContext_FacetValue_value(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Value, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FacetValue_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FacetValue_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FacetValue", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _FacetValue_label(ctx context.Context, field graphql.CollectedField, obj *catalog.FacetValue) (ret graphql.Marshaler) {
+func _FacetValue_label(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.FacetValue) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FacetValue_label(ctx, field)
+			return fieldContext_FacetValue_label(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Label(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FacetValue_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FacetValue_label(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FacetValue", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _FacetValue_count(ctx context.Context, field graphql.CollectedField, obj *catalog.FacetValue) (ret graphql.Marshaler) {
+func _FacetValue_count(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.FacetValue) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FacetValue_count(ctx, field)
+			return fieldContext_FacetValue_count(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Count, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FacetValue_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FacetValue_count(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FacetValue", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Media_kind(ctx context.Context, field graphql.CollectedField, obj *retail.Media) (ret graphql.Marshaler) {
+func _Media_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Media) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Media_kind(ctx, field)
+			return fieldContext_Media_kind(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Kind, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.MediaKind) graphql.Marshaler {
-			return ec.marshalNMediaKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMediaKind(ctx, selections, v)
+			return marshalNMediaKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMediaKind(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Media_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Media_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Media", field, false, false, errors.New("field of type MediaKind does not have child fields"))
 }
 
-func (ec *executionContext) _Media_url(ctx context.Context, field graphql.CollectedField, obj *retail.Media) (ret graphql.Marshaler) {
+func _Media_url(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Media) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Media_url(ctx, field)
+			return fieldContext_Media_url(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.URL, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNURL2string(ctx, selections, v)
+			return marshalNURL2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Media_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Media_url(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Media", field, false, false, errors.New("field of type URL does not have child fields"))
 }
 
-func (ec *executionContext) _Media_alt(ctx context.Context, field graphql.CollectedField, obj *retail.Media) (ret graphql.Marshaler) {
+func _Media_alt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Media) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Media_alt(ctx, field)
+			return fieldContext_Media_alt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Alt(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Media_alt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Media_alt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Media", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Media_mimeType(ctx context.Context, field graphql.CollectedField, obj *retail.Media) (ret graphql.Marshaler) {
+func _Media_mimeType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Media) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Media_mimeType(ctx, field)
+			return fieldContext_Media_mimeType(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.MimeType(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Media_mimeType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Media_mimeType(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Media", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Price_sku(ctx context.Context, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
+func _Price_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Price_sku(ctx, field)
+			return fieldContext_Price_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Price_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Price_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Price", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Price_channel(ctx context.Context, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
+func _Price_channel(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Price_channel(ctx, field)
+			return fieldContext_Price_channel(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Channel, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Channel) graphql.Marshaler {
-			return ec.marshalNChannel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx, selections, v)
+			return marshalNChannel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Price_channel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Price_channel(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Price", field, false, false, errors.New("field of type Channel does not have child fields"))
 }
 
-func (ec *executionContext) _Price_current(ctx context.Context, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
+func _Price_current(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Price_current(ctx, field)
+			return fieldContext_Price_current(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Current, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Price_current(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Price_current(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Price",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Price_list(ctx context.Context, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
+func _Price_list(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Price_list(ctx, field)
+			return fieldContext_Price_list(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.List, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Price_list(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Price_list(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Price",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Price_promotion(ctx context.Context, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
+func _Price_promotion(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Price_promotion(ctx, field)
+			return fieldContext_Price_promotion(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Promotion, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Promotion) graphql.Marshaler {
-			return ec.marshalOPromotion2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPromotion(ctx, selections, v)
+			return marshalOPromotion2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPromotion(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Price_promotion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Price_promotion(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Price",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Promotion(ctx, field)
+			return childFields_Promotion(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Price_tiers(ctx context.Context, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
+func _Price_tiers(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Price_tiers(ctx, field)
+			return fieldContext_Price_tiers(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Tiers, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.TierPrice) graphql.Marshaler {
-			return ec.marshalNTierPrice2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTierPriceᚄ(ctx, selections, v)
+			return marshalNTierPrice2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTierPriceᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Price_tiers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Price_tiers(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Price",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_TierPrice(ctx, field)
+			return childFields_TierPrice(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Price_agreement(ctx context.Context, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
+func _Price_agreement(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Price_agreement(ctx, field)
+			return fieldContext_Price_agreement(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Agreement, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.PriceAgreement) graphql.Marshaler {
-			return ec.marshalNPriceAgreement2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceAgreement(ctx, selections, v)
+			return marshalNPriceAgreement2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceAgreement(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Price_agreement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Price_agreement(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Price", field, false, false, errors.New("field of type PriceAgreement does not have child fields"))
 }
 
-func (ec *executionContext) _Price_sources(ctx context.Context, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
+func _Price_sources(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Price_sources(ctx, field)
+			return fieldContext_Price_sources(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Sources, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.SourcePrice) graphql.Marshaler {
-			return ec.marshalNSourcePrice2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourcePriceᚄ(ctx, selections, v)
+			return marshalNSourcePrice2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourcePriceᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Price_sources(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Price_sources(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Price",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_SourcePrice(ctx, field)
+			return childFields_SourcePrice(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Price_freshness(ctx context.Context, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
+func _Price_freshness(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Price) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Price_freshness(ctx, field)
+			return fieldContext_Price_freshness(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Freshness, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Freshness) graphql.Marshaler {
-			return ec.marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, selections, v)
+			return marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Price_freshness(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Price_freshness(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Price",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Freshness(ctx, field)
+			return childFields_Freshness(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _PriceRange_min(ctx context.Context, field graphql.CollectedField, obj *retail.PriceRange) (ret graphql.Marshaler) {
+func _PriceRange_min(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PriceRange) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PriceRange_min(ctx, field)
+			return fieldContext_PriceRange_min(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Min, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PriceRange_min(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PriceRange_min(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "PriceRange",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _PriceRange_max(ctx context.Context, field graphql.CollectedField, obj *retail.PriceRange) (ret graphql.Marshaler) {
+func _PriceRange_max(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PriceRange) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PriceRange_max(ctx, field)
+			return fieldContext_PriceRange_max(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Max, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PriceRange_max(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PriceRange_max(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "PriceRange",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Product_id(ctx context.Context, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
+func _Product_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_id(ctx, field)
+			return fieldContext_Product_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Product_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Product_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Product", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Product_code(ctx context.Context, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
+func _Product_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_code(ctx, field)
+			return fieldContext_Product_code(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Code, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Product_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Product_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Product", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Product_title(ctx context.Context, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
+func _Product_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_title(ctx, field)
+			return fieldContext_Product_title(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Title(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Product_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Product_title(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Product", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Product_description(ctx context.Context, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
+func _Product_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_description(ctx, field)
+			return fieldContext_Product_description(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Description(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Product_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Product_description(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Product", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Product_brand(ctx context.Context, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
+func _Product_brand(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_brand(ctx, field)
+			return fieldContext_Product_brand(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Brand(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Product_brand(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Product_brand(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Product", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Product_categories(ctx context.Context, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
+func _Product_categories(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_categories(ctx, field)
+			return fieldContext_Product_categories(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Categories, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Category) graphql.Marshaler {
-			return ec.marshalNCategory2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategoryᚄ(ctx, selections, v)
+			return marshalNCategory2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategoryᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Product_categories(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Product_categories(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Product",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Category(ctx, field)
+			return childFields_Category(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Product_media(ctx context.Context, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
+func _Product_media(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_media(ctx, field)
+			return fieldContext_Product_media(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Media, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.Media) graphql.Marshaler {
-			return ec.marshalNMedia2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMediaᚄ(ctx, selections, v)
+			return marshalNMedia2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMediaᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Product_media(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Product_media(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Product",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Media(ctx, field)
+			return childFields_Media(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Product_attributes(ctx context.Context, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
+func _Product_attributes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_attributes(ctx, field)
+			return fieldContext_Product_attributes(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Attributes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.Attribute) graphql.Marshaler {
-			return ec.marshalNAttribute2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAttributeᚄ(ctx, selections, v)
+			return marshalNAttribute2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAttributeᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Product_attributes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Product_attributes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Product",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Attribute(ctx, field)
+			return childFields_Attribute(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Product_variants(ctx context.Context, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
+func _Product_variants(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_variants(ctx, field)
+			return fieldContext_Product_variants(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Variants, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Variant) graphql.Marshaler {
-			return ec.marshalNProductVariant2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariantᚄ(ctx, selections, v)
+			return marshalNProductVariant2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariantᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Product_variants(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Product_variants(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Product",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ProductVariant(ctx, field)
+			return childFields_ProductVariant(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Product_priceRange(ctx context.Context, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
+func _Product_priceRange(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_priceRange(ctx, field)
+			return fieldContext_Product_priceRange(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.PriceRange, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.PriceRange) graphql.Marshaler {
-			return ec.marshalOPriceRange2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceRange(ctx, selections, v)
+			return marshalOPriceRange2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceRange(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Product_priceRange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Product_priceRange(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Product",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PriceRange(ctx, field)
+			return childFields_PriceRange(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Product_updatedAt(ctx context.Context, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
+func _Product_updatedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_updatedAt(ctx, field)
+			return fieldContext_Product_updatedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UpdatedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Product_updatedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Product_updatedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Product", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Product_freshness(ctx context.Context, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
+func _Product_freshness(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Product_freshness(ctx, field)
+			return fieldContext_Product_freshness(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Freshness, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Freshness) graphql.Marshaler {
-			return ec.marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, selections, v)
+			return marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Product_freshness(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Product_freshness(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Product",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Freshness(ctx, field)
+			return childFields_Freshness(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductConnection_edges(ctx context.Context, field graphql.CollectedField, obj *catalog.Connection) (ret graphql.Marshaler) {
+func _ProductConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductConnection_edges(ctx, field)
+			return fieldContext_ProductConnection_edges(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Edges, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []catalog.Edge) graphql.Marshaler {
-			return ec.marshalNProductEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐEdgeᚄ(ctx, selections, v)
+			return marshalNProductEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐEdgeᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ProductEdge(ctx, field)
+			return childFields_ProductEdge(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *catalog.Connection) (ret graphql.Marshaler) {
+func _ProductConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductConnection_nodes(ctx, field)
+			return fieldContext_ProductConnection_nodes(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Nodes(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Product) graphql.Marshaler {
-			return ec.marshalNProduct2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProductᚄ(ctx, selections, v)
+			return marshalNProduct2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProductᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductConnection",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Product(ctx, field)
+			return childFields_Product(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *catalog.Connection) (ret graphql.Marshaler) {
+func _ProductConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductConnection_pageInfo(ctx, field)
+			return fieldContext_ProductConnection_pageInfo(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.PageInfo, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.PageInfo) graphql.Marshaler {
-			return ec.marshalNPageInfo2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPageInfo(ctx, selections, v)
+			return marshalNPageInfo2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPageInfo(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PageInfo(ctx, field)
+			return childFields_PageInfo(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *catalog.Connection) (ret graphql.Marshaler) {
+func _ProductConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductConnection_totalCount(ctx, field)
+			return fieldContext_ProductConnection_totalCount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.TotalCount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Count) graphql.Marshaler {
-			return ec.marshalNCount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCount(ctx, selections, v)
+			return marshalNCount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCount(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Count(ctx, field)
+			return childFields_Count(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductConnection_facets(ctx context.Context, field graphql.CollectedField, obj *catalog.Connection) (ret graphql.Marshaler) {
+func _ProductConnection_facets(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductConnection_facets(ctx, field)
+			return fieldContext_ProductConnection_facets(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Facets, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []catalog.Facet) graphql.Marshaler {
-			return ec.marshalNFacet2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetᚄ(ctx, selections, v)
+			return marshalNFacet2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductConnection_facets(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductConnection_facets(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Facet(ctx, field)
+			return childFields_Facet(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductConnection_freshness(ctx context.Context, field graphql.CollectedField, obj *catalog.Connection) (ret graphql.Marshaler) {
+func _ProductConnection_freshness(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductConnection_freshness(ctx, field)
+			return fieldContext_ProductConnection_freshness(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Freshness, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Freshness) graphql.Marshaler {
-			return ec.marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, selections, v)
+			return marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductConnection_freshness(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductConnection_freshness(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Freshness(ctx, field)
+			return childFields_Freshness(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *catalog.Edge) (ret graphql.Marshaler) {
+func _ProductEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.Edge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductEdge_cursor(ctx, field)
+			return fieldContext_ProductEdge_cursor(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Cursor, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ProductEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _ProductEdge_node(ctx context.Context, field graphql.CollectedField, obj *catalog.Edge) (ret graphql.Marshaler) {
+func _ProductEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *catalog.Edge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductEdge_node(ctx, field)
+			return fieldContext_ProductEdge_node(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Node, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Product) graphql.Marshaler {
-			return ec.marshalNProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx, selections, v)
+			return marshalNProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductEdge",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Product(ctx, field)
+			return childFields_Product(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductVariant_id(ctx context.Context, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
+func _ProductVariant_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductVariant_id(ctx, field)
+			return fieldContext_ProductVariant_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductVariant_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductVariant_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _ProductVariant_sku(ctx context.Context, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
+func _ProductVariant_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductVariant_sku(ctx, field)
+			return fieldContext_ProductVariant_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductVariant_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductVariant_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ProductVariant", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _ProductVariant_gtin(ctx context.Context, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
+func _ProductVariant_gtin(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductVariant_gtin(ctx, field)
+			return fieldContext_ProductVariant_gtin(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.GTIN(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_ProductVariant_gtin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductVariant_gtin(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _ProductVariant_title(ctx context.Context, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
+func _ProductVariant_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductVariant_title(ctx, field)
+			return fieldContext_ProductVariant_title(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Title(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductVariant_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductVariant_title(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ProductVariant", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _ProductVariant_options(ctx context.Context, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
+func _ProductVariant_options(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductVariant_options(ctx, field)
+			return fieldContext_ProductVariant_options(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Options, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.Attribute) graphql.Marshaler {
-			return ec.marshalNAttribute2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAttributeᚄ(ctx, selections, v)
+			return marshalNAttribute2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAttributeᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductVariant_options(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductVariant_options(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductVariant",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Attribute(ctx, field)
+			return childFields_Attribute(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductVariant_product(ctx context.Context, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
+func _ProductVariant_product(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductVariant_product(ctx, field)
+			return fieldContext_ProductVariant_product(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Product, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Product) graphql.Marshaler {
-			return ec.marshalNProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx, selections, v)
+			return marshalNProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProductVariant_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductVariant_product(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductVariant",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Product(ctx, field)
+			return childFields_Product(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductVariant_price(ctx context.Context, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
+func _ProductVariant_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductVariant_price(ctx, field)
+			return fieldContext_ProductVariant_price(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -1546,20 +1546,20 @@ func (ec *executionContext) _ProductVariant_price(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Price) graphql.Marshaler {
-			return ec.marshalOPrice2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPrice(ctx, selections, v)
+			return marshalOPrice2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPrice(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_ProductVariant_price(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductVariant_price(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductVariant",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Price(ctx, field)
+			return childFields_Price(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -1569,20 +1569,20 @@ func (ec *executionContext) fieldContext_ProductVariant_price(ctx context.Contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_ProductVariant_price_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_ProductVariant_price_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductVariant_storeAvailability(ctx context.Context, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
+func _ProductVariant_storeAvailability(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductVariant_storeAvailability(ctx, field)
+			return fieldContext_ProductVariant_storeAvailability(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -1590,20 +1590,20 @@ func (ec *executionContext) _ProductVariant_storeAvailability(ctx context.Contex
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*stock.Availability) graphql.Marshaler {
-			return ec.marshalOStoreAvailability2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailabilityᚄ(ctx, selections, v)
+			return marshalOStoreAvailability2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailabilityᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_ProductVariant_storeAvailability(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductVariant_storeAvailability(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductVariant",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_StoreAvailability(ctx, field)
+			return childFields_StoreAvailability(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -1613,52 +1613,52 @@ func (ec *executionContext) fieldContext_ProductVariant_storeAvailability(ctx co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_ProductVariant_storeAvailability_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_ProductVariant_storeAvailability_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductVariant_rating(ctx context.Context, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
+func _ProductVariant_rating(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductVariant_rating(ctx, field)
+			return fieldContext_ProductVariant_rating(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.ProductVariant().Rating(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *care.Rating) graphql.Marshaler {
-			return ec.marshalORating2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐRating(ctx, selections, v)
+			return marshalORating2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcareᚐRating(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_ProductVariant_rating(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductVariant_rating(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductVariant",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Rating(ctx, field)
+			return childFields_Rating(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ProductVariant_reviews(ctx context.Context, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
+func _ProductVariant_reviews(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Variant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProductVariant_reviews(ctx, field)
+			return fieldContext_ProductVariant_reviews(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -1666,20 +1666,20 @@ func (ec *executionContext) _ProductVariant_reviews(ctx context.Context, field g
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FeedbackConnection) graphql.Marshaler {
-			return ec.marshalOFeedbackConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackConnection(ctx, selections, v)
+			return marshalOFeedbackConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackConnection(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_ProductVariant_reviews(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ProductVariant_reviews(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProductVariant",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FeedbackConnection(ctx, field)
+			return childFields_FeedbackConnection(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -1689,251 +1689,251 @@ func (ec *executionContext) fieldContext_ProductVariant_reviews(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_ProductVariant_reviews_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_ProductVariant_reviews_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Promotion_title(ctx context.Context, field graphql.CollectedField, obj *retail.Promotion) (ret graphql.Marshaler) {
+func _Promotion_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Promotion) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Promotion_title(ctx, field)
+			return fieldContext_Promotion_title(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Title(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Promotion_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Promotion_title(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Promotion", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Promotion_price(ctx context.Context, field graphql.CollectedField, obj *retail.Promotion) (ret graphql.Marshaler) {
+func _Promotion_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Promotion) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Promotion_price(ctx, field)
+			return fieldContext_Promotion_price(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Price, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Promotion_price(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Promotion_price(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Promotion",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Promotion_startsAt(ctx context.Context, field graphql.CollectedField, obj *retail.Promotion) (ret graphql.Marshaler) {
+func _Promotion_startsAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Promotion) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Promotion_startsAt(ctx, field)
+			return fieldContext_Promotion_startsAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.StartsAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Promotion_startsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Promotion_startsAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Promotion", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Promotion_endsAt(ctx context.Context, field graphql.CollectedField, obj *retail.Promotion) (ret graphql.Marshaler) {
+func _Promotion_endsAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Promotion) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Promotion_endsAt(ctx, field)
+			return fieldContext_Promotion_endsAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.EndsAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Promotion_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Promotion_endsAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Promotion", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _SourcePrice_source(ctx context.Context, field graphql.CollectedField, obj *retail.SourcePrice) (ret graphql.Marshaler) {
+func _SourcePrice_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.SourcePrice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_SourcePrice_source(ctx, field)
+			return fieldContext_SourcePrice_source(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Source, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Source) graphql.Marshaler {
-			return ec.marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, selections, v)
+			return marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_SourcePrice_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_SourcePrice_source(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SourcePrice", field, false, false, errors.New("field of type SourceSystem does not have child fields"))
 }
 
-func (ec *executionContext) _SourcePrice_price(ctx context.Context, field graphql.CollectedField, obj *retail.SourcePrice) (ret graphql.Marshaler) {
+func _SourcePrice_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.SourcePrice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_SourcePrice_price(ctx, field)
+			return fieldContext_SourcePrice_price(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Price, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Money) graphql.Marshaler {
-			return ec.marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_SourcePrice_price(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_SourcePrice_price(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "SourcePrice",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _SourcePrice_freshness(ctx context.Context, field graphql.CollectedField, obj *retail.SourcePrice) (ret graphql.Marshaler) {
+func _SourcePrice_freshness(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.SourcePrice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_SourcePrice_freshness(ctx, field)
+			return fieldContext_SourcePrice_freshness(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Freshness, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Freshness) graphql.Marshaler {
-			return ec.marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, selections, v)
+			return marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_SourcePrice_freshness(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_SourcePrice_freshness(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "SourcePrice",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Freshness(ctx, field)
+			return childFields_Freshness(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _TierPrice_tier(ctx context.Context, field graphql.CollectedField, obj *retail.TierPrice) (ret graphql.Marshaler) {
+func _TierPrice_tier(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.TierPrice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_TierPrice_tier(ctx, field)
+			return fieldContext_TierPrice_tier(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Tier, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.MemberTier) graphql.Marshaler {
-			return ec.marshalNMemberTier2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx, selections, v)
+			return marshalNMemberTier2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_TierPrice_tier(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_TierPrice_tier(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TierPrice", field, false, false, errors.New("field of type MemberTier does not have child fields"))
 }
 
-func (ec *executionContext) _TierPrice_price(ctx context.Context, field graphql.CollectedField, obj *retail.TierPrice) (ret graphql.Marshaler) {
+func _TierPrice_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.TierPrice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_TierPrice_price(ctx, field)
+			return fieldContext_TierPrice_price(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Price, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_TierPrice_price(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_TierPrice_price(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "TierPrice",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -1943,7 +1943,7 @@ func (ec *executionContext) fieldContext_TierPrice_price(_ context.Context, fiel
 
 // region    **************************** input.gotpl *****************************
 
-func (ec *executionContext) unmarshalInputProductFilter(ctx context.Context, obj any) (catalog.Filter, error) {
+func unmarshalInputProductFilter(ctx context.Context, ec *executionContext, obj any) (catalog.Filter, error) {
 	var it catalog.Filter
 	if obj == nil {
 		return it, nil
@@ -1963,35 +1963,35 @@ func (ec *executionContext) unmarshalInputProductFilter(ctx context.Context, obj
 		switch k {
 		case "categoryIds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("categoryIds"))
-			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CategoryIDs = data
 		case "brands":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("brands"))
-			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Brands = data
 		case "minPrice":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minPrice"))
-			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx, v)
+			data, err := unmarshalODecimal2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.MinPrice = data
 		case "maxPrice":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxPrice"))
-			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx, v)
+			data, err := unmarshalODecimal2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.MaxPrice = data
 		case "inStockAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("inStockAt"))
-			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2011,7 +2011,7 @@ func (ec *executionContext) unmarshalInputProductFilter(ctx context.Context, obj
 
 var attributeImplementors = []string{"Attribute"}
 
-func (ec *executionContext) _Attribute(ctx context.Context, sel ast.SelectionSet, obj *retail.Attribute) graphql.Marshaler {
+func _Attribute(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Attribute) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, attributeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2030,7 +2030,7 @@ func (ec *executionContext) _Attribute(ctx context.Context, sel ast.SelectionSet
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Attribute_name(ctx, field, obj)
+				res = _Attribute_name(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2068,7 +2068,7 @@ func (ec *executionContext) _Attribute(ctx context.Context, sel ast.SelectionSet
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Attribute_value(ctx, field, obj)
+				res = _Attribute_value(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2120,7 +2120,7 @@ func (ec *executionContext) _Attribute(ctx context.Context, sel ast.SelectionSet
 
 var categoryImplementors = []string{"Category", "Node"}
 
-func (ec *executionContext) _Category(ctx context.Context, sel ast.SelectionSet, obj *retail.Category) graphql.Marshaler {
+func _Category(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Category) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, categoryImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2131,12 +2131,12 @@ func (ec *executionContext) _Category(ctx context.Context, sel ast.SelectionSet,
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Category")
 		case "id":
-			out.Values[i] = ec._Category_id(ctx, field, obj)
+			out.Values[i] = _Category_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "code":
-			out.Values[i] = ec._Category_code(ctx, field, obj)
+			out.Values[i] = _Category_code(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2149,7 +2149,7 @@ func (ec *executionContext) _Category(ctx context.Context, sel ast.SelectionSet,
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Category_title(ctx, field, obj)
+				res = _Category_title(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2179,7 +2179,7 @@ func (ec *executionContext) _Category(ctx context.Context, sel ast.SelectionSet,
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "parentId":
-			out.Values[i] = ec._Category_parentId(ctx, field, obj)
+			out.Values[i] = _Category_parentId(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2206,7 +2206,7 @@ func (ec *executionContext) _Category(ctx context.Context, sel ast.SelectionSet,
 
 var facetImplementors = []string{"Facet"}
 
-func (ec *executionContext) _Facet(ctx context.Context, sel ast.SelectionSet, obj *catalog.Facet) graphql.Marshaler {
+func _Facet(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *catalog.Facet) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, facetImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2217,12 +2217,12 @@ func (ec *executionContext) _Facet(ctx context.Context, sel ast.SelectionSet, ob
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Facet")
 		case "kind":
-			out.Values[i] = ec._Facet_kind(ctx, field, obj)
+			out.Values[i] = _Facet_kind(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "values":
-			out.Values[i] = ec._Facet_values(ctx, field, obj)
+			out.Values[i] = _Facet_values(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2249,7 +2249,7 @@ func (ec *executionContext) _Facet(ctx context.Context, sel ast.SelectionSet, ob
 
 var facetValueImplementors = []string{"FacetValue"}
 
-func (ec *executionContext) _FacetValue(ctx context.Context, sel ast.SelectionSet, obj *catalog.FacetValue) graphql.Marshaler {
+func _FacetValue(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *catalog.FacetValue) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, facetValueImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2260,7 +2260,7 @@ func (ec *executionContext) _FacetValue(ctx context.Context, sel ast.SelectionSe
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FacetValue")
 		case "value":
-			out.Values[i] = ec._FacetValue_value(ctx, field, obj)
+			out.Values[i] = _FacetValue_value(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2273,7 +2273,7 @@ func (ec *executionContext) _FacetValue(ctx context.Context, sel ast.SelectionSe
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._FacetValue_label(ctx, field, obj)
+				res = _FacetValue_label(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2303,7 +2303,7 @@ func (ec *executionContext) _FacetValue(ctx context.Context, sel ast.SelectionSe
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "count":
-			out.Values[i] = ec._FacetValue_count(ctx, field, obj)
+			out.Values[i] = _FacetValue_count(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2330,7 +2330,7 @@ func (ec *executionContext) _FacetValue(ctx context.Context, sel ast.SelectionSe
 
 var mediaImplementors = []string{"Media"}
 
-func (ec *executionContext) _Media(ctx context.Context, sel ast.SelectionSet, obj *retail.Media) graphql.Marshaler {
+func _Media(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Media) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, mediaImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2341,12 +2341,12 @@ func (ec *executionContext) _Media(ctx context.Context, sel ast.SelectionSet, ob
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Media")
 		case "kind":
-			out.Values[i] = ec._Media_kind(ctx, field, obj)
+			out.Values[i] = _Media_kind(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "url":
-			out.Values[i] = ec._Media_url(ctx, field, obj)
+			out.Values[i] = _Media_url(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2359,7 +2359,7 @@ func (ec *executionContext) _Media(ctx context.Context, sel ast.SelectionSet, ob
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Media_alt(ctx, field, obj)
+				res = _Media_alt(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2389,7 +2389,7 @@ func (ec *executionContext) _Media(ctx context.Context, sel ast.SelectionSet, ob
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "mimeType":
-			out.Values[i] = ec._Media_mimeType(ctx, field, obj)
+			out.Values[i] = _Media_mimeType(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2416,7 +2416,7 @@ func (ec *executionContext) _Media(ctx context.Context, sel ast.SelectionSet, ob
 
 var priceImplementors = []string{"Price"}
 
-func (ec *executionContext) _Price(ctx context.Context, sel ast.SelectionSet, obj *retail.Price) graphql.Marshaler {
+func _Price(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Price) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, priceImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2427,47 +2427,47 @@ func (ec *executionContext) _Price(ctx context.Context, sel ast.SelectionSet, ob
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Price")
 		case "sku":
-			out.Values[i] = ec._Price_sku(ctx, field, obj)
+			out.Values[i] = _Price_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "channel":
-			out.Values[i] = ec._Price_channel(ctx, field, obj)
+			out.Values[i] = _Price_channel(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "current":
-			out.Values[i] = ec._Price_current(ctx, field, obj)
+			out.Values[i] = _Price_current(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "list":
-			out.Values[i] = ec._Price_list(ctx, field, obj)
+			out.Values[i] = _Price_list(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "promotion":
-			out.Values[i] = ec._Price_promotion(ctx, field, obj)
+			out.Values[i] = _Price_promotion(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "tiers":
-			out.Values[i] = ec._Price_tiers(ctx, field, obj)
+			out.Values[i] = _Price_tiers(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "agreement":
-			out.Values[i] = ec._Price_agreement(ctx, field, obj)
+			out.Values[i] = _Price_agreement(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "sources":
-			out.Values[i] = ec._Price_sources(ctx, field, obj)
+			out.Values[i] = _Price_sources(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "freshness":
-			out.Values[i] = ec._Price_freshness(ctx, field, obj)
+			out.Values[i] = _Price_freshness(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2494,7 +2494,7 @@ func (ec *executionContext) _Price(ctx context.Context, sel ast.SelectionSet, ob
 
 var priceRangeImplementors = []string{"PriceRange"}
 
-func (ec *executionContext) _PriceRange(ctx context.Context, sel ast.SelectionSet, obj *retail.PriceRange) graphql.Marshaler {
+func _PriceRange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.PriceRange) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, priceRangeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2505,12 +2505,12 @@ func (ec *executionContext) _PriceRange(ctx context.Context, sel ast.SelectionSe
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PriceRange")
 		case "min":
-			out.Values[i] = ec._PriceRange_min(ctx, field, obj)
+			out.Values[i] = _PriceRange_min(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "max":
-			out.Values[i] = ec._PriceRange_max(ctx, field, obj)
+			out.Values[i] = _PriceRange_max(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2537,7 +2537,7 @@ func (ec *executionContext) _PriceRange(ctx context.Context, sel ast.SelectionSe
 
 var productImplementors = []string{"Product", "Node"}
 
-func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, obj *retail.Product) graphql.Marshaler {
+func _Product(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Product) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, productImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2548,12 +2548,12 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Product")
 		case "id":
-			out.Values[i] = ec._Product_id(ctx, field, obj)
+			out.Values[i] = _Product_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "code":
-			out.Values[i] = ec._Product_code(ctx, field, obj)
+			out.Values[i] = _Product_code(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2566,7 +2566,7 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Product_title(ctx, field, obj)
+				res = _Product_title(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2604,7 +2604,7 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Product_description(ctx, field, obj)
+				res = _Product_description(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2634,42 +2634,42 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "brand":
-			out.Values[i] = ec._Product_brand(ctx, field, obj)
+			out.Values[i] = _Product_brand(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "categories":
-			out.Values[i] = ec._Product_categories(ctx, field, obj)
+			out.Values[i] = _Product_categories(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "media":
-			out.Values[i] = ec._Product_media(ctx, field, obj)
+			out.Values[i] = _Product_media(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "attributes":
-			out.Values[i] = ec._Product_attributes(ctx, field, obj)
+			out.Values[i] = _Product_attributes(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "variants":
-			out.Values[i] = ec._Product_variants(ctx, field, obj)
+			out.Values[i] = _Product_variants(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "priceRange":
-			out.Values[i] = ec._Product_priceRange(ctx, field, obj)
+			out.Values[i] = _Product_priceRange(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "updatedAt":
-			out.Values[i] = ec._Product_updatedAt(ctx, field, obj)
+			out.Values[i] = _Product_updatedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "freshness":
-			out.Values[i] = ec._Product_freshness(ctx, field, obj)
+			out.Values[i] = _Product_freshness(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2696,7 +2696,7 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 
 var productConnectionImplementors = []string{"ProductConnection"}
 
-func (ec *executionContext) _ProductConnection(ctx context.Context, sel ast.SelectionSet, obj *catalog.Connection) graphql.Marshaler {
+func _ProductConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *catalog.Connection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, productConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2707,32 +2707,32 @@ func (ec *executionContext) _ProductConnection(ctx context.Context, sel ast.Sele
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ProductConnection")
 		case "edges":
-			out.Values[i] = ec._ProductConnection_edges(ctx, field, obj)
+			out.Values[i] = _ProductConnection_edges(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "nodes":
-			out.Values[i] = ec._ProductConnection_nodes(ctx, field, obj)
+			out.Values[i] = _ProductConnection_nodes(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "pageInfo":
-			out.Values[i] = ec._ProductConnection_pageInfo(ctx, field, obj)
+			out.Values[i] = _ProductConnection_pageInfo(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "totalCount":
-			out.Values[i] = ec._ProductConnection_totalCount(ctx, field, obj)
+			out.Values[i] = _ProductConnection_totalCount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "facets":
-			out.Values[i] = ec._ProductConnection_facets(ctx, field, obj)
+			out.Values[i] = _ProductConnection_facets(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "freshness":
-			out.Values[i] = ec._ProductConnection_freshness(ctx, field, obj)
+			out.Values[i] = _ProductConnection_freshness(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2759,7 +2759,7 @@ func (ec *executionContext) _ProductConnection(ctx context.Context, sel ast.Sele
 
 var productEdgeImplementors = []string{"ProductEdge"}
 
-func (ec *executionContext) _ProductEdge(ctx context.Context, sel ast.SelectionSet, obj *catalog.Edge) graphql.Marshaler {
+func _ProductEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *catalog.Edge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, productEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2770,12 +2770,12 @@ func (ec *executionContext) _ProductEdge(ctx context.Context, sel ast.SelectionS
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ProductEdge")
 		case "cursor":
-			out.Values[i] = ec._ProductEdge_cursor(ctx, field, obj)
+			out.Values[i] = _ProductEdge_cursor(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "node":
-			out.Values[i] = ec._ProductEdge_node(ctx, field, obj)
+			out.Values[i] = _ProductEdge_node(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2802,7 +2802,7 @@ func (ec *executionContext) _ProductEdge(ctx context.Context, sel ast.SelectionS
 
 var productVariantImplementors = []string{"ProductVariant", "Node"}
 
-func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.SelectionSet, obj *retail.Variant) graphql.Marshaler {
+func _ProductVariant(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Variant) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, productVariantImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2813,17 +2813,17 @@ func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.Selecti
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ProductVariant")
 		case "id":
-			out.Values[i] = ec._ProductVariant_id(ctx, field, obj)
+			out.Values[i] = _ProductVariant_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "sku":
-			out.Values[i] = ec._ProductVariant_sku(ctx, field, obj)
+			out.Values[i] = _ProductVariant_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "gtin":
-			out.Values[i] = ec._ProductVariant_gtin(ctx, field, obj)
+			out.Values[i] = _ProductVariant_gtin(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2836,7 +2836,7 @@ func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.Selecti
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._ProductVariant_title(ctx, field, obj)
+				res = _ProductVariant_title(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2866,12 +2866,12 @@ func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.Selecti
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "options":
-			out.Values[i] = ec._ProductVariant_options(ctx, field, obj)
+			out.Values[i] = _ProductVariant_options(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "product":
-			out.Values[i] = ec._ProductVariant_product(ctx, field, obj)
+			out.Values[i] = _ProductVariant_product(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2884,7 +2884,7 @@ func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.Selecti
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._ProductVariant_price(ctx, field, obj)
+				res = _ProductVariant_price(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2922,7 +2922,7 @@ func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.Selecti
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._ProductVariant_storeAvailability(ctx, field, obj)
+				res = _ProductVariant_storeAvailability(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2960,7 +2960,7 @@ func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.Selecti
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._ProductVariant_rating(ctx, field, obj)
+				res = _ProductVariant_rating(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2998,7 +2998,7 @@ func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.Selecti
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._ProductVariant_reviews(ctx, field, obj)
+				res = _ProductVariant_reviews(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3050,7 +3050,7 @@ func (ec *executionContext) _ProductVariant(ctx context.Context, sel ast.Selecti
 
 var promotionImplementors = []string{"Promotion"}
 
-func (ec *executionContext) _Promotion(ctx context.Context, sel ast.SelectionSet, obj *retail.Promotion) graphql.Marshaler {
+func _Promotion(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Promotion) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, promotionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3069,7 +3069,7 @@ func (ec *executionContext) _Promotion(ctx context.Context, sel ast.SelectionSet
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Promotion_title(ctx, field, obj)
+				res = _Promotion_title(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3099,17 +3099,17 @@ func (ec *executionContext) _Promotion(ctx context.Context, sel ast.SelectionSet
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "price":
-			out.Values[i] = ec._Promotion_price(ctx, field, obj)
+			out.Values[i] = _Promotion_price(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "startsAt":
-			out.Values[i] = ec._Promotion_startsAt(ctx, field, obj)
+			out.Values[i] = _Promotion_startsAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "endsAt":
-			out.Values[i] = ec._Promotion_endsAt(ctx, field, obj)
+			out.Values[i] = _Promotion_endsAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3136,7 +3136,7 @@ func (ec *executionContext) _Promotion(ctx context.Context, sel ast.SelectionSet
 
 var sourcePriceImplementors = []string{"SourcePrice"}
 
-func (ec *executionContext) _SourcePrice(ctx context.Context, sel ast.SelectionSet, obj *retail.SourcePrice) graphql.Marshaler {
+func _SourcePrice(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.SourcePrice) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, sourcePriceImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3147,17 +3147,17 @@ func (ec *executionContext) _SourcePrice(ctx context.Context, sel ast.SelectionS
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("SourcePrice")
 		case "source":
-			out.Values[i] = ec._SourcePrice_source(ctx, field, obj)
+			out.Values[i] = _SourcePrice_source(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "price":
-			out.Values[i] = ec._SourcePrice_price(ctx, field, obj)
+			out.Values[i] = _SourcePrice_price(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "freshness":
-			out.Values[i] = ec._SourcePrice_freshness(ctx, field, obj)
+			out.Values[i] = _SourcePrice_freshness(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3184,7 +3184,7 @@ func (ec *executionContext) _SourcePrice(ctx context.Context, sel ast.SelectionS
 
 var tierPriceImplementors = []string{"TierPrice"}
 
-func (ec *executionContext) _TierPrice(ctx context.Context, sel ast.SelectionSet, obj *retail.TierPrice) graphql.Marshaler {
+func _TierPrice(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.TierPrice) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, tierPriceImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3195,12 +3195,12 @@ func (ec *executionContext) _TierPrice(ctx context.Context, sel ast.SelectionSet
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("TierPrice")
 		case "tier":
-			out.Values[i] = ec._TierPrice_tier(ctx, field, obj)
+			out.Values[i] = _TierPrice_tier(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "price":
-			out.Values[i] = ec._TierPrice_price(ctx, field, obj)
+			out.Values[i] = _TierPrice_price(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3229,15 +3229,15 @@ func (ec *executionContext) _TierPrice(ctx context.Context, sel ast.SelectionSet
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) marshalNAttribute2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAttribute(ctx context.Context, sel ast.SelectionSet, v retail.Attribute) graphql.Marshaler {
-	return ec._Attribute(ctx, sel, &v)
+func marshalNAttribute2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAttribute(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Attribute) graphql.Marshaler {
+	return _Attribute(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNAttribute2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAttributeᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.Attribute) graphql.Marshaler {
+func marshalNAttribute2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAttributeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.Attribute) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNAttribute2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAttribute(ctx, sel, v[i])
+		return marshalNAttribute2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAttribute(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3249,11 +3249,11 @@ func (ec *executionContext) marshalNAttribute2ᚕgithubᚗcomᚋporticoᚑretail
 	return ret
 }
 
-func (ec *executionContext) marshalNCategory2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategoryᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Category) graphql.Marshaler {
+func marshalNCategory2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategoryᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.Category) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNCategory2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategory(ctx, sel, v[i])
+		return marshalNCategory2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategory(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3265,25 +3265,25 @@ func (ec *executionContext) marshalNCategory2ᚕᚖgithubᚗcomᚋporticoᚑreta
 	return ret
 }
 
-func (ec *executionContext) marshalNCategory2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategory(ctx context.Context, sel ast.SelectionSet, v *retail.Category) graphql.Marshaler {
+func marshalNCategory2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategory(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Category) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._Category(ctx, sel, v)
+	return _Category(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNFacet2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacet(ctx context.Context, sel ast.SelectionSet, v catalog.Facet) graphql.Marshaler {
-	return ec._Facet(ctx, sel, &v)
+func marshalNFacet2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacet(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v catalog.Facet) graphql.Marshaler {
+	return _Facet(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNFacet2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetᚄ(ctx context.Context, sel ast.SelectionSet, v []catalog.Facet) graphql.Marshaler {
+func marshalNFacet2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []catalog.Facet) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNFacet2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacet(ctx, sel, v[i])
+		return marshalNFacet2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacet(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3295,13 +3295,13 @@ func (ec *executionContext) marshalNFacet2ᚕgithubᚗcomᚋporticoᚑretailᚋp
 	return ret
 }
 
-func (ec *executionContext) unmarshalNFacetKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetKind(ctx context.Context, v any) (catalog.FacetKind, error) {
+func unmarshalNFacetKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetKind(ctx context.Context, ec *executionContext, v any) (catalog.FacetKind, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := catalog.FacetKind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNFacetKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetKind(ctx context.Context, sel ast.SelectionSet, v catalog.FacetKind) graphql.Marshaler {
+func marshalNFacetKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v catalog.FacetKind) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -3312,15 +3312,15 @@ func (ec *executionContext) marshalNFacetKind2githubᚗcomᚋporticoᚑretailᚋ
 	return res
 }
 
-func (ec *executionContext) marshalNFacetValue2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetValue(ctx context.Context, sel ast.SelectionSet, v catalog.FacetValue) graphql.Marshaler {
-	return ec._FacetValue(ctx, sel, &v)
+func marshalNFacetValue2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetValue(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v catalog.FacetValue) graphql.Marshaler {
+	return _FacetValue(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNFacetValue2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetValueᚄ(ctx context.Context, sel ast.SelectionSet, v []catalog.FacetValue) graphql.Marshaler {
+func marshalNFacetValue2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetValueᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []catalog.FacetValue) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNFacetValue2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetValue(ctx, sel, v[i])
+		return marshalNFacetValue2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFacetValue(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3332,15 +3332,15 @@ func (ec *executionContext) marshalNFacetValue2ᚕgithubᚗcomᚋporticoᚑretai
 	return ret
 }
 
-func (ec *executionContext) marshalNMedia2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMedia(ctx context.Context, sel ast.SelectionSet, v retail.Media) graphql.Marshaler {
-	return ec._Media(ctx, sel, &v)
+func marshalNMedia2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMedia(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Media) graphql.Marshaler {
+	return _Media(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNMedia2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMediaᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.Media) graphql.Marshaler {
+func marshalNMedia2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMediaᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.Media) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNMedia2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMedia(ctx, sel, v[i])
+		return marshalNMedia2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMedia(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3352,13 +3352,13 @@ func (ec *executionContext) marshalNMedia2ᚕgithubᚗcomᚋporticoᚑretailᚋp
 	return ret
 }
 
-func (ec *executionContext) unmarshalNMediaKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMediaKind(ctx context.Context, v any) (retail.MediaKind, error) {
+func unmarshalNMediaKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMediaKind(ctx context.Context, ec *executionContext, v any) (retail.MediaKind, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.MediaKind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNMediaKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMediaKind(ctx context.Context, sel ast.SelectionSet, v retail.MediaKind) graphql.Marshaler {
+func marshalNMediaKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMediaKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.MediaKind) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -3369,13 +3369,13 @@ func (ec *executionContext) marshalNMediaKind2githubᚗcomᚋporticoᚑretailᚋ
 	return res
 }
 
-func (ec *executionContext) unmarshalNMemberTier2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx context.Context, v any) (retail.MemberTier, error) {
+func unmarshalNMemberTier2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx context.Context, ec *executionContext, v any) (retail.MemberTier, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.MemberTier(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNMemberTier2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx context.Context, sel ast.SelectionSet, v retail.MemberTier) graphql.Marshaler {
+func marshalNMemberTier2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.MemberTier) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -3386,13 +3386,13 @@ func (ec *executionContext) marshalNMemberTier2githubᚗcomᚋporticoᚑretail�
 	return res
 }
 
-func (ec *executionContext) unmarshalNPriceAgreement2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceAgreement(ctx context.Context, v any) (retail.PriceAgreement, error) {
+func unmarshalNPriceAgreement2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceAgreement(ctx context.Context, ec *executionContext, v any) (retail.PriceAgreement, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.PriceAgreement(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNPriceAgreement2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceAgreement(ctx context.Context, sel ast.SelectionSet, v retail.PriceAgreement) graphql.Marshaler {
+func marshalNPriceAgreement2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceAgreement(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.PriceAgreement) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -3403,11 +3403,11 @@ func (ec *executionContext) marshalNPriceAgreement2githubᚗcomᚋporticoᚑreta
 	return res
 }
 
-func (ec *executionContext) marshalNProduct2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProductᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Product) graphql.Marshaler {
+func marshalNProduct2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProductᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.Product) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx, sel, v[i])
+		return marshalNProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3419,35 +3419,35 @@ func (ec *executionContext) marshalNProduct2ᚕᚖgithubᚗcomᚋporticoᚑretai
 	return ret
 }
 
-func (ec *executionContext) marshalNProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx context.Context, sel ast.SelectionSet, v *retail.Product) graphql.Marshaler {
+func marshalNProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Product) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._Product(ctx, sel, v)
+	return _Product(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNProductConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐConnection(ctx context.Context, sel ast.SelectionSet, v *catalog.Connection) graphql.Marshaler {
+func marshalNProductConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *catalog.Connection) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._ProductConnection(ctx, sel, v)
+	return _ProductConnection(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNProductEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐEdge(ctx context.Context, sel ast.SelectionSet, v catalog.Edge) graphql.Marshaler {
-	return ec._ProductEdge(ctx, sel, &v)
+func marshalNProductEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v catalog.Edge) graphql.Marshaler {
+	return _ProductEdge(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNProductEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []catalog.Edge) graphql.Marshaler {
+func marshalNProductEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []catalog.Edge) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNProductEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐEdge(ctx, sel, v[i])
+		return marshalNProductEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐEdge(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3459,11 +3459,11 @@ func (ec *executionContext) marshalNProductEdge2ᚕgithubᚗcomᚋporticoᚑreta
 	return ret
 }
 
-func (ec *executionContext) marshalNProductVariant2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariantᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Variant) graphql.Marshaler {
+func marshalNProductVariant2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariantᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.Variant) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNProductVariant2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariant(ctx, sel, v[i])
+		return marshalNProductVariant2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariant(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3475,25 +3475,25 @@ func (ec *executionContext) marshalNProductVariant2ᚕᚖgithubᚗcomᚋportico�
 	return ret
 }
 
-func (ec *executionContext) marshalNProductVariant2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariant(ctx context.Context, sel ast.SelectionSet, v *retail.Variant) graphql.Marshaler {
+func marshalNProductVariant2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariant(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Variant) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._ProductVariant(ctx, sel, v)
+	return _ProductVariant(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNSourcePrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourcePrice(ctx context.Context, sel ast.SelectionSet, v retail.SourcePrice) graphql.Marshaler {
-	return ec._SourcePrice(ctx, sel, &v)
+func marshalNSourcePrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourcePrice(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.SourcePrice) graphql.Marshaler {
+	return _SourcePrice(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNSourcePrice2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourcePriceᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.SourcePrice) graphql.Marshaler {
+func marshalNSourcePrice2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourcePriceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.SourcePrice) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNSourcePrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourcePrice(ctx, sel, v[i])
+		return marshalNSourcePrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourcePrice(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3505,15 +3505,15 @@ func (ec *executionContext) marshalNSourcePrice2ᚕgithubᚗcomᚋporticoᚑreta
 	return ret
 }
 
-func (ec *executionContext) marshalNTierPrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTierPrice(ctx context.Context, sel ast.SelectionSet, v retail.TierPrice) graphql.Marshaler {
-	return ec._TierPrice(ctx, sel, &v)
+func marshalNTierPrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTierPrice(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.TierPrice) graphql.Marshaler {
+	return _TierPrice(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNTierPrice2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTierPriceᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.TierPrice) graphql.Marshaler {
+func marshalNTierPrice2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTierPriceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.TierPrice) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNTierPrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTierPrice(ctx, sel, v[i])
+		return marshalNTierPrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTierPrice(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3525,14 +3525,14 @@ func (ec *executionContext) marshalNTierPrice2ᚕgithubᚗcomᚋporticoᚑretail
 	return ret
 }
 
-func (ec *executionContext) marshalOCategory2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategoryᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Category) graphql.Marshaler {
+func marshalOCategory2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategoryᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.Category) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNCategory2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategory(ctx, sel, v[i])
+		return marshalNCategory2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategory(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3544,7 +3544,7 @@ func (ec *executionContext) marshalOCategory2ᚕᚖgithubᚗcomᚋporticoᚑreta
 	return ret
 }
 
-func (ec *executionContext) unmarshalOMemberTier2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx context.Context, v any) (*retail.MemberTier, error) {
+func unmarshalOMemberTier2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx context.Context, ec *executionContext, v any) (*retail.MemberTier, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -3553,7 +3553,7 @@ func (ec *executionContext) unmarshalOMemberTier2ᚖgithubᚗcomᚋporticoᚑret
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOMemberTier2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx context.Context, sel ast.SelectionSet, v *retail.MemberTier) graphql.Marshaler {
+func marshalOMemberTier2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.MemberTier) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -3563,36 +3563,36 @@ func (ec *executionContext) marshalOMemberTier2ᚖgithubᚗcomᚋporticoᚑretai
 	return res
 }
 
-func (ec *executionContext) marshalOPrice2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPrice(ctx context.Context, sel ast.SelectionSet, v *retail.Price) graphql.Marshaler {
+func marshalOPrice2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPrice(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Price) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Price(ctx, sel, v)
+	return _Price(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOPriceRange2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceRange(ctx context.Context, sel ast.SelectionSet, v *retail.PriceRange) graphql.Marshaler {
+func marshalOPriceRange2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPriceRange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.PriceRange) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._PriceRange(ctx, sel, v)
+	return _PriceRange(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx context.Context, sel ast.SelectionSet, v *retail.Product) graphql.Marshaler {
+func marshalOProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Product) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Product(ctx, sel, v)
+	return _Product(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalOProductFilter2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFilter(ctx context.Context, v any) (*catalog.Filter, error) {
+func unmarshalOProductFilter2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFilter(ctx context.Context, ec *executionContext, v any) (*catalog.Filter, error) {
 	if v == nil {
 		return nil, nil
 	}
-	res, err := ec.unmarshalInputProductFilter(ctx, v)
+	res, err := unmarshalInputProductFilter(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalOProductSort2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐSort(ctx context.Context, v any) (*catalog.Sort, error) {
+func unmarshalOProductSort2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐSort(ctx context.Context, ec *executionContext, v any) (*catalog.Sort, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -3601,7 +3601,7 @@ func (ec *executionContext) unmarshalOProductSort2ᚖgithubᚗcomᚋporticoᚑre
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOProductSort2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐSort(ctx context.Context, sel ast.SelectionSet, v *catalog.Sort) graphql.Marshaler {
+func marshalOProductSort2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐSort(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *catalog.Sort) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -3611,18 +3611,18 @@ func (ec *executionContext) marshalOProductSort2ᚖgithubᚗcomᚋporticoᚑreta
 	return res
 }
 
-func (ec *executionContext) marshalOProductVariant2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariant(ctx context.Context, sel ast.SelectionSet, v *retail.Variant) graphql.Marshaler {
+func marshalOProductVariant2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariant(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Variant) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._ProductVariant(ctx, sel, v)
+	return _ProductVariant(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOPromotion2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPromotion(ctx context.Context, sel ast.SelectionSet, v *retail.Promotion) graphql.Marshaler {
+func marshalOPromotion2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPromotion(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Promotion) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Promotion(ctx, sel, v)
+	return _Promotion(ctx, ec, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -37,292 +37,292 @@ type DeliveryPlaceResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _DeliveryLine_sku(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
+func _DeliveryLine_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryLine_sku(ctx, field)
+			return fieldContext_DeliveryLine_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryLine_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryLine_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryLine", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _DeliveryLine_quantity(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
+func _DeliveryLine_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryLine_quantity(ctx, field)
+			return fieldContext_DeliveryLine_quantity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Quantity, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryLine_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryLine_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _DeliveryOption_method(ctx context.Context, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
+func _DeliveryOption_method(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryOption_method(ctx, field)
+			return fieldContext_DeliveryOption_method(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Method, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.FulfillmentMethod) graphql.Marshaler {
-			return ec.marshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, selections, v)
+			return marshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryOption_method(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryOption_method(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryOption", field, false, false, errors.New("field of type FulfillmentMethod does not have child fields"))
 }
 
-func (ec *executionContext) _DeliveryOption_available(ctx context.Context, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
+func _DeliveryOption_available(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryOption_available(ctx, field)
+			return fieldContext_DeliveryOption_available(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Available, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+			return marshalNBoolean2bool(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryOption_available(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryOption_available(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryOption", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _DeliveryOption_location(ctx context.Context, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
+func _DeliveryOption_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryOption_location(ctx, field)
+			return fieldContext_DeliveryOption_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Location, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryOption_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryOption_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DeliveryOption",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _DeliveryOption_places(ctx context.Context, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
+func _DeliveryOption_places(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryOption_places(ctx, field)
+			return fieldContext_DeliveryOption_places(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Parts, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.PlanPart) graphql.Marshaler {
-			return ec.marshalNDeliveryPlace2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPlanPartᚄ(ctx, selections, v)
+			return marshalNDeliveryPlace2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPlanPartᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryOption_places(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryOption_places(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DeliveryOption",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_DeliveryPlace(ctx, field)
+			return childFields_DeliveryPlace(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _DeliveryOption_slots(ctx context.Context, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
+func _DeliveryOption_slots(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryOption_slots(ctx, field)
+			return fieldContext_DeliveryOption_slots(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Slots, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []sourcing.SlotOption) graphql.Marshaler {
-			return ec.marshalNPickupSlot2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOptionᚄ(ctx, selections, v)
+			return marshalNPickupSlot2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOptionᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryOption_slots(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryOption_slots(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DeliveryOption",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PickupSlot(ctx, field)
+			return childFields_PickupSlot(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _DeliveryOption_fee(ctx context.Context, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
+func _DeliveryOption_fee(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryOption_fee(ctx, field)
+			return fieldContext_DeliveryOption_fee(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.DeliveryOption().Fee(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Money) graphql.Marshaler {
-			return ec.marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryOption_fee(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryOption_fee(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DeliveryOption",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _DeliveryOption_promise(ctx context.Context, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
+func _DeliveryOption_promise(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryOption_promise(ctx, field)
+			return fieldContext_DeliveryOption_promise(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Promise, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryOption_promise(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryOption_promise(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryOption", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _DeliveryOption_why(ctx context.Context, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
+func _DeliveryOption_why(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryOption_why(ctx, field)
+			return fieldContext_DeliveryOption_why(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Why, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryOption_why(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryOption_why(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryOption", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _DeliveryOption_refusals(ctx context.Context, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
+func _DeliveryOption_refusals(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.DeliveryOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryOption_refusals(ctx, field)
+			return fieldContext_DeliveryOption_refusals(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.DeliveryOption().Refusals(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
-			return ec.marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+			return marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryOption_refusals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryOption_refusals(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DeliveryOption",
 		Field:      field,
@@ -335,228 +335,228 @@ func (ec *executionContext) fieldContext_DeliveryOption_refusals(_ context.Conte
 	return fc, nil
 }
 
-func (ec *executionContext) _DeliveryPlace_location(ctx context.Context, field graphql.CollectedField, obj *retail.PlanPart) (ret graphql.Marshaler) {
+func _DeliveryPlace_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PlanPart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryPlace_location(ctx, field)
+			return fieldContext_DeliveryPlace_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.DeliveryPlace().Location(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryPlace_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryPlace_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DeliveryPlace",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _DeliveryPlace_lines(ctx context.Context, field graphql.CollectedField, obj *retail.PlanPart) (ret graphql.Marshaler) {
+func _DeliveryPlace_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PlanPart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryPlace_lines(ctx, field)
+			return fieldContext_DeliveryPlace_lines(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Lines, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.FulfillmentLine) graphql.Marshaler {
-			return ec.marshalNDeliveryLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLineᚄ(ctx, selections, v)
+			return marshalNDeliveryLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLineᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryPlace_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryPlace_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DeliveryPlace",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_DeliveryLine(ctx, field)
+			return childFields_DeliveryLine(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _DeliveryPlace_promise(ctx context.Context, field graphql.CollectedField, obj *retail.PlanPart) (ret graphql.Marshaler) {
+func _DeliveryPlace_promise(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PlanPart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryPlace_promise(ctx, field)
+			return fieldContext_DeliveryPlace_promise(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Promise, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryPlace_promise(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryPlace_promise(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryPlace", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _DeliveryPlace_why(ctx context.Context, field graphql.CollectedField, obj *retail.PlanPart) (ret graphql.Marshaler) {
+func _DeliveryPlace_why(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PlanPart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_DeliveryPlace_why(ctx, field)
+			return fieldContext_DeliveryPlace_why(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Why, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_DeliveryPlace_why(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_DeliveryPlace_why(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryPlace", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PickupSlot_startsAt(ctx context.Context, field graphql.CollectedField, obj *sourcing.SlotOption) (ret graphql.Marshaler) {
+func _PickupSlot_startsAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.SlotOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupSlot_startsAt(ctx, field)
+			return fieldContext_PickupSlot_startsAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.StartsAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupSlot_startsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupSlot_startsAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupSlot", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _PickupSlot_endsAt(ctx context.Context, field graphql.CollectedField, obj *sourcing.SlotOption) (ret graphql.Marshaler) {
+func _PickupSlot_endsAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.SlotOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupSlot_endsAt(ctx, field)
+			return fieldContext_PickupSlot_endsAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.EndsAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupSlot_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupSlot_endsAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupSlot", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _PickupSlot_capacity(ctx context.Context, field graphql.CollectedField, obj *sourcing.SlotOption) (ret graphql.Marshaler) {
+func _PickupSlot_capacity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.SlotOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupSlot_capacity(ctx, field)
+			return fieldContext_PickupSlot_capacity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Capacity, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupSlot_capacity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupSlot_capacity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupSlot", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _PickupSlot_left(ctx context.Context, field graphql.CollectedField, obj *sourcing.SlotOption) (ret graphql.Marshaler) {
+func _PickupSlot_left(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.SlotOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupSlot_left(ctx, field)
+			return fieldContext_PickupSlot_left(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Left, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupSlot_left(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupSlot_left(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupSlot", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _PickupSlot_available(ctx context.Context, field graphql.CollectedField, obj *sourcing.SlotOption) (ret graphql.Marshaler) {
+func _PickupSlot_available(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *sourcing.SlotOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupSlot_available(ctx, field)
+			return fieldContext_PickupSlot_available(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Available, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+			return marshalNBoolean2bool(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupSlot_available(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupSlot_available(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupSlot", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
@@ -574,7 +574,7 @@ func (ec *executionContext) fieldContext_PickupSlot_available(_ context.Context,
 
 var deliveryLineImplementors = []string{"DeliveryLine"}
 
-func (ec *executionContext) _DeliveryLine(ctx context.Context, sel ast.SelectionSet, obj *retail.FulfillmentLine) graphql.Marshaler {
+func _DeliveryLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.FulfillmentLine) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deliveryLineImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -585,12 +585,12 @@ func (ec *executionContext) _DeliveryLine(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("DeliveryLine")
 		case "sku":
-			out.Values[i] = ec._DeliveryLine_sku(ctx, field, obj)
+			out.Values[i] = _DeliveryLine_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "quantity":
-			out.Values[i] = ec._DeliveryLine_quantity(ctx, field, obj)
+			out.Values[i] = _DeliveryLine_quantity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -617,7 +617,7 @@ func (ec *executionContext) _DeliveryLine(ctx context.Context, sel ast.Selection
 
 var deliveryOptionImplementors = []string{"DeliveryOption"}
 
-func (ec *executionContext) _DeliveryOption(ctx context.Context, sel ast.SelectionSet, obj *sourcing.DeliveryOption) graphql.Marshaler {
+func _DeliveryOption(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *sourcing.DeliveryOption) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deliveryOptionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -628,27 +628,27 @@ func (ec *executionContext) _DeliveryOption(ctx context.Context, sel ast.Selecti
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("DeliveryOption")
 		case "method":
-			out.Values[i] = ec._DeliveryOption_method(ctx, field, obj)
+			out.Values[i] = _DeliveryOption_method(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "available":
-			out.Values[i] = ec._DeliveryOption_available(ctx, field, obj)
+			out.Values[i] = _DeliveryOption_available(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "location":
-			out.Values[i] = ec._DeliveryOption_location(ctx, field, obj)
+			out.Values[i] = _DeliveryOption_location(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "places":
-			out.Values[i] = ec._DeliveryOption_places(ctx, field, obj)
+			out.Values[i] = _DeliveryOption_places(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "slots":
-			out.Values[i] = ec._DeliveryOption_slots(ctx, field, obj)
+			out.Values[i] = _DeliveryOption_slots(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -661,7 +661,7 @@ func (ec *executionContext) _DeliveryOption(ctx context.Context, sel ast.Selecti
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._DeliveryOption_fee(ctx, field, obj)
+				res = _DeliveryOption_fee(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -691,12 +691,12 @@ func (ec *executionContext) _DeliveryOption(ctx context.Context, sel ast.Selecti
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "promise":
-			out.Values[i] = ec._DeliveryOption_promise(ctx, field, obj)
+			out.Values[i] = _DeliveryOption_promise(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "why":
-			out.Values[i] = ec._DeliveryOption_why(ctx, field, obj)
+			out.Values[i] = _DeliveryOption_why(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -709,7 +709,7 @@ func (ec *executionContext) _DeliveryOption(ctx context.Context, sel ast.Selecti
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._DeliveryOption_refusals(ctx, field, obj)
+				res = _DeliveryOption_refusals(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -761,7 +761,7 @@ func (ec *executionContext) _DeliveryOption(ctx context.Context, sel ast.Selecti
 
 var deliveryPlaceImplementors = []string{"DeliveryPlace"}
 
-func (ec *executionContext) _DeliveryPlace(ctx context.Context, sel ast.SelectionSet, obj *retail.PlanPart) graphql.Marshaler {
+func _DeliveryPlace(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.PlanPart) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deliveryPlaceImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -780,7 +780,7 @@ func (ec *executionContext) _DeliveryPlace(ctx context.Context, sel ast.Selectio
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._DeliveryPlace_location(ctx, field, obj)
+				res = _DeliveryPlace_location(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -810,17 +810,17 @@ func (ec *executionContext) _DeliveryPlace(ctx context.Context, sel ast.Selectio
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "lines":
-			out.Values[i] = ec._DeliveryPlace_lines(ctx, field, obj)
+			out.Values[i] = _DeliveryPlace_lines(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "promise":
-			out.Values[i] = ec._DeliveryPlace_promise(ctx, field, obj)
+			out.Values[i] = _DeliveryPlace_promise(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "why":
-			out.Values[i] = ec._DeliveryPlace_why(ctx, field, obj)
+			out.Values[i] = _DeliveryPlace_why(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -847,7 +847,7 @@ func (ec *executionContext) _DeliveryPlace(ctx context.Context, sel ast.Selectio
 
 var pickupSlotImplementors = []string{"PickupSlot"}
 
-func (ec *executionContext) _PickupSlot(ctx context.Context, sel ast.SelectionSet, obj *sourcing.SlotOption) graphql.Marshaler {
+func _PickupSlot(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *sourcing.SlotOption) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pickupSlotImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -858,27 +858,27 @@ func (ec *executionContext) _PickupSlot(ctx context.Context, sel ast.SelectionSe
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PickupSlot")
 		case "startsAt":
-			out.Values[i] = ec._PickupSlot_startsAt(ctx, field, obj)
+			out.Values[i] = _PickupSlot_startsAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "endsAt":
-			out.Values[i] = ec._PickupSlot_endsAt(ctx, field, obj)
+			out.Values[i] = _PickupSlot_endsAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "capacity":
-			out.Values[i] = ec._PickupSlot_capacity(ctx, field, obj)
+			out.Values[i] = _PickupSlot_capacity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "left":
-			out.Values[i] = ec._PickupSlot_left(ctx, field, obj)
+			out.Values[i] = _PickupSlot_left(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "available":
-			out.Values[i] = ec._PickupSlot_available(ctx, field, obj)
+			out.Values[i] = _PickupSlot_available(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -907,15 +907,15 @@ func (ec *executionContext) _PickupSlot(ctx context.Context, sel ast.SelectionSe
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) marshalNDeliveryLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLine(ctx context.Context, sel ast.SelectionSet, v retail.FulfillmentLine) graphql.Marshaler {
-	return ec._DeliveryLine(ctx, sel, &v)
+func marshalNDeliveryLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.FulfillmentLine) graphql.Marshaler {
+	return _DeliveryLine(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNDeliveryLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLineᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.FulfillmentLine) graphql.Marshaler {
+func marshalNDeliveryLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLineᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.FulfillmentLine) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNDeliveryLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLine(ctx, sel, v[i])
+		return marshalNDeliveryLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLine(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -927,25 +927,25 @@ func (ec *executionContext) marshalNDeliveryLine2ᚕgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) marshalNDeliveryOption2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOption(ctx context.Context, sel ast.SelectionSet, v *sourcing.DeliveryOption) graphql.Marshaler {
+func marshalNDeliveryOption2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOption(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *sourcing.DeliveryOption) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._DeliveryOption(ctx, sel, v)
+	return _DeliveryOption(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNDeliveryPlace2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPlanPart(ctx context.Context, sel ast.SelectionSet, v retail.PlanPart) graphql.Marshaler {
-	return ec._DeliveryPlace(ctx, sel, &v)
+func marshalNDeliveryPlace2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPlanPart(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.PlanPart) graphql.Marshaler {
+	return _DeliveryPlace(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNDeliveryPlace2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPlanPartᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.PlanPart) graphql.Marshaler {
+func marshalNDeliveryPlace2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPlanPartᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.PlanPart) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNDeliveryPlace2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPlanPart(ctx, sel, v[i])
+		return marshalNDeliveryPlace2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPlanPart(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -957,15 +957,15 @@ func (ec *executionContext) marshalNDeliveryPlace2ᚕgithubᚗcomᚋporticoᚑre
 	return ret
 }
 
-func (ec *executionContext) marshalNPickupSlot2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOption(ctx context.Context, sel ast.SelectionSet, v sourcing.SlotOption) graphql.Marshaler {
-	return ec._PickupSlot(ctx, sel, &v)
+func marshalNPickupSlot2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOption(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v sourcing.SlotOption) graphql.Marshaler {
+	return _PickupSlot(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNPickupSlot2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []sourcing.SlotOption) graphql.Marshaler {
+func marshalNPickupSlot2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOptionᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []sourcing.SlotOption) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPickupSlot2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOption(ctx, sel, v[i])
+		return marshalNPickupSlot2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOption(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -977,24 +977,24 @@ func (ec *executionContext) marshalNPickupSlot2ᚕgithubᚗcomᚋporticoᚑretai
 	return ret
 }
 
-func (ec *executionContext) marshalNPickupSlot2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOption(ctx context.Context, sel ast.SelectionSet, v *sourcing.SlotOption) graphql.Marshaler {
+func marshalNPickupSlot2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOption(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *sourcing.SlotOption) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._PickupSlot(ctx, sel, v)
+	return _PickupSlot(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalODeliveryOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []*sourcing.DeliveryOption) graphql.Marshaler {
+func marshalODeliveryOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOptionᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*sourcing.DeliveryOption) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNDeliveryOption2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOption(ctx, sel, v[i])
+		return marshalNDeliveryOption2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOption(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1006,14 +1006,14 @@ func (ec *executionContext) marshalODeliveryOption2ᚕᚖgithubᚗcomᚋportico�
 	return ret
 }
 
-func (ec *executionContext) marshalOPickupSlot2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []*sourcing.SlotOption) graphql.Marshaler {
+func marshalOPickupSlot2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOptionᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*sourcing.SlotOption) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPickupSlot2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOption(ctx, sel, v[i])
+		return marshalNPickupSlot2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOption(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {

@@ -31,976 +31,976 @@ type LocationResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _Address_countryCode(ctx context.Context, field graphql.CollectedField, obj *retail.Address) (ret graphql.Marshaler) {
+func _Address_countryCode(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Address) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Address_countryCode(ctx, field)
+			return fieldContext_Address_countryCode(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.CountryCode, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Address_countryCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Address_countryCode(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Address", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Address_province(ctx context.Context, field graphql.CollectedField, obj *retail.Address) (ret graphql.Marshaler) {
+func _Address_province(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Address) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Address_province(ctx, field)
+			return fieldContext_Address_province(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Province, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Address_province(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Address_province(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Address", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Address_city(ctx context.Context, field graphql.CollectedField, obj *retail.Address) (ret graphql.Marshaler) {
+func _Address_city(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Address) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Address_city(ctx, field)
+			return fieldContext_Address_city(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.City, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Address_city(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Address_city(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Address", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Address_district(ctx context.Context, field graphql.CollectedField, obj *retail.Address) (ret graphql.Marshaler) {
+func _Address_district(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Address) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Address_district(ctx, field)
+			return fieldContext_Address_district(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.District, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Address_district(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Address_district(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Address", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Address_line(ctx context.Context, field graphql.CollectedField, obj *retail.Address) (ret graphql.Marshaler) {
+func _Address_line(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Address) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Address_line(ctx, field)
+			return fieldContext_Address_line(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Line, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Address_line(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Address_line(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Address", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Address_postalCode(ctx context.Context, field graphql.CollectedField, obj *retail.Address) (ret graphql.Marshaler) {
+func _Address_postalCode(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Address) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Address_postalCode(ctx, field)
+			return fieldContext_Address_postalCode(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.PostalCode, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Address_postalCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Address_postalCode(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Address", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _GeoPoint_latitude(ctx context.Context, field graphql.CollectedField, obj *retail.GeoPoint) (ret graphql.Marshaler) {
+func _GeoPoint_latitude(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.GeoPoint) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_GeoPoint_latitude(ctx, field)
+			return fieldContext_GeoPoint_latitude(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Latitude, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+			return marshalNFloat2float64(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_GeoPoint_latitude(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_GeoPoint_latitude(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("GeoPoint", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _GeoPoint_longitude(ctx context.Context, field graphql.CollectedField, obj *retail.GeoPoint) (ret graphql.Marshaler) {
+func _GeoPoint_longitude(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.GeoPoint) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_GeoPoint_longitude(ctx, field)
+			return fieldContext_GeoPoint_longitude(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Longitude, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+			return marshalNFloat2float64(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_GeoPoint_longitude(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_GeoPoint_longitude(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("GeoPoint", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _HolidayHours_date(ctx context.Context, field graphql.CollectedField, obj *retail.HolidayHours) (ret graphql.Marshaler) {
+func _HolidayHours_date(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.HolidayHours) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_HolidayHours_date(ctx, field)
+			return fieldContext_HolidayHours_date(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Date, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Date) graphql.Marshaler {
-			return ec.marshalNDate2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx, selections, v)
+			return marshalNDate2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_HolidayHours_date(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_HolidayHours_date(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("HolidayHours", field, false, false, errors.New("field of type Date does not have child fields"))
 }
 
-func (ec *executionContext) _HolidayHours_name(ctx context.Context, field graphql.CollectedField, obj *retail.HolidayHours) (ret graphql.Marshaler) {
+func _HolidayHours_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.HolidayHours) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_HolidayHours_name(ctx, field)
+			return fieldContext_HolidayHours_name(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Name(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_HolidayHours_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_HolidayHours_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("HolidayHours", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _HolidayHours_opens(ctx context.Context, field graphql.CollectedField, obj *retail.HolidayHours) (ret graphql.Marshaler) {
+func _HolidayHours_opens(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.HolidayHours) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_HolidayHours_opens(ctx, field)
+			return fieldContext_HolidayHours_opens(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Opens, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.LocalTime) graphql.Marshaler {
-			return ec.marshalOLocalTime2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx, selections, v)
+			return marshalOLocalTime2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_HolidayHours_opens(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_HolidayHours_opens(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("HolidayHours", field, false, false, errors.New("field of type LocalTime does not have child fields"))
 }
 
-func (ec *executionContext) _HolidayHours_closes(ctx context.Context, field graphql.CollectedField, obj *retail.HolidayHours) (ret graphql.Marshaler) {
+func _HolidayHours_closes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.HolidayHours) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_HolidayHours_closes(ctx, field)
+			return fieldContext_HolidayHours_closes(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Closes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.LocalTime) graphql.Marshaler {
-			return ec.marshalOLocalTime2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx, selections, v)
+			return marshalOLocalTime2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_HolidayHours_closes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_HolidayHours_closes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("HolidayHours", field, false, false, errors.New("field of type LocalTime does not have child fields"))
 }
 
-func (ec *executionContext) _Location_id(ctx context.Context, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
+func _Location_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Location_id(ctx, field)
+			return fieldContext_Location_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Location_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Location_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Location", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Location_code(ctx context.Context, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
+func _Location_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Location_code(ctx, field)
+			return fieldContext_Location_code(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Code, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Location_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Location_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Location", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Location_name(ctx context.Context, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
+func _Location_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Location_name(ctx, field)
+			return fieldContext_Location_name(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Name(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Location_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Location_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Location", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Location_kind(ctx context.Context, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
+func _Location_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Location_kind(ctx, field)
+			return fieldContext_Location_kind(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Kind, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.LocationKind) graphql.Marshaler {
-			return ec.marshalNLocationKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKind(ctx, selections, v)
+			return marshalNLocationKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKind(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Location_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Location_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Location", field, false, false, errors.New("field of type LocationKind does not have child fields"))
 }
 
-func (ec *executionContext) _Location_address(ctx context.Context, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
+func _Location_address(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Location_address(ctx, field)
+			return fieldContext_Location_address(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Address, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Address) graphql.Marshaler {
-			return ec.marshalNAddress2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAddress(ctx, selections, v)
+			return marshalNAddress2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAddress(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Location_address(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Location_address(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Location",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Address(ctx, field)
+			return childFields_Address(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Location_position(ctx context.Context, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
+func _Location_position(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Location_position(ctx, field)
+			return fieldContext_Location_position(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Position, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.GeoPoint) graphql.Marshaler {
-			return ec.marshalNGeoPoint2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, selections, v)
+			return marshalNGeoPoint2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Location_position(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Location_position(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Location",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_GeoPoint(ctx, field)
+			return childFields_GeoPoint(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Location_timeZone(ctx context.Context, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
+func _Location_timeZone(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Location_timeZone(ctx, field)
+			return fieldContext_Location_timeZone(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.TimeZone(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Location_timeZone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Location_timeZone(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Location", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Location_hours(ctx context.Context, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
+func _Location_hours(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Location_hours(ctx, field)
+			return fieldContext_Location_hours(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Hours, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.OpeningHours) graphql.Marshaler {
-			return ec.marshalNOpeningHours2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOpeningHoursᚄ(ctx, selections, v)
+			return marshalNOpeningHours2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOpeningHoursᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Location_hours(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Location_hours(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Location",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OpeningHours(ctx, field)
+			return childFields_OpeningHours(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Location_holidays(ctx context.Context, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
+func _Location_holidays(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Location_holidays(ctx, field)
+			return fieldContext_Location_holidays(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Holidays, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.HolidayHours) graphql.Marshaler {
-			return ec.marshalNHolidayHours2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐHolidayHoursᚄ(ctx, selections, v)
+			return marshalNHolidayHours2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐHolidayHoursᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Location_holidays(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Location_holidays(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Location",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_HolidayHours(ctx, field)
+			return childFields_HolidayHours(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Location_openNow(ctx context.Context, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
+func _Location_openNow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Location_openNow(ctx, field)
+			return fieldContext_Location_openNow(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Location().OpenNow(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+			return marshalNBoolean2bool(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Location_openNow(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Location_openNow(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Location", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _Location_services(ctx context.Context, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
+func _Location_services(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Location_services(ctx, field)
+			return fieldContext_Location_services(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Services, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.PickupService) graphql.Marshaler {
-			return ec.marshalNPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx, selections, v)
+			return marshalNPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Location_services(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Location_services(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Location", field, false, false, errors.New("field of type PickupService does not have child fields"))
 }
 
-func (ec *executionContext) _Location_pickup(ctx context.Context, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
+func _Location_pickup(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Location) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Location_pickup(ctx, field)
+			return fieldContext_Location_pickup(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Pickup, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.PickupSettings) graphql.Marshaler {
-			return ec.marshalOPickupSettings2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupSettings(ctx, selections, v)
+			return marshalOPickupSettings2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupSettings(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Location_pickup(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Location_pickup(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Location",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PickupSettings(ctx, field)
+			return childFields_PickupSettings(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _LocationConnection_edges(ctx context.Context, field graphql.CollectedField, obj *location.Connection) (ret graphql.Marshaler) {
+func _LocationConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *location.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LocationConnection_edges(ctx, field)
+			return fieldContext_LocationConnection_edges(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Edges, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []location.Edge) graphql.Marshaler {
-			return ec.marshalNLocationEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐEdgeᚄ(ctx, selections, v)
+			return marshalNLocationEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐEdgeᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LocationConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LocationConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "LocationConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_LocationEdge(ctx, field)
+			return childFields_LocationEdge(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _LocationConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *location.Connection) (ret graphql.Marshaler) {
+func _LocationConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *location.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LocationConnection_nodes(ctx, field)
+			return fieldContext_LocationConnection_nodes(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Nodes(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Location) graphql.Marshaler {
-			return ec.marshalNLocation2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationᚄ(ctx, selections, v)
+			return marshalNLocation2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LocationConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LocationConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "LocationConnection",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _LocationConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *location.Connection) (ret graphql.Marshaler) {
+func _LocationConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *location.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LocationConnection_pageInfo(ctx, field)
+			return fieldContext_LocationConnection_pageInfo(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.PageInfo, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.PageInfo) graphql.Marshaler {
-			return ec.marshalNPageInfo2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPageInfo(ctx, selections, v)
+			return marshalNPageInfo2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPageInfo(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LocationConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LocationConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "LocationConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PageInfo(ctx, field)
+			return childFields_PageInfo(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _LocationConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *location.Connection) (ret graphql.Marshaler) {
+func _LocationConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *location.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LocationConnection_totalCount(ctx, field)
+			return fieldContext_LocationConnection_totalCount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.TotalCount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Count) graphql.Marshaler {
-			return ec.marshalNCount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCount(ctx, selections, v)
+			return marshalNCount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCount(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LocationConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LocationConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "LocationConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Count(ctx, field)
+			return childFields_Count(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _LocationConnection_freshness(ctx context.Context, field graphql.CollectedField, obj *location.Connection) (ret graphql.Marshaler) {
+func _LocationConnection_freshness(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *location.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LocationConnection_freshness(ctx, field)
+			return fieldContext_LocationConnection_freshness(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Freshness, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Freshness) graphql.Marshaler {
-			return ec.marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, selections, v)
+			return marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LocationConnection_freshness(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LocationConnection_freshness(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "LocationConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Freshness(ctx, field)
+			return childFields_Freshness(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _LocationEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *location.Edge) (ret graphql.Marshaler) {
+func _LocationEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *location.Edge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LocationEdge_cursor(ctx, field)
+			return fieldContext_LocationEdge_cursor(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Cursor, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LocationEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LocationEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("LocationEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _LocationEdge_node(ctx context.Context, field graphql.CollectedField, obj *location.Edge) (ret graphql.Marshaler) {
+func _LocationEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *location.Edge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LocationEdge_node(ctx, field)
+			return fieldContext_LocationEdge_node(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Node, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LocationEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LocationEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "LocationEdge",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _LocationEdge_distanceKm(ctx context.Context, field graphql.CollectedField, obj *location.Edge) (ret graphql.Marshaler) {
+func _LocationEdge_distanceKm(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *location.Edge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LocationEdge_distanceKm(ctx, field)
+			return fieldContext_LocationEdge_distanceKm(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.DistanceKm, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
-			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+			return marshalOFloat2ᚖfloat64(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_LocationEdge_distanceKm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LocationEdge_distanceKm(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("LocationEdge", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _OpeningHours_weekday(ctx context.Context, field graphql.CollectedField, obj *retail.OpeningHours) (ret graphql.Marshaler) {
+func _OpeningHours_weekday(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.OpeningHours) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OpeningHours_weekday(ctx, field)
+			return fieldContext_OpeningHours_weekday(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Weekday, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_OpeningHours_weekday(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_OpeningHours_weekday(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("OpeningHours", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _OpeningHours_opens(ctx context.Context, field graphql.CollectedField, obj *retail.OpeningHours) (ret graphql.Marshaler) {
+func _OpeningHours_opens(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.OpeningHours) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OpeningHours_opens(ctx, field)
+			return fieldContext_OpeningHours_opens(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Opens, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.LocalTime) graphql.Marshaler {
-			return ec.marshalNLocalTime2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx, selections, v)
+			return marshalNLocalTime2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_OpeningHours_opens(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_OpeningHours_opens(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("OpeningHours", field, false, false, errors.New("field of type LocalTime does not have child fields"))
 }
 
-func (ec *executionContext) _OpeningHours_closes(ctx context.Context, field graphql.CollectedField, obj *retail.OpeningHours) (ret graphql.Marshaler) {
+func _OpeningHours_closes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.OpeningHours) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OpeningHours_closes(ctx, field)
+			return fieldContext_OpeningHours_closes(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Closes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.LocalTime) graphql.Marshaler {
-			return ec.marshalNLocalTime2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx, selections, v)
+			return marshalNLocalTime2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_OpeningHours_closes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_OpeningHours_closes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("OpeningHours", field, false, false, errors.New("field of type LocalTime does not have child fields"))
 }
 
-func (ec *executionContext) _PickupSettings_pickingMinutes(ctx context.Context, field graphql.CollectedField, obj *retail.PickupSettings) (ret graphql.Marshaler) {
+func _PickupSettings_pickingMinutes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PickupSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupSettings_pickingMinutes(ctx, field)
+			return fieldContext_PickupSettings_pickingMinutes(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.PickingMinutes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupSettings_pickingMinutes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupSettings_pickingMinutes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupSettings", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _PickupSettings_cutoff(ctx context.Context, field graphql.CollectedField, obj *retail.PickupSettings) (ret graphql.Marshaler) {
+func _PickupSettings_cutoff(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PickupSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupSettings_cutoff(ctx, field)
+			return fieldContext_PickupSettings_cutoff(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Cutoff, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.LocalTime) graphql.Marshaler {
-			return ec.marshalOLocalTime2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx, selections, v)
+			return marshalOLocalTime2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_PickupSettings_cutoff(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupSettings_cutoff(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupSettings", field, false, false, errors.New("field of type LocalTime does not have child fields"))
 }
 
-func (ec *executionContext) _PickupSettings_capacity(ctx context.Context, field graphql.CollectedField, obj *retail.PickupSettings) (ret graphql.Marshaler) {
+func _PickupSettings_capacity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PickupSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupSettings_capacity(ctx, field)
+			return fieldContext_PickupSettings_capacity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Capacity, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_PickupSettings_capacity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupSettings_capacity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupSettings", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
@@ -1008,7 +1008,7 @@ func (ec *executionContext) fieldContext_PickupSettings_capacity(_ context.Conte
 
 // region    **************************** input.gotpl *****************************
 
-func (ec *executionContext) unmarshalInputGeoPointInput(ctx context.Context, obj any) (retail.GeoPoint, error) {
+func unmarshalInputGeoPointInput(ctx context.Context, ec *executionContext, obj any) (retail.GeoPoint, error) {
 	var it retail.GeoPoint
 	if obj == nil {
 		return it, nil
@@ -1028,14 +1028,14 @@ func (ec *executionContext) unmarshalInputGeoPointInput(ctx context.Context, obj
 		switch k {
 		case "latitude":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("latitude"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := unmarshalNFloat2float64(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Latitude = data
 		case "longitude":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("longitude"))
-			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			data, err := unmarshalNFloat2float64(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1055,7 +1055,7 @@ func (ec *executionContext) unmarshalInputGeoPointInput(ctx context.Context, obj
 
 var addressImplementors = []string{"Address"}
 
-func (ec *executionContext) _Address(ctx context.Context, sel ast.SelectionSet, obj *retail.Address) graphql.Marshaler {
+func _Address(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Address) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, addressImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1066,32 +1066,32 @@ func (ec *executionContext) _Address(ctx context.Context, sel ast.SelectionSet, 
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Address")
 		case "countryCode":
-			out.Values[i] = ec._Address_countryCode(ctx, field, obj)
+			out.Values[i] = _Address_countryCode(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "province":
-			out.Values[i] = ec._Address_province(ctx, field, obj)
+			out.Values[i] = _Address_province(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "city":
-			out.Values[i] = ec._Address_city(ctx, field, obj)
+			out.Values[i] = _Address_city(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "district":
-			out.Values[i] = ec._Address_district(ctx, field, obj)
+			out.Values[i] = _Address_district(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "line":
-			out.Values[i] = ec._Address_line(ctx, field, obj)
+			out.Values[i] = _Address_line(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "postalCode":
-			out.Values[i] = ec._Address_postalCode(ctx, field, obj)
+			out.Values[i] = _Address_postalCode(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1118,7 +1118,7 @@ func (ec *executionContext) _Address(ctx context.Context, sel ast.SelectionSet, 
 
 var geoPointImplementors = []string{"GeoPoint"}
 
-func (ec *executionContext) _GeoPoint(ctx context.Context, sel ast.SelectionSet, obj *retail.GeoPoint) graphql.Marshaler {
+func _GeoPoint(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.GeoPoint) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, geoPointImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1129,12 +1129,12 @@ func (ec *executionContext) _GeoPoint(ctx context.Context, sel ast.SelectionSet,
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("GeoPoint")
 		case "latitude":
-			out.Values[i] = ec._GeoPoint_latitude(ctx, field, obj)
+			out.Values[i] = _GeoPoint_latitude(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "longitude":
-			out.Values[i] = ec._GeoPoint_longitude(ctx, field, obj)
+			out.Values[i] = _GeoPoint_longitude(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1161,7 +1161,7 @@ func (ec *executionContext) _GeoPoint(ctx context.Context, sel ast.SelectionSet,
 
 var holidayHoursImplementors = []string{"HolidayHours"}
 
-func (ec *executionContext) _HolidayHours(ctx context.Context, sel ast.SelectionSet, obj *retail.HolidayHours) graphql.Marshaler {
+func _HolidayHours(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.HolidayHours) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, holidayHoursImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1172,22 +1172,22 @@ func (ec *executionContext) _HolidayHours(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("HolidayHours")
 		case "date":
-			out.Values[i] = ec._HolidayHours_date(ctx, field, obj)
+			out.Values[i] = _HolidayHours_date(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "name":
-			out.Values[i] = ec._HolidayHours_name(ctx, field, obj)
+			out.Values[i] = _HolidayHours_name(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "opens":
-			out.Values[i] = ec._HolidayHours_opens(ctx, field, obj)
+			out.Values[i] = _HolidayHours_opens(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "closes":
-			out.Values[i] = ec._HolidayHours_closes(ctx, field, obj)
+			out.Values[i] = _HolidayHours_closes(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -1214,7 +1214,7 @@ func (ec *executionContext) _HolidayHours(ctx context.Context, sel ast.Selection
 
 var locationImplementors = []string{"Location", "Node"}
 
-func (ec *executionContext) _Location(ctx context.Context, sel ast.SelectionSet, obj *retail.Location) graphql.Marshaler {
+func _Location(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Location) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, locationImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1225,12 +1225,12 @@ func (ec *executionContext) _Location(ctx context.Context, sel ast.SelectionSet,
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Location")
 		case "id":
-			out.Values[i] = ec._Location_id(ctx, field, obj)
+			out.Values[i] = _Location_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "code":
-			out.Values[i] = ec._Location_code(ctx, field, obj)
+			out.Values[i] = _Location_code(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1243,7 +1243,7 @@ func (ec *executionContext) _Location(ctx context.Context, sel ast.SelectionSet,
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Location_name(ctx, field, obj)
+				res = _Location_name(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -1273,32 +1273,32 @@ func (ec *executionContext) _Location(ctx context.Context, sel ast.SelectionSet,
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "kind":
-			out.Values[i] = ec._Location_kind(ctx, field, obj)
+			out.Values[i] = _Location_kind(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "address":
-			out.Values[i] = ec._Location_address(ctx, field, obj)
+			out.Values[i] = _Location_address(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "position":
-			out.Values[i] = ec._Location_position(ctx, field, obj)
+			out.Values[i] = _Location_position(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "timeZone":
-			out.Values[i] = ec._Location_timeZone(ctx, field, obj)
+			out.Values[i] = _Location_timeZone(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "hours":
-			out.Values[i] = ec._Location_hours(ctx, field, obj)
+			out.Values[i] = _Location_hours(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "holidays":
-			out.Values[i] = ec._Location_holidays(ctx, field, obj)
+			out.Values[i] = _Location_holidays(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1311,7 +1311,7 @@ func (ec *executionContext) _Location(ctx context.Context, sel ast.SelectionSet,
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Location_openNow(ctx, field, obj)
+				res = _Location_openNow(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -1341,12 +1341,12 @@ func (ec *executionContext) _Location(ctx context.Context, sel ast.SelectionSet,
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "services":
-			out.Values[i] = ec._Location_services(ctx, field, obj)
+			out.Values[i] = _Location_services(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pickup":
-			out.Values[i] = ec._Location_pickup(ctx, field, obj)
+			out.Values[i] = _Location_pickup(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1373,7 +1373,7 @@ func (ec *executionContext) _Location(ctx context.Context, sel ast.SelectionSet,
 
 var locationConnectionImplementors = []string{"LocationConnection"}
 
-func (ec *executionContext) _LocationConnection(ctx context.Context, sel ast.SelectionSet, obj *location.Connection) graphql.Marshaler {
+func _LocationConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *location.Connection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, locationConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1384,27 +1384,27 @@ func (ec *executionContext) _LocationConnection(ctx context.Context, sel ast.Sel
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("LocationConnection")
 		case "edges":
-			out.Values[i] = ec._LocationConnection_edges(ctx, field, obj)
+			out.Values[i] = _LocationConnection_edges(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "nodes":
-			out.Values[i] = ec._LocationConnection_nodes(ctx, field, obj)
+			out.Values[i] = _LocationConnection_nodes(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "pageInfo":
-			out.Values[i] = ec._LocationConnection_pageInfo(ctx, field, obj)
+			out.Values[i] = _LocationConnection_pageInfo(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "totalCount":
-			out.Values[i] = ec._LocationConnection_totalCount(ctx, field, obj)
+			out.Values[i] = _LocationConnection_totalCount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "freshness":
-			out.Values[i] = ec._LocationConnection_freshness(ctx, field, obj)
+			out.Values[i] = _LocationConnection_freshness(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1431,7 +1431,7 @@ func (ec *executionContext) _LocationConnection(ctx context.Context, sel ast.Sel
 
 var locationEdgeImplementors = []string{"LocationEdge"}
 
-func (ec *executionContext) _LocationEdge(ctx context.Context, sel ast.SelectionSet, obj *location.Edge) graphql.Marshaler {
+func _LocationEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *location.Edge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, locationEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1442,17 +1442,17 @@ func (ec *executionContext) _LocationEdge(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("LocationEdge")
 		case "cursor":
-			out.Values[i] = ec._LocationEdge_cursor(ctx, field, obj)
+			out.Values[i] = _LocationEdge_cursor(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "node":
-			out.Values[i] = ec._LocationEdge_node(ctx, field, obj)
+			out.Values[i] = _LocationEdge_node(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "distanceKm":
-			out.Values[i] = ec._LocationEdge_distanceKm(ctx, field, obj)
+			out.Values[i] = _LocationEdge_distanceKm(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -1479,7 +1479,7 @@ func (ec *executionContext) _LocationEdge(ctx context.Context, sel ast.Selection
 
 var openingHoursImplementors = []string{"OpeningHours"}
 
-func (ec *executionContext) _OpeningHours(ctx context.Context, sel ast.SelectionSet, obj *retail.OpeningHours) graphql.Marshaler {
+func _OpeningHours(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.OpeningHours) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, openingHoursImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1490,17 +1490,17 @@ func (ec *executionContext) _OpeningHours(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("OpeningHours")
 		case "weekday":
-			out.Values[i] = ec._OpeningHours_weekday(ctx, field, obj)
+			out.Values[i] = _OpeningHours_weekday(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "opens":
-			out.Values[i] = ec._OpeningHours_opens(ctx, field, obj)
+			out.Values[i] = _OpeningHours_opens(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "closes":
-			out.Values[i] = ec._OpeningHours_closes(ctx, field, obj)
+			out.Values[i] = _OpeningHours_closes(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1527,7 +1527,7 @@ func (ec *executionContext) _OpeningHours(ctx context.Context, sel ast.Selection
 
 var pickupSettingsImplementors = []string{"PickupSettings"}
 
-func (ec *executionContext) _PickupSettings(ctx context.Context, sel ast.SelectionSet, obj *retail.PickupSettings) graphql.Marshaler {
+func _PickupSettings(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.PickupSettings) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pickupSettingsImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1538,17 +1538,17 @@ func (ec *executionContext) _PickupSettings(ctx context.Context, sel ast.Selecti
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PickupSettings")
 		case "pickingMinutes":
-			out.Values[i] = ec._PickupSettings_pickingMinutes(ctx, field, obj)
+			out.Values[i] = _PickupSettings_pickingMinutes(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "cutoff":
-			out.Values[i] = ec._PickupSettings_cutoff(ctx, field, obj)
+			out.Values[i] = _PickupSettings_cutoff(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "capacity":
-			out.Values[i] = ec._PickupSettings_capacity(ctx, field, obj)
+			out.Values[i] = _PickupSettings_capacity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -1577,23 +1577,23 @@ func (ec *executionContext) _PickupSettings(ctx context.Context, sel ast.Selecti
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) marshalNAddress2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAddress(ctx context.Context, sel ast.SelectionSet, v retail.Address) graphql.Marshaler {
-	return ec._Address(ctx, sel, &v)
+func marshalNAddress2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAddress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Address) graphql.Marshaler {
+	return _Address(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNGeoPoint2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx context.Context, sel ast.SelectionSet, v retail.GeoPoint) graphql.Marshaler {
-	return ec._GeoPoint(ctx, sel, &v)
+func marshalNGeoPoint2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.GeoPoint) graphql.Marshaler {
+	return _GeoPoint(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNHolidayHours2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐHolidayHours(ctx context.Context, sel ast.SelectionSet, v retail.HolidayHours) graphql.Marshaler {
-	return ec._HolidayHours(ctx, sel, &v)
+func marshalNHolidayHours2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐHolidayHours(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.HolidayHours) graphql.Marshaler {
+	return _HolidayHours(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNHolidayHours2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐHolidayHoursᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.HolidayHours) graphql.Marshaler {
+func marshalNHolidayHours2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐHolidayHoursᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.HolidayHours) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNHolidayHours2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐHolidayHours(ctx, sel, v[i])
+		return marshalNHolidayHours2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐHolidayHours(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1605,11 +1605,11 @@ func (ec *executionContext) marshalNHolidayHours2ᚕgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) marshalNLocation2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Location) graphql.Marshaler {
+func marshalNLocation2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.Location) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, sel, v[i])
+		return marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1621,35 +1621,35 @@ func (ec *executionContext) marshalNLocation2ᚕᚖgithubᚗcomᚋporticoᚑreta
 	return ret
 }
 
-func (ec *executionContext) marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx context.Context, sel ast.SelectionSet, v *retail.Location) graphql.Marshaler {
+func marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Location) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._Location(ctx, sel, v)
+	return _Location(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNLocationConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐConnection(ctx context.Context, sel ast.SelectionSet, v *location.Connection) graphql.Marshaler {
+func marshalNLocationConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *location.Connection) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._LocationConnection(ctx, sel, v)
+	return _LocationConnection(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNLocationEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐEdge(ctx context.Context, sel ast.SelectionSet, v location.Edge) graphql.Marshaler {
-	return ec._LocationEdge(ctx, sel, &v)
+func marshalNLocationEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v location.Edge) graphql.Marshaler {
+	return _LocationEdge(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNLocationEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []location.Edge) graphql.Marshaler {
+func marshalNLocationEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []location.Edge) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNLocationEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐEdge(ctx, sel, v[i])
+		return marshalNLocationEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐEdge(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1661,13 +1661,13 @@ func (ec *executionContext) marshalNLocationEdge2ᚕgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) unmarshalNLocationKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKind(ctx context.Context, v any) (retail.LocationKind, error) {
+func unmarshalNLocationKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKind(ctx context.Context, ec *executionContext, v any) (retail.LocationKind, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.LocationKind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNLocationKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKind(ctx context.Context, sel ast.SelectionSet, v retail.LocationKind) graphql.Marshaler {
+func marshalNLocationKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.LocationKind) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -1678,15 +1678,15 @@ func (ec *executionContext) marshalNLocationKind2githubᚗcomᚋporticoᚑretail
 	return res
 }
 
-func (ec *executionContext) marshalNOpeningHours2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOpeningHours(ctx context.Context, sel ast.SelectionSet, v retail.OpeningHours) graphql.Marshaler {
-	return ec._OpeningHours(ctx, sel, &v)
+func marshalNOpeningHours2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOpeningHours(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.OpeningHours) graphql.Marshaler {
+	return _OpeningHours(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNOpeningHours2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOpeningHoursᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.OpeningHours) graphql.Marshaler {
+func marshalNOpeningHours2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOpeningHoursᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.OpeningHours) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNOpeningHours2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOpeningHours(ctx, sel, v[i])
+		return marshalNOpeningHours2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOpeningHours(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1698,13 +1698,13 @@ func (ec *executionContext) marshalNOpeningHours2ᚕgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) unmarshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx context.Context, v any) (retail.PickupService, error) {
+func unmarshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx context.Context, ec *executionContext, v any) (retail.PickupService, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.PickupService(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx context.Context, sel ast.SelectionSet, v retail.PickupService) graphql.Marshaler {
+func marshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.PickupService) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -1715,13 +1715,13 @@ func (ec *executionContext) marshalNPickupService2githubᚗcomᚋporticoᚑretai
 	return res
 }
 
-func (ec *executionContext) unmarshalNPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx context.Context, v any) ([]retail.PickupService, error) {
+func unmarshalNPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx context.Context, ec *executionContext, v any) ([]retail.PickupService, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
 	res := make([]retail.PickupService, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx, vSlice[i])
+		res[i], err = unmarshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -1729,11 +1729,11 @@ func (ec *executionContext) unmarshalNPickupService2ᚕgithubᚗcomᚋporticoᚑ
 	return res, nil
 }
 
-func (ec *executionContext) marshalNPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.PickupService) graphql.Marshaler {
+func marshalNPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.PickupService) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx, sel, v[i])
+		return marshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1745,29 +1745,29 @@ func (ec *executionContext) marshalNPickupService2ᚕgithubᚗcomᚋporticoᚑre
 	return ret
 }
 
-func (ec *executionContext) marshalOGeoPoint2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx context.Context, sel ast.SelectionSet, v *retail.GeoPoint) graphql.Marshaler {
+func marshalOGeoPoint2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.GeoPoint) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._GeoPoint(ctx, sel, v)
+	return _GeoPoint(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx context.Context, v any) (*retail.GeoPoint, error) {
+func unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx context.Context, ec *executionContext, v any) (*retail.GeoPoint, error) {
 	if v == nil {
 		return nil, nil
 	}
-	res, err := ec.unmarshalInputGeoPointInput(ctx, v)
+	res, err := unmarshalInputGeoPointInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx context.Context, sel ast.SelectionSet, v *retail.Location) graphql.Marshaler {
+func marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Location) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Location(ctx, sel, v)
+	return _Location(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalOLocationKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKindᚄ(ctx context.Context, v any) ([]retail.LocationKind, error) {
+func unmarshalOLocationKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKindᚄ(ctx context.Context, ec *executionContext, v any) ([]retail.LocationKind, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -1776,7 +1776,7 @@ func (ec *executionContext) unmarshalOLocationKind2ᚕgithubᚗcomᚋporticoᚑr
 	res := make([]retail.LocationKind, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNLocationKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKind(ctx, vSlice[i])
+		res[i], err = unmarshalNLocationKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKind(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -1784,14 +1784,14 @@ func (ec *executionContext) unmarshalOLocationKind2ᚕgithubᚗcomᚋporticoᚑr
 	return res, nil
 }
 
-func (ec *executionContext) marshalOLocationKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKindᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.LocationKind) graphql.Marshaler {
+func marshalOLocationKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKindᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.LocationKind) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNLocationKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKind(ctx, sel, v[i])
+		return marshalNLocationKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKind(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1803,7 +1803,7 @@ func (ec *executionContext) marshalOLocationKind2ᚕgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) unmarshalOPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx context.Context, v any) ([]retail.PickupService, error) {
+func unmarshalOPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx context.Context, ec *executionContext, v any) ([]retail.PickupService, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -1812,7 +1812,7 @@ func (ec *executionContext) unmarshalOPickupService2ᚕgithubᚗcomᚋporticoᚑ
 	res := make([]retail.PickupService, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx, vSlice[i])
+		res[i], err = unmarshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -1820,14 +1820,14 @@ func (ec *executionContext) unmarshalOPickupService2ᚕgithubᚗcomᚋporticoᚑ
 	return res, nil
 }
 
-func (ec *executionContext) marshalOPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.PickupService) graphql.Marshaler {
+func marshalOPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.PickupService) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx, sel, v[i])
+		return marshalNPickupService2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupService(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1839,11 +1839,11 @@ func (ec *executionContext) marshalOPickupService2ᚕgithubᚗcomᚋporticoᚑre
 	return ret
 }
 
-func (ec *executionContext) marshalOPickupSettings2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupSettings(ctx context.Context, sel ast.SelectionSet, v *retail.PickupSettings) graphql.Marshaler {
+func marshalOPickupSettings2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupSettings(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.PickupSettings) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._PickupSettings(ctx, sel, v)
+	return _PickupSettings(ctx, ec, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -38,12 +38,12 @@ type ReceiptResolver interface {
 
 // region    ***************************** args.gotpl *****************************
 
-func (ec *executionContext) field_Member_feedback_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Member_feedback_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (ec *executionContext) field_Member_feedback_args(ctx context.Context, rawA
 	args["first"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -60,12 +60,12 @@ func (ec *executionContext) field_Member_feedback_args(ctx context.Context, rawA
 	return args, nil
 }
 
-func (ec *executionContext) field_Member_orders_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Member_orders_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (ec *executionContext) field_Member_orders_args(ctx context.Context, rawArg
 	args["first"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -86,508 +86,508 @@ func (ec *executionContext) field_Member_orders_args(ctx context.Context, rawArg
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _Coupon_number(ctx context.Context, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
+func _Coupon_number(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Coupon_number(ctx, field)
+			return fieldContext_Coupon_number(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Number, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Coupon_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Coupon_number(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Coupon_title(ctx context.Context, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
+func _Coupon_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Coupon_title(ctx, field)
+			return fieldContext_Coupon_title(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Title(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Coupon_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Coupon_title(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Coupon", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Coupon_kind(ctx context.Context, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
+func _Coupon_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Coupon_kind(ctx, field)
+			return fieldContext_Coupon_kind(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Kind, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.CouponKind) graphql.Marshaler {
-			return ec.marshalNCouponKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponKind(ctx, selections, v)
+			return marshalNCouponKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponKind(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Coupon_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Coupon_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type CouponKind does not have child fields"))
 }
 
-func (ec *executionContext) _Coupon_amount(ctx context.Context, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
+func _Coupon_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Coupon_amount(ctx, field)
+			return fieldContext_Coupon_amount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Off(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Money) graphql.Marshaler {
-			return ec.marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Coupon_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Coupon_amount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Coupon",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Coupon_percent(ctx context.Context, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
+func _Coupon_percent(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Coupon_percent(ctx, field)
+			return fieldContext_Coupon_percent(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Share(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Coupon_percent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Coupon_percent(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Coupon", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Coupon_minSpend(ctx context.Context, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
+func _Coupon_minSpend(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Coupon_minSpend(ctx, field)
+			return fieldContext_Coupon_minSpend(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Least(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Money) graphql.Marshaler {
-			return ec.marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Coupon_minSpend(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Coupon_minSpend(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Coupon",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Coupon_stackable(ctx context.Context, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
+func _Coupon_stackable(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Coupon_stackable(ctx, field)
+			return fieldContext_Coupon_stackable(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Stackable, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+			return marshalNBoolean2bool(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Coupon_stackable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Coupon_stackable(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _Coupon_validFrom(ctx context.Context, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
+func _Coupon_validFrom(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Coupon_validFrom(ctx, field)
+			return fieldContext_Coupon_validFrom(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ValidFrom, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Coupon_validFrom(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Coupon_validFrom(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Coupon_validUntil(ctx context.Context, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
+func _Coupon_validUntil(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Coupon_validUntil(ctx, field)
+			return fieldContext_Coupon_validUntil(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ValidUntil, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Coupon_validUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Coupon_validUntil(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Coupon_status(ctx context.Context, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
+func _Coupon_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Coupon) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Coupon_status(ctx, field)
+			return fieldContext_Coupon_status(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Status, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.CouponStatus) graphql.Marshaler {
-			return ec.marshalNCouponStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponStatus(ctx, selections, v)
+			return marshalNCouponStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponStatus(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Coupon_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Coupon_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Coupon", field, false, false, errors.New("field of type CouponStatus does not have child fields"))
 }
 
-func (ec *executionContext) _Member_id(ctx context.Context, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
+func _Member_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Member_id(ctx, field)
+			return fieldContext_Member_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.GlobalID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Member_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Member_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Member", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Member_profile(ctx context.Context, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
+func _Member_profile(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Member_profile(ctx, field)
+			return fieldContext_Member_profile(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Profile, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Profile) graphql.Marshaler {
-			return ec.marshalNMemberProfile2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProfile(ctx, selections, v)
+			return marshalNMemberProfile2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProfile(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Member_profile(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Member_profile(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Member",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberProfile(ctx, field)
+			return childFields_MemberProfile(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Member_identities(ctx context.Context, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
+func _Member_identities(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Member_identities(ctx, field)
+			return fieldContext_Member_identities(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Identities, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.Identity) graphql.Marshaler {
-			return ec.marshalNMemberIdentity2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐIdentityᚄ(ctx, selections, v)
+			return marshalNMemberIdentity2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐIdentityᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Member_identities(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Member_identities(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Member",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberIdentity(ctx, field)
+			return childFields_MemberIdentity(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Member_tier(ctx context.Context, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
+func _Member_tier(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Member_tier(ctx, field)
+			return fieldContext_Member_tier(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Member().Tier(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberStanding) graphql.Marshaler {
-			return ec.marshalOMemberStanding2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberStanding(ctx, selections, v)
+			return marshalOMemberStanding2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberStanding(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Member_tier(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Member_tier(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Member",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberStanding(ctx, field)
+			return childFields_MemberStanding(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Member_points(ctx context.Context, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
+func _Member_points(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Member_points(ctx, field)
+			return fieldContext_Member_points(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Member().Points(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPoints) graphql.Marshaler {
-			return ec.marshalOMemberPoints2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPoints(ctx, selections, v)
+			return marshalOMemberPoints2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPoints(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Member_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Member_points(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Member",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPoints(ctx, field)
+			return childFields_MemberPoints(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Member_coupons(ctx context.Context, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
+func _Member_coupons(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Member_coupons(ctx, field)
+			return fieldContext_Member_coupons(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Member().Coupons(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Coupon) graphql.Marshaler {
-			return ec.marshalOCoupon2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponᚄ(ctx, selections, v)
+			return marshalOCoupon2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Member_coupons(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Member_coupons(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Member",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Coupon(ctx, field)
+			return childFields_Coupon(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Member_addresses(ctx context.Context, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
+func _Member_addresses(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Member_addresses(ctx, field)
+			return fieldContext_Member_addresses(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Addresses, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.DeliveryAddress) graphql.Marshaler {
-			return ec.marshalNDeliveryAddress2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddressᚄ(ctx, selections, v)
+			return marshalNDeliveryAddress2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddressᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Member_addresses(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Member_addresses(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Member",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_DeliveryAddress(ctx, field)
+			return childFields_DeliveryAddress(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Member_preferredStore(ctx context.Context, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
+func _Member_preferredStore(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Member_preferredStore(ctx, field)
+			return fieldContext_Member_preferredStore(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Member().PreferredStore(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Member_preferredStore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Member_preferredStore(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Member",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Member_orders(ctx context.Context, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
+func _Member_orders(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Member_orders(ctx, field)
+			return fieldContext_Member_orders(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -595,20 +595,20 @@ func (ec *executionContext) _Member_orders(ctx context.Context, field graphql.Co
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *purchases.Connection) graphql.Marshaler {
-			return ec.marshalOPurchaseConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐConnection(ctx, selections, v)
+			return marshalOPurchaseConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐConnection(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Member_orders(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Member_orders(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Member",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PurchaseConnection(ctx, field)
+			return childFields_PurchaseConnection(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -618,20 +618,20 @@ func (ec *executionContext) fieldContext_Member_orders(ctx context.Context, fiel
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Member_orders_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Member_orders_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Member_feedback(ctx context.Context, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
+func _Member_feedback(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Member_feedback(ctx, field)
+			return fieldContext_Member_feedback(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -639,20 +639,20 @@ func (ec *executionContext) _Member_feedback(ctx context.Context, field graphql.
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FeedbackConnection) graphql.Marshaler {
-			return ec.marshalOFeedbackConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackConnection(ctx, selections, v)
+			return marshalOFeedbackConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackConnection(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Member_feedback(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Member_feedback(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Member",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FeedbackConnection(ctx, field)
+			return childFields_FeedbackConnection(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -662,405 +662,405 @@ func (ec *executionContext) fieldContext_Member_feedback(ctx context.Context, fi
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Member_feedback_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Member_feedback_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _MemberConsistency_checked(ctx context.Context, field graphql.CollectedField, obj *model.MemberConsistency) (ret graphql.Marshaler) {
+func _MemberConsistency_checked(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberConsistency) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberConsistency_checked(ctx, field)
+			return fieldContext_MemberConsistency_checked(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Checked, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberConsistency_checked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberConsistency_checked(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberConsistency", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _MemberConsistency_consistent(ctx context.Context, field graphql.CollectedField, obj *model.MemberConsistency) (ret graphql.Marshaler) {
+func _MemberConsistency_consistent(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberConsistency) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberConsistency_consistent(ctx, field)
+			return fieldContext_MemberConsistency_consistent(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Consistent, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberConsistency_consistent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberConsistency_consistent(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberConsistency", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _MemberConsistency_differences(ctx context.Context, field graphql.CollectedField, obj *model.MemberConsistency) (ret graphql.Marshaler) {
+func _MemberConsistency_differences(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberConsistency) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberConsistency_differences(ctx, field)
+			return fieldContext_MemberConsistency_differences(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Differences, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.MemberDifference) graphql.Marshaler {
-			return ec.marshalNMemberDifference2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberDifferenceᚄ(ctx, selections, v)
+			return marshalNMemberDifference2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberDifferenceᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberConsistency_differences(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberConsistency_differences(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "MemberConsistency",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberDifference(ctx, field)
+			return childFields_MemberDifference(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _MemberConsistency_endCursor(ctx context.Context, field graphql.CollectedField, obj *model.MemberConsistency) (ret graphql.Marshaler) {
+func _MemberConsistency_endCursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberConsistency) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberConsistency_endCursor(ctx, field)
+			return fieldContext_MemberConsistency_endCursor(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.EndCursor, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_MemberConsistency_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberConsistency_endCursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberConsistency", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _MemberDifference_memberId(ctx context.Context, field graphql.CollectedField, obj *model.MemberDifference) (ret graphql.Marshaler) {
+func _MemberDifference_memberId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberDifference) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberDifference_memberId(ctx, field)
+			return fieldContext_MemberDifference_memberId(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.MemberID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberDifference_memberId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberDifference_memberId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberDifference", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _MemberDifference_missing(ctx context.Context, field graphql.CollectedField, obj *model.MemberDifference) (ret graphql.Marshaler) {
+func _MemberDifference_missing(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberDifference) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberDifference_missing(ctx, field)
+			return fieldContext_MemberDifference_missing(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Missing, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.Source) graphql.Marshaler {
-			return ec.marshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourceᚄ(ctx, selections, v)
+			return marshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourceᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberDifference_missing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberDifference_missing(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberDifference", field, false, false, errors.New("field of type SourceSystem does not have child fields"))
 }
 
-func (ec *executionContext) _MemberDifference_silent(ctx context.Context, field graphql.CollectedField, obj *model.MemberDifference) (ret graphql.Marshaler) {
+func _MemberDifference_silent(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberDifference) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberDifference_silent(ctx, field)
+			return fieldContext_MemberDifference_silent(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Silent, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.Source) graphql.Marshaler {
-			return ec.marshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourceᚄ(ctx, selections, v)
+			return marshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourceᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberDifference_silent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberDifference_silent(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberDifference", field, false, false, errors.New("field of type SourceSystem does not have child fields"))
 }
 
-func (ec *executionContext) _MemberDifference_fields(ctx context.Context, field graphql.CollectedField, obj *model.MemberDifference) (ret graphql.Marshaler) {
+func _MemberDifference_fields(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberDifference) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberDifference_fields(ctx, field)
+			return fieldContext_MemberDifference_fields(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Fields, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberDifference_fields(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberDifference_fields(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberDifference", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _MemberDifference_weakMatches(ctx context.Context, field graphql.CollectedField, obj *model.MemberDifference) (ret graphql.Marshaler) {
+func _MemberDifference_weakMatches(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberDifference) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberDifference_weakMatches(ctx, field)
+			return fieldContext_MemberDifference_weakMatches(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.WeakMatches, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.WeakMatch) graphql.Marshaler {
-			return ec.marshalNWeakMatch2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐWeakMatchᚄ(ctx, selections, v)
+			return marshalNWeakMatch2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐWeakMatchᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberDifference_weakMatches(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberDifference_weakMatches(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "MemberDifference",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_WeakMatch(ctx, field)
+			return childFields_WeakMatch(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _MemberIdentity_system(ctx context.Context, field graphql.CollectedField, obj *retail.Identity) (ret graphql.Marshaler) {
+func _MemberIdentity_system(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Identity) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberIdentity_system(ctx, field)
+			return fieldContext_MemberIdentity_system(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.System, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Source) graphql.Marshaler {
-			return ec.marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, selections, v)
+			return marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberIdentity_system(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberIdentity_system(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberIdentity", field, false, false, errors.New("field of type SourceSystem does not have child fields"))
 }
 
-func (ec *executionContext) _MemberIdentity_key(ctx context.Context, field graphql.CollectedField, obj *retail.Identity) (ret graphql.Marshaler) {
+func _MemberIdentity_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Identity) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberIdentity_key(ctx, field)
+			return fieldContext_MemberIdentity_key(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Key, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberIdentity_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberIdentity_key(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberIdentity", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _MemberIdentity_linkedBy(ctx context.Context, field graphql.CollectedField, obj *retail.Identity) (ret graphql.Marshaler) {
+func _MemberIdentity_linkedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Identity) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberIdentity_linkedBy(ctx, field)
+			return fieldContext_MemberIdentity_linkedBy(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.LinkedBy, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.LinkProof) graphql.Marshaler {
-			return ec.marshalNLinkProof2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinkProof(ctx, selections, v)
+			return marshalNLinkProof2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinkProof(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberIdentity_linkedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberIdentity_linkedBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberIdentity", field, false, false, errors.New("field of type LinkProof does not have child fields"))
 }
 
-func (ec *executionContext) _MemberIdentity_linkedAt(ctx context.Context, field graphql.CollectedField, obj *retail.Identity) (ret graphql.Marshaler) {
+func _MemberIdentity_linkedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Identity) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberIdentity_linkedAt(ctx, field)
+			return fieldContext_MemberIdentity_linkedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.LinkedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberIdentity_linkedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberIdentity_linkedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberIdentity", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _MemberMergePayload_member(ctx context.Context, field graphql.CollectedField, obj *model.MemberMergePayload) (ret graphql.Marshaler) {
+func _MemberMergePayload_member(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberMergePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberMergePayload_member(ctx, field)
+			return fieldContext_MemberMergePayload_member(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Member, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Member) graphql.Marshaler {
-			return ec.marshalOMember2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMember(ctx, selections, v)
+			return marshalOMember2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMember(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_MemberMergePayload_member(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberMergePayload_member(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "MemberMergePayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Member(ctx, field)
+			return childFields_Member(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _MemberMergePayload_mergeId(ctx context.Context, field graphql.CollectedField, obj *model.MemberMergePayload) (ret graphql.Marshaler) {
+func _MemberMergePayload_mergeId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberMergePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberMergePayload_mergeId(ctx, field)
+			return fieldContext_MemberMergePayload_mergeId(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.MergeID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOID2ᚖstring(ctx, selections, v)
+			return marshalOID2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_MemberMergePayload_mergeId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberMergePayload_mergeId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberMergePayload", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _MemberMergePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.MemberMergePayload) (ret graphql.Marshaler) {
+func _MemberMergePayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberMergePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberMergePayload_userErrors(ctx, field)
+			return fieldContext_MemberMergePayload_userErrors(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UserErrors, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
-			return ec.marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+			return marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberMergePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberMergePayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "MemberMergePayload",
 		Field:      field,
@@ -1073,58 +1073,58 @@ func (ec *executionContext) fieldContext_MemberMergePayload_userErrors(_ context
 	return fc, nil
 }
 
-func (ec *executionContext) _MemberPayload_member(ctx context.Context, field graphql.CollectedField, obj *model.MemberPayload) (ret graphql.Marshaler) {
+func _MemberPayload_member(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberPayload_member(ctx, field)
+			return fieldContext_MemberPayload_member(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Member, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Member) graphql.Marshaler {
-			return ec.marshalOMember2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMember(ctx, selections, v)
+			return marshalOMember2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMember(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_MemberPayload_member(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberPayload_member(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "MemberPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Member(ctx, field)
+			return childFields_Member(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _MemberPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.MemberPayload) (ret graphql.Marshaler) {
+func _MemberPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberPayload_userErrors(ctx, field)
+			return fieldContext_MemberPayload_userErrors(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UserErrors, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
-			return ec.marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+			return marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "MemberPayload",
 		Field:      field,
@@ -1137,265 +1137,265 @@ func (ec *executionContext) fieldContext_MemberPayload_userErrors(_ context.Cont
 	return fc, nil
 }
 
-func (ec *executionContext) _MemberPoints_balance(ctx context.Context, field graphql.CollectedField, obj *model.MemberPoints) (ret graphql.Marshaler) {
+func _MemberPoints_balance(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberPoints) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberPoints_balance(ctx, field)
+			return fieldContext_MemberPoints_balance(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Balance, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_MemberPoints_balance(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberPoints_balance(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberPoints", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _MemberPoints_entries(ctx context.Context, field graphql.CollectedField, obj *model.MemberPoints) (ret graphql.Marshaler) {
+func _MemberPoints_entries(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberPoints) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberPoints_entries(ctx, field)
+			return fieldContext_MemberPoints_entries(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Entries, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.PointEntry) graphql.Marshaler {
-			return ec.marshalNPointEntry2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPointEntryᚄ(ctx, selections, v)
+			return marshalNPointEntry2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPointEntryᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberPoints_entries(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberPoints_entries(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "MemberPoints",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PointEntry(ctx, field)
+			return childFields_PointEntry(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _MemberPoints_silent(ctx context.Context, field graphql.CollectedField, obj *model.MemberPoints) (ret graphql.Marshaler) {
+func _MemberPoints_silent(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberPoints) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberPoints_silent(ctx, field)
+			return fieldContext_MemberPoints_silent(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Silent, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.Source) graphql.Marshaler {
-			return ec.marshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourceᚄ(ctx, selections, v)
+			return marshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourceᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberPoints_silent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberPoints_silent(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberPoints", field, false, false, errors.New("field of type SourceSystem does not have child fields"))
 }
 
-func (ec *executionContext) _MemberProfile_name(ctx context.Context, field graphql.CollectedField, obj *retail.Profile) (ret graphql.Marshaler) {
+func _MemberProfile_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Profile) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberProfile_name(ctx, field)
+			return fieldContext_MemberProfile_name(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Name, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberProfile_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberProfile_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberProfile", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _MemberProfile_phone(ctx context.Context, field graphql.CollectedField, obj *retail.Profile) (ret graphql.Marshaler) {
+func _MemberProfile_phone(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Profile) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberProfile_phone(ctx, field)
+			return fieldContext_MemberProfile_phone(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Phone, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberProfile_phone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberProfile_phone(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberProfile", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _MemberProfile_phoneVerified(ctx context.Context, field graphql.CollectedField, obj *retail.Profile) (ret graphql.Marshaler) {
+func _MemberProfile_phoneVerified(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Profile) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberProfile_phoneVerified(ctx, field)
+			return fieldContext_MemberProfile_phoneVerified(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.PhoneVerified, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+			return marshalNBoolean2bool(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberProfile_phoneVerified(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberProfile_phoneVerified(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberProfile", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _MemberProfile_email(ctx context.Context, field graphql.CollectedField, obj *retail.Profile) (ret graphql.Marshaler) {
+func _MemberProfile_email(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Profile) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberProfile_email(ctx, field)
+			return fieldContext_MemberProfile_email(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Email, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberProfile_email(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberProfile_email(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberProfile", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _MemberProfile_birthday(ctx context.Context, field graphql.CollectedField, obj *retail.Profile) (ret graphql.Marshaler) {
+func _MemberProfile_birthday(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Profile) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberProfile_birthday(ctx, field)
+			return fieldContext_MemberProfile_birthday(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Born(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Date) graphql.Marshaler {
-			return ec.marshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx, selections, v)
+			return marshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_MemberProfile_birthday(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberProfile_birthday(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberProfile", field, true, false, errors.New("field of type Date does not have child fields"))
 }
 
-func (ec *executionContext) _MemberRegisterPayload_accountId(ctx context.Context, field graphql.CollectedField, obj *model.MemberRegisterPayload) (ret graphql.Marshaler) {
+func _MemberRegisterPayload_accountId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberRegisterPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberRegisterPayload_accountId(ctx, field)
+			return fieldContext_MemberRegisterPayload_accountId(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.AccountID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOID2ᚖstring(ctx, selections, v)
+			return marshalOID2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_MemberRegisterPayload_accountId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberRegisterPayload_accountId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberRegisterPayload", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _MemberRegisterPayload_existed(ctx context.Context, field graphql.CollectedField, obj *model.MemberRegisterPayload) (ret graphql.Marshaler) {
+func _MemberRegisterPayload_existed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberRegisterPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberRegisterPayload_existed(ctx, field)
+			return fieldContext_MemberRegisterPayload_existed(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Existed, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+			return marshalNBoolean2bool(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberRegisterPayload_existed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberRegisterPayload_existed(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberRegisterPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _MemberRegisterPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.MemberRegisterPayload) (ret graphql.Marshaler) {
+func _MemberRegisterPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberRegisterPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberRegisterPayload_userErrors(ctx, field)
+			return fieldContext_MemberRegisterPayload_userErrors(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UserErrors, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
-			return ec.marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+			return marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberRegisterPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberRegisterPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "MemberRegisterPayload",
 		Field:      field,
@@ -1408,966 +1408,966 @@ func (ec *executionContext) fieldContext_MemberRegisterPayload_userErrors(_ cont
 	return fc, nil
 }
 
-func (ec *executionContext) _MemberStanding_tier(ctx context.Context, field graphql.CollectedField, obj *model.MemberStanding) (ret graphql.Marshaler) {
+func _MemberStanding_tier(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberStanding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberStanding_tier(ctx, field)
+			return fieldContext_MemberStanding_tier(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Tier, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.MemberTier) graphql.Marshaler {
-			return ec.marshalOMemberTier2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx, selections, v)
+			return marshalOMemberTier2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_MemberStanding_tier(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberStanding_tier(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberStanding", field, false, false, errors.New("field of type MemberTier does not have child fields"))
 }
 
-func (ec *executionContext) _MemberStanding_spent(ctx context.Context, field graphql.CollectedField, obj *model.MemberStanding) (ret graphql.Marshaler) {
+func _MemberStanding_spent(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberStanding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberStanding_spent(ctx, field)
+			return fieldContext_MemberStanding_spent(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Spent, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_MemberStanding_spent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberStanding_spent(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "MemberStanding",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _MemberStanding_next(ctx context.Context, field graphql.CollectedField, obj *model.MemberStanding) (ret graphql.Marshaler) {
+func _MemberStanding_next(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberStanding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberStanding_next(ctx, field)
+			return fieldContext_MemberStanding_next(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Next, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.MemberTier) graphql.Marshaler {
-			return ec.marshalOMemberTier2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx, selections, v)
+			return marshalOMemberTier2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMemberTier(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_MemberStanding_next(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberStanding_next(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberStanding", field, false, false, errors.New("field of type MemberTier does not have child fields"))
 }
 
-func (ec *executionContext) _MemberStanding_missing(ctx context.Context, field graphql.CollectedField, obj *model.MemberStanding) (ret graphql.Marshaler) {
+func _MemberStanding_missing(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MemberStanding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_MemberStanding_missing(ctx, field)
+			return fieldContext_MemberStanding_missing(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Missing, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Money) graphql.Marshaler {
-			return ec.marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_MemberStanding_missing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_MemberStanding_missing(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "MemberStanding",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _PointEntry_reference(ctx context.Context, field graphql.CollectedField, obj *retail.PointEntry) (ret graphql.Marshaler) {
+func _PointEntry_reference(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PointEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PointEntry_reference(ctx, field)
+			return fieldContext_PointEntry_reference(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Reference, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PointEntry_reference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PointEntry_reference(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PointEntry", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PointEntry_source(ctx context.Context, field graphql.CollectedField, obj *retail.PointEntry) (ret graphql.Marshaler) {
+func _PointEntry_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PointEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PointEntry_source(ctx, field)
+			return fieldContext_PointEntry_source(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Source, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Source) graphql.Marshaler {
-			return ec.marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, selections, v)
+			return marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PointEntry_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PointEntry_source(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PointEntry", field, false, false, errors.New("field of type SourceSystem does not have child fields"))
 }
 
-func (ec *executionContext) _PointEntry_points(ctx context.Context, field graphql.CollectedField, obj *retail.PointEntry) (ret graphql.Marshaler) {
+func _PointEntry_points(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PointEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PointEntry_points(ctx, field)
+			return fieldContext_PointEntry_points(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Points, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PointEntry_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PointEntry_points(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PointEntry", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _PointEntry_at(ctx context.Context, field graphql.CollectedField, obj *retail.PointEntry) (ret graphql.Marshaler) {
+func _PointEntry_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PointEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PointEntry_at(ctx, field)
+			return fieldContext_PointEntry_at(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.At, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PointEntry_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PointEntry_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PointEntry", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _PointEntry_title(ctx context.Context, field graphql.CollectedField, obj *retail.PointEntry) (ret graphql.Marshaler) {
+func _PointEntry_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PointEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PointEntry_title(ctx, field)
+			return fieldContext_PointEntry_title(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Title(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PointEntry_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PointEntry_title(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PointEntry", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PointEntry_expiresAt(ctx context.Context, field graphql.CollectedField, obj *retail.PointEntry) (ret graphql.Marshaler) {
+func _PointEntry_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PointEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PointEntry_expiresAt(ctx, field)
+			return fieldContext_PointEntry_expiresAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ExpiresAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_PointEntry_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PointEntry_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PointEntry", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Purchase_source(ctx context.Context, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
+func _Purchase_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Purchase_source(ctx, field)
+			return fieldContext_Purchase_source(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Source, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Source) graphql.Marshaler {
-			return ec.marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, selections, v)
+			return marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Purchase_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Purchase_source(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Purchase", field, false, false, errors.New("field of type SourceSystem does not have child fields"))
 }
 
-func (ec *executionContext) _Purchase_number(ctx context.Context, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
+func _Purchase_number(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Purchase_number(ctx, field)
+			return fieldContext_Purchase_number(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Number, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Purchase_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Purchase_number(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Purchase", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Purchase_at(ctx context.Context, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
+func _Purchase_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Purchase_at(ctx, field)
+			return fieldContext_Purchase_at(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.At, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Purchase_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Purchase_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Purchase", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Purchase_total(ctx context.Context, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
+func _Purchase_total(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Purchase_total(ctx, field)
+			return fieldContext_Purchase_total(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Total, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Purchase_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Purchase_total(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Purchase",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Purchase_lines(ctx context.Context, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
+func _Purchase_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Purchase_lines(ctx, field)
+			return fieldContext_Purchase_lines(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Lines, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.ReceiptLine) graphql.Marshaler {
-			return ec.marshalNPurchaseLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceiptLineᚄ(ctx, selections, v)
+			return marshalNPurchaseLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceiptLineᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Purchase_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Purchase_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Purchase",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PurchaseLine(ctx, field)
+			return childFields_PurchaseLine(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Purchase_order(ctx context.Context, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
+func _Purchase_order(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Purchase_order(ctx, field)
+			return fieldContext_Purchase_order(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Order, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Order) graphql.Marshaler {
-			return ec.marshalOOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx, selections, v)
+			return marshalOOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Purchase_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Purchase_order(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Purchase",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Order(ctx, field)
+			return childFields_Order(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Purchase_receipt(ctx context.Context, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
+func _Purchase_receipt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Purchase_receipt(ctx, field)
+			return fieldContext_Purchase_receipt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Receipt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Receipt) graphql.Marshaler {
-			return ec.marshalOReceipt2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceipt(ctx, selections, v)
+			return marshalOReceipt2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceipt(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Purchase_receipt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Purchase_receipt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Purchase",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Receipt(ctx, field)
+			return childFields_Receipt(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Purchase_status(ctx context.Context, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
+func _Purchase_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Purchase) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Purchase_status(ctx, field)
+			return fieldContext_Purchase_status(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Status, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Purchase_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Purchase_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Purchase", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PurchaseConnection_edges(ctx context.Context, field graphql.CollectedField, obj *purchases.Connection) (ret graphql.Marshaler) {
+func _PurchaseConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PurchaseConnection_edges(ctx, field)
+			return fieldContext_PurchaseConnection_edges(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Edges, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []purchases.Edge) graphql.Marshaler {
-			return ec.marshalNPurchaseEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐEdgeᚄ(ctx, selections, v)
+			return marshalNPurchaseEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐEdgeᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PurchaseConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PurchaseConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "PurchaseConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PurchaseEdge(ctx, field)
+			return childFields_PurchaseEdge(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _PurchaseConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *purchases.Connection) (ret graphql.Marshaler) {
+func _PurchaseConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PurchaseConnection_nodes(ctx, field)
+			return fieldContext_PurchaseConnection_nodes(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Nodes(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*purchases.Purchase) graphql.Marshaler {
-			return ec.marshalNPurchase2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐPurchaseᚄ(ctx, selections, v)
+			return marshalNPurchase2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐPurchaseᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PurchaseConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PurchaseConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "PurchaseConnection",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Purchase(ctx, field)
+			return childFields_Purchase(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _PurchaseConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *purchases.Connection) (ret graphql.Marshaler) {
+func _PurchaseConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PurchaseConnection_pageInfo(ctx, field)
+			return fieldContext_PurchaseConnection_pageInfo(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.PageInfo, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.PageInfo) graphql.Marshaler {
-			return ec.marshalNPageInfo2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPageInfo(ctx, selections, v)
+			return marshalNPageInfo2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPageInfo(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PurchaseConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PurchaseConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "PurchaseConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PageInfo(ctx, field)
+			return childFields_PageInfo(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _PurchaseConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *purchases.Connection) (ret graphql.Marshaler) {
+func _PurchaseConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PurchaseConnection_totalCount(ctx, field)
+			return fieldContext_PurchaseConnection_totalCount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.TotalCount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Count) graphql.Marshaler {
-			return ec.marshalNCount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCount(ctx, selections, v)
+			return marshalNCount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCount(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PurchaseConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PurchaseConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "PurchaseConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Count(ctx, field)
+			return childFields_Count(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _PurchaseConnection_silent(ctx context.Context, field graphql.CollectedField, obj *purchases.Connection) (ret graphql.Marshaler) {
+func _PurchaseConnection_silent(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Connection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PurchaseConnection_silent(ctx, field)
+			return fieldContext_PurchaseConnection_silent(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Silent, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.Source) graphql.Marshaler {
-			return ec.marshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourceᚄ(ctx, selections, v)
+			return marshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourceᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PurchaseConnection_silent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PurchaseConnection_silent(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PurchaseConnection", field, false, false, errors.New("field of type SourceSystem does not have child fields"))
 }
 
-func (ec *executionContext) _PurchaseEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *purchases.Edge) (ret graphql.Marshaler) {
+func _PurchaseEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Edge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PurchaseEdge_cursor(ctx, field)
+			return fieldContext_PurchaseEdge_cursor(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Cursor, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PurchaseEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PurchaseEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PurchaseEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PurchaseEdge_node(ctx context.Context, field graphql.CollectedField, obj *purchases.Edge) (ret graphql.Marshaler) {
+func _PurchaseEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *purchases.Edge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PurchaseEdge_node(ctx, field)
+			return fieldContext_PurchaseEdge_node(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Node, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *purchases.Purchase) graphql.Marshaler {
-			return ec.marshalNPurchase2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐPurchase(ctx, selections, v)
+			return marshalNPurchase2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐPurchase(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PurchaseEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PurchaseEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "PurchaseEdge",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Purchase(ctx, field)
+			return childFields_Purchase(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _PurchaseLine_sku(ctx context.Context, field graphql.CollectedField, obj *retail.ReceiptLine) (ret graphql.Marshaler) {
+func _PurchaseLine_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.ReceiptLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PurchaseLine_sku(ctx, field)
+			return fieldContext_PurchaseLine_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PurchaseLine_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PurchaseLine_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PurchaseLine", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PurchaseLine_quantity(ctx context.Context, field graphql.CollectedField, obj *retail.ReceiptLine) (ret graphql.Marshaler) {
+func _PurchaseLine_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.ReceiptLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PurchaseLine_quantity(ctx, field)
+			return fieldContext_PurchaseLine_quantity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Quantity, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PurchaseLine_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PurchaseLine_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PurchaseLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _PurchaseLine_total(ctx context.Context, field graphql.CollectedField, obj *retail.ReceiptLine) (ret graphql.Marshaler) {
+func _PurchaseLine_total(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.ReceiptLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PurchaseLine_total(ctx, field)
+			return fieldContext_PurchaseLine_total(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Total, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PurchaseLine_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PurchaseLine_total(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "PurchaseLine",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Receipt_id(ctx context.Context, field graphql.CollectedField, obj *retail.Receipt) (ret graphql.Marshaler) {
+func _Receipt_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Receipt) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Receipt_id(ctx, field)
+			return fieldContext_Receipt_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.GlobalID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Receipt_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Receipt_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Receipt", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Receipt_number(ctx context.Context, field graphql.CollectedField, obj *retail.Receipt) (ret graphql.Marshaler) {
+func _Receipt_number(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Receipt) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Receipt_number(ctx, field)
+			return fieldContext_Receipt_number(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Number, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Receipt_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Receipt_number(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Receipt", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Receipt_location(ctx context.Context, field graphql.CollectedField, obj *retail.Receipt) (ret graphql.Marshaler) {
+func _Receipt_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Receipt) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Receipt_location(ctx, field)
+			return fieldContext_Receipt_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Receipt().Location(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Receipt_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Receipt_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Receipt",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Receipt_at(ctx context.Context, field graphql.CollectedField, obj *retail.Receipt) (ret graphql.Marshaler) {
+func _Receipt_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Receipt) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Receipt_at(ctx, field)
+			return fieldContext_Receipt_at(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.At, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Receipt_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Receipt_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Receipt", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Receipt_lines(ctx context.Context, field graphql.CollectedField, obj *retail.Receipt) (ret graphql.Marshaler) {
+func _Receipt_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Receipt) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Receipt_lines(ctx, field)
+			return fieldContext_Receipt_lines(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Lines, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.ReceiptLine) graphql.Marshaler {
-			return ec.marshalNPurchaseLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceiptLineᚄ(ctx, selections, v)
+			return marshalNPurchaseLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceiptLineᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Receipt_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Receipt_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Receipt",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PurchaseLine(ctx, field)
+			return childFields_PurchaseLine(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Receipt_total(ctx context.Context, field graphql.CollectedField, obj *retail.Receipt) (ret graphql.Marshaler) {
+func _Receipt_total(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Receipt) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Receipt_total(ctx, field)
+			return fieldContext_Receipt_total(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Total, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Receipt_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Receipt_total(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Receipt",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _VerificationPayload_sent(ctx context.Context, field graphql.CollectedField, obj *model.VerificationPayload) (ret graphql.Marshaler) {
+func _VerificationPayload_sent(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.VerificationPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_VerificationPayload_sent(ctx, field)
+			return fieldContext_VerificationPayload_sent(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Sent, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+			return marshalNBoolean2bool(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_VerificationPayload_sent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_VerificationPayload_sent(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("VerificationPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _VerificationPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.VerificationPayload) (ret graphql.Marshaler) {
+func _VerificationPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.VerificationPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_VerificationPayload_userErrors(ctx, field)
+			return fieldContext_VerificationPayload_userErrors(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UserErrors, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
-			return ec.marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+			return marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_VerificationPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_VerificationPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "VerificationPayload",
 		Field:      field,
@@ -2380,72 +2380,72 @@ func (ec *executionContext) fieldContext_VerificationPayload_userErrors(_ contex
 	return fc, nil
 }
 
-func (ec *executionContext) _WeakMatch_system(ctx context.Context, field graphql.CollectedField, obj *model.WeakMatch) (ret graphql.Marshaler) {
+func _WeakMatch_system(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.WeakMatch) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_WeakMatch_system(ctx, field)
+			return fieldContext_WeakMatch_system(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.System, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Source) graphql.Marshaler {
-			return ec.marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, selections, v)
+			return marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_WeakMatch_system(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_WeakMatch_system(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("WeakMatch", field, false, false, errors.New("field of type SourceSystem does not have child fields"))
 }
 
-func (ec *executionContext) _WeakMatch_key(ctx context.Context, field graphql.CollectedField, obj *model.WeakMatch) (ret graphql.Marshaler) {
+func _WeakMatch_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.WeakMatch) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_WeakMatch_key(ctx, field)
+			return fieldContext_WeakMatch_key(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Key, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_WeakMatch_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_WeakMatch_key(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("WeakMatch", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _WeakMatch_why(ctx context.Context, field graphql.CollectedField, obj *model.WeakMatch) (ret graphql.Marshaler) {
+func _WeakMatch_why(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.WeakMatch) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_WeakMatch_why(ctx, field)
+			return fieldContext_WeakMatch_why(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Why, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_WeakMatch_why(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_WeakMatch_why(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("WeakMatch", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -2453,7 +2453,7 @@ func (ec *executionContext) fieldContext_WeakMatch_why(_ context.Context, field 
 
 // region    **************************** input.gotpl *****************************
 
-func (ec *executionContext) unmarshalInputMemberAddressRemoveInput(ctx context.Context, obj any) (model.MemberAddressRemoveInput, error) {
+func unmarshalInputMemberAddressRemoveInput(ctx context.Context, ec *executionContext, obj any) (model.MemberAddressRemoveInput, error) {
 	var it model.MemberAddressRemoveInput
 	if obj == nil {
 		return it, nil
@@ -2473,7 +2473,7 @@ func (ec *executionContext) unmarshalInputMemberAddressRemoveInput(ctx context.C
 		switch k {
 		case "addressId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("addressId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2483,7 +2483,7 @@ func (ec *executionContext) unmarshalInputMemberAddressRemoveInput(ctx context.C
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputMemberAddressSaveInput(ctx context.Context, obj any) (model.MemberAddressSaveInput, error) {
+func unmarshalInputMemberAddressSaveInput(ctx context.Context, ec *executionContext, obj any) (model.MemberAddressSaveInput, error) {
 	var it model.MemberAddressSaveInput
 	if obj == nil {
 		return it, nil
@@ -2503,14 +2503,14 @@ func (ec *executionContext) unmarshalInputMemberAddressSaveInput(ctx context.Con
 		switch k {
 		case "addressId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("addressId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.AddressID = data
 		case "address":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("address"))
-			data, err := ec.unmarshalNDeliveryAddressInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐDeliveryAddressInput(ctx, v)
+			data, err := unmarshalNDeliveryAddressInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐDeliveryAddressInput(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2520,7 +2520,7 @@ func (ec *executionContext) unmarshalInputMemberAddressSaveInput(ctx context.Con
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputMemberCardBindInput(ctx context.Context, obj any) (model.MemberCardBindInput, error) {
+func unmarshalInputMemberCardBindInput(ctx context.Context, ec *executionContext, obj any) (model.MemberCardBindInput, error) {
 	var it model.MemberCardBindInput
 	if obj == nil {
 		return it, nil
@@ -2540,14 +2540,14 @@ func (ec *executionContext) unmarshalInputMemberCardBindInput(ctx context.Contex
 		switch k {
 		case "cardNumber":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cardNumber"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CardNumber = data
 		case "pin":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pin"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2557,7 +2557,7 @@ func (ec *executionContext) unmarshalInputMemberCardBindInput(ctx context.Contex
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputMemberMergeInput(ctx context.Context, obj any) (model.MemberMergeInput, error) {
+func unmarshalInputMemberMergeInput(ctx context.Context, ec *executionContext, obj any) (model.MemberMergeInput, error) {
 	var it model.MemberMergeInput
 	if obj == nil {
 		return it, nil
@@ -2577,28 +2577,28 @@ func (ec *executionContext) unmarshalInputMemberMergeInput(ctx context.Context, 
 		switch k {
 		case "phone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phone"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Phone = data
 		case "code":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Code = data
 		case "cardNumber":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cardNumber"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CardNumber = data
 		case "pin":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pin"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2608,7 +2608,7 @@ func (ec *executionContext) unmarshalInputMemberMergeInput(ctx context.Context, 
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputMemberMergeUndoInput(ctx context.Context, obj any) (model.MemberMergeUndoInput, error) {
+func unmarshalInputMemberMergeUndoInput(ctx context.Context, ec *executionContext, obj any) (model.MemberMergeUndoInput, error) {
 	var it model.MemberMergeUndoInput
 	if obj == nil {
 		return it, nil
@@ -2628,7 +2628,7 @@ func (ec *executionContext) unmarshalInputMemberMergeUndoInput(ctx context.Conte
 		switch k {
 		case "mergeId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mergeId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2638,7 +2638,7 @@ func (ec *executionContext) unmarshalInputMemberMergeUndoInput(ctx context.Conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputMemberPreferredStoreSetInput(ctx context.Context, obj any) (model.MemberPreferredStoreSetInput, error) {
+func unmarshalInputMemberPreferredStoreSetInput(ctx context.Context, ec *executionContext, obj any) (model.MemberPreferredStoreSetInput, error) {
 	var it model.MemberPreferredStoreSetInput
 	if obj == nil {
 		return it, nil
@@ -2658,7 +2658,7 @@ func (ec *executionContext) unmarshalInputMemberPreferredStoreSetInput(ctx conte
 		switch k {
 		case "locationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2668,7 +2668,7 @@ func (ec *executionContext) unmarshalInputMemberPreferredStoreSetInput(ctx conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputMemberProfileUpdateInput(ctx context.Context, obj any) (model.MemberProfileUpdateInput, error) {
+func unmarshalInputMemberProfileUpdateInput(ctx context.Context, ec *executionContext, obj any) (model.MemberProfileUpdateInput, error) {
 	var it model.MemberProfileUpdateInput
 	if obj == nil {
 		return it, nil
@@ -2688,21 +2688,21 @@ func (ec *executionContext) unmarshalInputMemberProfileUpdateInput(ctx context.C
 		switch k {
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Name = data
 		case "email":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Email = data
 		case "birthday":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("birthday"))
-			data, err := ec.unmarshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx, v)
+			data, err := unmarshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2712,7 +2712,7 @@ func (ec *executionContext) unmarshalInputMemberProfileUpdateInput(ctx context.C
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputMemberRegisterInput(ctx context.Context, obj any) (model.MemberRegisterInput, error) {
+func unmarshalInputMemberRegisterInput(ctx context.Context, ec *executionContext, obj any) (model.MemberRegisterInput, error) {
 	var it model.MemberRegisterInput
 	if obj == nil {
 		return it, nil
@@ -2732,28 +2732,28 @@ func (ec *executionContext) unmarshalInputMemberRegisterInput(ctx context.Contex
 		switch k {
 		case "phone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phone"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Phone = data
 		case "code":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Code = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Name = data
 		case "email":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2763,7 +2763,7 @@ func (ec *executionContext) unmarshalInputMemberRegisterInput(ctx context.Contex
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputMemberVerificationSendInput(ctx context.Context, obj any) (model.MemberVerificationSendInput, error) {
+func unmarshalInputMemberVerificationSendInput(ctx context.Context, ec *executionContext, obj any) (model.MemberVerificationSendInput, error) {
 	var it model.MemberVerificationSendInput
 	if obj == nil {
 		return it, nil
@@ -2783,7 +2783,7 @@ func (ec *executionContext) unmarshalInputMemberVerificationSendInput(ctx contex
 		switch k {
 		case "phone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phone"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2803,7 +2803,7 @@ func (ec *executionContext) unmarshalInputMemberVerificationSendInput(ctx contex
 
 var couponImplementors = []string{"Coupon"}
 
-func (ec *executionContext) _Coupon(ctx context.Context, sel ast.SelectionSet, obj *retail.Coupon) graphql.Marshaler {
+func _Coupon(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Coupon) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, couponImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2814,7 +2814,7 @@ func (ec *executionContext) _Coupon(ctx context.Context, sel ast.SelectionSet, o
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Coupon")
 		case "number":
-			out.Values[i] = ec._Coupon_number(ctx, field, obj)
+			out.Values[i] = _Coupon_number(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2827,7 +2827,7 @@ func (ec *executionContext) _Coupon(ctx context.Context, sel ast.SelectionSet, o
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Coupon_title(ctx, field, obj)
+				res = _Coupon_title(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2857,42 +2857,42 @@ func (ec *executionContext) _Coupon(ctx context.Context, sel ast.SelectionSet, o
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "kind":
-			out.Values[i] = ec._Coupon_kind(ctx, field, obj)
+			out.Values[i] = _Coupon_kind(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "amount":
-			out.Values[i] = ec._Coupon_amount(ctx, field, obj)
+			out.Values[i] = _Coupon_amount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "percent":
-			out.Values[i] = ec._Coupon_percent(ctx, field, obj)
+			out.Values[i] = _Coupon_percent(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "minSpend":
-			out.Values[i] = ec._Coupon_minSpend(ctx, field, obj)
+			out.Values[i] = _Coupon_minSpend(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "stackable":
-			out.Values[i] = ec._Coupon_stackable(ctx, field, obj)
+			out.Values[i] = _Coupon_stackable(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "validFrom":
-			out.Values[i] = ec._Coupon_validFrom(ctx, field, obj)
+			out.Values[i] = _Coupon_validFrom(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "validUntil":
-			out.Values[i] = ec._Coupon_validUntil(ctx, field, obj)
+			out.Values[i] = _Coupon_validUntil(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "status":
-			out.Values[i] = ec._Coupon_status(ctx, field, obj)
+			out.Values[i] = _Coupon_status(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2919,7 +2919,7 @@ func (ec *executionContext) _Coupon(ctx context.Context, sel ast.SelectionSet, o
 
 var memberImplementors = []string{"Member", "Node"}
 
-func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, obj *retail.Member) graphql.Marshaler {
+func _Member(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Member) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2930,17 +2930,17 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Member")
 		case "id":
-			out.Values[i] = ec._Member_id(ctx, field, obj)
+			out.Values[i] = _Member_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "profile":
-			out.Values[i] = ec._Member_profile(ctx, field, obj)
+			out.Values[i] = _Member_profile(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "identities":
-			out.Values[i] = ec._Member_identities(ctx, field, obj)
+			out.Values[i] = _Member_identities(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2953,7 +2953,7 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Member_tier(ctx, field, obj)
+				res = _Member_tier(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2991,7 +2991,7 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Member_points(ctx, field, obj)
+				res = _Member_points(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3029,7 +3029,7 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Member_coupons(ctx, field, obj)
+				res = _Member_coupons(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3059,7 +3059,7 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "addresses":
-			out.Values[i] = ec._Member_addresses(ctx, field, obj)
+			out.Values[i] = _Member_addresses(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3072,7 +3072,7 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Member_preferredStore(ctx, field, obj)
+				res = _Member_preferredStore(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3110,7 +3110,7 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Member_orders(ctx, field, obj)
+				res = _Member_orders(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3148,7 +3148,7 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Member_feedback(ctx, field, obj)
+				res = _Member_feedback(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3200,7 +3200,7 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 
 var memberConsistencyImplementors = []string{"MemberConsistency"}
 
-func (ec *executionContext) _MemberConsistency(ctx context.Context, sel ast.SelectionSet, obj *model.MemberConsistency) graphql.Marshaler {
+func _MemberConsistency(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MemberConsistency) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberConsistencyImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3211,22 +3211,22 @@ func (ec *executionContext) _MemberConsistency(ctx context.Context, sel ast.Sele
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("MemberConsistency")
 		case "checked":
-			out.Values[i] = ec._MemberConsistency_checked(ctx, field, obj)
+			out.Values[i] = _MemberConsistency_checked(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "consistent":
-			out.Values[i] = ec._MemberConsistency_consistent(ctx, field, obj)
+			out.Values[i] = _MemberConsistency_consistent(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "differences":
-			out.Values[i] = ec._MemberConsistency_differences(ctx, field, obj)
+			out.Values[i] = _MemberConsistency_differences(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "endCursor":
-			out.Values[i] = ec._MemberConsistency_endCursor(ctx, field, obj)
+			out.Values[i] = _MemberConsistency_endCursor(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -3253,7 +3253,7 @@ func (ec *executionContext) _MemberConsistency(ctx context.Context, sel ast.Sele
 
 var memberDifferenceImplementors = []string{"MemberDifference"}
 
-func (ec *executionContext) _MemberDifference(ctx context.Context, sel ast.SelectionSet, obj *model.MemberDifference) graphql.Marshaler {
+func _MemberDifference(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MemberDifference) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberDifferenceImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3264,27 +3264,27 @@ func (ec *executionContext) _MemberDifference(ctx context.Context, sel ast.Selec
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("MemberDifference")
 		case "memberId":
-			out.Values[i] = ec._MemberDifference_memberId(ctx, field, obj)
+			out.Values[i] = _MemberDifference_memberId(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "missing":
-			out.Values[i] = ec._MemberDifference_missing(ctx, field, obj)
+			out.Values[i] = _MemberDifference_missing(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "silent":
-			out.Values[i] = ec._MemberDifference_silent(ctx, field, obj)
+			out.Values[i] = _MemberDifference_silent(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "fields":
-			out.Values[i] = ec._MemberDifference_fields(ctx, field, obj)
+			out.Values[i] = _MemberDifference_fields(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "weakMatches":
-			out.Values[i] = ec._MemberDifference_weakMatches(ctx, field, obj)
+			out.Values[i] = _MemberDifference_weakMatches(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3311,7 +3311,7 @@ func (ec *executionContext) _MemberDifference(ctx context.Context, sel ast.Selec
 
 var memberIdentityImplementors = []string{"MemberIdentity"}
 
-func (ec *executionContext) _MemberIdentity(ctx context.Context, sel ast.SelectionSet, obj *retail.Identity) graphql.Marshaler {
+func _MemberIdentity(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Identity) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberIdentityImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3322,22 +3322,22 @@ func (ec *executionContext) _MemberIdentity(ctx context.Context, sel ast.Selecti
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("MemberIdentity")
 		case "system":
-			out.Values[i] = ec._MemberIdentity_system(ctx, field, obj)
+			out.Values[i] = _MemberIdentity_system(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "key":
-			out.Values[i] = ec._MemberIdentity_key(ctx, field, obj)
+			out.Values[i] = _MemberIdentity_key(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "linkedBy":
-			out.Values[i] = ec._MemberIdentity_linkedBy(ctx, field, obj)
+			out.Values[i] = _MemberIdentity_linkedBy(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "linkedAt":
-			out.Values[i] = ec._MemberIdentity_linkedAt(ctx, field, obj)
+			out.Values[i] = _MemberIdentity_linkedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3364,7 +3364,7 @@ func (ec *executionContext) _MemberIdentity(ctx context.Context, sel ast.Selecti
 
 var memberMergePayloadImplementors = []string{"MemberMergePayload"}
 
-func (ec *executionContext) _MemberMergePayload(ctx context.Context, sel ast.SelectionSet, obj *model.MemberMergePayload) graphql.Marshaler {
+func _MemberMergePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MemberMergePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberMergePayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3375,17 +3375,17 @@ func (ec *executionContext) _MemberMergePayload(ctx context.Context, sel ast.Sel
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("MemberMergePayload")
 		case "member":
-			out.Values[i] = ec._MemberMergePayload_member(ctx, field, obj)
+			out.Values[i] = _MemberMergePayload_member(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "mergeId":
-			out.Values[i] = ec._MemberMergePayload_mergeId(ctx, field, obj)
+			out.Values[i] = _MemberMergePayload_mergeId(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "userErrors":
-			out.Values[i] = ec._MemberMergePayload_userErrors(ctx, field, obj)
+			out.Values[i] = _MemberMergePayload_userErrors(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3412,7 +3412,7 @@ func (ec *executionContext) _MemberMergePayload(ctx context.Context, sel ast.Sel
 
 var memberPayloadImplementors = []string{"MemberPayload"}
 
-func (ec *executionContext) _MemberPayload(ctx context.Context, sel ast.SelectionSet, obj *model.MemberPayload) graphql.Marshaler {
+func _MemberPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MemberPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3423,12 +3423,12 @@ func (ec *executionContext) _MemberPayload(ctx context.Context, sel ast.Selectio
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("MemberPayload")
 		case "member":
-			out.Values[i] = ec._MemberPayload_member(ctx, field, obj)
+			out.Values[i] = _MemberPayload_member(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "userErrors":
-			out.Values[i] = ec._MemberPayload_userErrors(ctx, field, obj)
+			out.Values[i] = _MemberPayload_userErrors(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3455,7 +3455,7 @@ func (ec *executionContext) _MemberPayload(ctx context.Context, sel ast.Selectio
 
 var memberPointsImplementors = []string{"MemberPoints"}
 
-func (ec *executionContext) _MemberPoints(ctx context.Context, sel ast.SelectionSet, obj *model.MemberPoints) graphql.Marshaler {
+func _MemberPoints(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MemberPoints) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberPointsImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3466,17 +3466,17 @@ func (ec *executionContext) _MemberPoints(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("MemberPoints")
 		case "balance":
-			out.Values[i] = ec._MemberPoints_balance(ctx, field, obj)
+			out.Values[i] = _MemberPoints_balance(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "entries":
-			out.Values[i] = ec._MemberPoints_entries(ctx, field, obj)
+			out.Values[i] = _MemberPoints_entries(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "silent":
-			out.Values[i] = ec._MemberPoints_silent(ctx, field, obj)
+			out.Values[i] = _MemberPoints_silent(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3503,7 +3503,7 @@ func (ec *executionContext) _MemberPoints(ctx context.Context, sel ast.Selection
 
 var memberProfileImplementors = []string{"MemberProfile"}
 
-func (ec *executionContext) _MemberProfile(ctx context.Context, sel ast.SelectionSet, obj *retail.Profile) graphql.Marshaler {
+func _MemberProfile(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Profile) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberProfileImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3514,27 +3514,27 @@ func (ec *executionContext) _MemberProfile(ctx context.Context, sel ast.Selectio
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("MemberProfile")
 		case "name":
-			out.Values[i] = ec._MemberProfile_name(ctx, field, obj)
+			out.Values[i] = _MemberProfile_name(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "phone":
-			out.Values[i] = ec._MemberProfile_phone(ctx, field, obj)
+			out.Values[i] = _MemberProfile_phone(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "phoneVerified":
-			out.Values[i] = ec._MemberProfile_phoneVerified(ctx, field, obj)
+			out.Values[i] = _MemberProfile_phoneVerified(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "email":
-			out.Values[i] = ec._MemberProfile_email(ctx, field, obj)
+			out.Values[i] = _MemberProfile_email(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "birthday":
-			out.Values[i] = ec._MemberProfile_birthday(ctx, field, obj)
+			out.Values[i] = _MemberProfile_birthday(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -3561,7 +3561,7 @@ func (ec *executionContext) _MemberProfile(ctx context.Context, sel ast.Selectio
 
 var memberRegisterPayloadImplementors = []string{"MemberRegisterPayload"}
 
-func (ec *executionContext) _MemberRegisterPayload(ctx context.Context, sel ast.SelectionSet, obj *model.MemberRegisterPayload) graphql.Marshaler {
+func _MemberRegisterPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MemberRegisterPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberRegisterPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3572,17 +3572,17 @@ func (ec *executionContext) _MemberRegisterPayload(ctx context.Context, sel ast.
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("MemberRegisterPayload")
 		case "accountId":
-			out.Values[i] = ec._MemberRegisterPayload_accountId(ctx, field, obj)
+			out.Values[i] = _MemberRegisterPayload_accountId(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "existed":
-			out.Values[i] = ec._MemberRegisterPayload_existed(ctx, field, obj)
+			out.Values[i] = _MemberRegisterPayload_existed(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "userErrors":
-			out.Values[i] = ec._MemberRegisterPayload_userErrors(ctx, field, obj)
+			out.Values[i] = _MemberRegisterPayload_userErrors(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3609,7 +3609,7 @@ func (ec *executionContext) _MemberRegisterPayload(ctx context.Context, sel ast.
 
 var memberStandingImplementors = []string{"MemberStanding"}
 
-func (ec *executionContext) _MemberStanding(ctx context.Context, sel ast.SelectionSet, obj *model.MemberStanding) graphql.Marshaler {
+func _MemberStanding(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MemberStanding) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberStandingImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3620,22 +3620,22 @@ func (ec *executionContext) _MemberStanding(ctx context.Context, sel ast.Selecti
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("MemberStanding")
 		case "tier":
-			out.Values[i] = ec._MemberStanding_tier(ctx, field, obj)
+			out.Values[i] = _MemberStanding_tier(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "spent":
-			out.Values[i] = ec._MemberStanding_spent(ctx, field, obj)
+			out.Values[i] = _MemberStanding_spent(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "next":
-			out.Values[i] = ec._MemberStanding_next(ctx, field, obj)
+			out.Values[i] = _MemberStanding_next(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "missing":
-			out.Values[i] = ec._MemberStanding_missing(ctx, field, obj)
+			out.Values[i] = _MemberStanding_missing(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -3662,7 +3662,7 @@ func (ec *executionContext) _MemberStanding(ctx context.Context, sel ast.Selecti
 
 var pointEntryImplementors = []string{"PointEntry"}
 
-func (ec *executionContext) _PointEntry(ctx context.Context, sel ast.SelectionSet, obj *retail.PointEntry) graphql.Marshaler {
+func _PointEntry(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.PointEntry) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pointEntryImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3673,22 +3673,22 @@ func (ec *executionContext) _PointEntry(ctx context.Context, sel ast.SelectionSe
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PointEntry")
 		case "reference":
-			out.Values[i] = ec._PointEntry_reference(ctx, field, obj)
+			out.Values[i] = _PointEntry_reference(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "source":
-			out.Values[i] = ec._PointEntry_source(ctx, field, obj)
+			out.Values[i] = _PointEntry_source(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "points":
-			out.Values[i] = ec._PointEntry_points(ctx, field, obj)
+			out.Values[i] = _PointEntry_points(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "at":
-			out.Values[i] = ec._PointEntry_at(ctx, field, obj)
+			out.Values[i] = _PointEntry_at(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3701,7 +3701,7 @@ func (ec *executionContext) _PointEntry(ctx context.Context, sel ast.SelectionSe
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._PointEntry_title(ctx, field, obj)
+				res = _PointEntry_title(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3731,7 +3731,7 @@ func (ec *executionContext) _PointEntry(ctx context.Context, sel ast.SelectionSe
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "expiresAt":
-			out.Values[i] = ec._PointEntry_expiresAt(ctx, field, obj)
+			out.Values[i] = _PointEntry_expiresAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3758,7 +3758,7 @@ func (ec *executionContext) _PointEntry(ctx context.Context, sel ast.SelectionSe
 
 var purchaseImplementors = []string{"Purchase"}
 
-func (ec *executionContext) _Purchase(ctx context.Context, sel ast.SelectionSet, obj *purchases.Purchase) graphql.Marshaler {
+func _Purchase(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *purchases.Purchase) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, purchaseImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3769,42 +3769,42 @@ func (ec *executionContext) _Purchase(ctx context.Context, sel ast.SelectionSet,
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Purchase")
 		case "source":
-			out.Values[i] = ec._Purchase_source(ctx, field, obj)
+			out.Values[i] = _Purchase_source(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "number":
-			out.Values[i] = ec._Purchase_number(ctx, field, obj)
+			out.Values[i] = _Purchase_number(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "at":
-			out.Values[i] = ec._Purchase_at(ctx, field, obj)
+			out.Values[i] = _Purchase_at(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "total":
-			out.Values[i] = ec._Purchase_total(ctx, field, obj)
+			out.Values[i] = _Purchase_total(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "lines":
-			out.Values[i] = ec._Purchase_lines(ctx, field, obj)
+			out.Values[i] = _Purchase_lines(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "order":
-			out.Values[i] = ec._Purchase_order(ctx, field, obj)
+			out.Values[i] = _Purchase_order(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "receipt":
-			out.Values[i] = ec._Purchase_receipt(ctx, field, obj)
+			out.Values[i] = _Purchase_receipt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "status":
-			out.Values[i] = ec._Purchase_status(ctx, field, obj)
+			out.Values[i] = _Purchase_status(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3831,7 +3831,7 @@ func (ec *executionContext) _Purchase(ctx context.Context, sel ast.SelectionSet,
 
 var purchaseConnectionImplementors = []string{"PurchaseConnection"}
 
-func (ec *executionContext) _PurchaseConnection(ctx context.Context, sel ast.SelectionSet, obj *purchases.Connection) graphql.Marshaler {
+func _PurchaseConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *purchases.Connection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, purchaseConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3842,27 +3842,27 @@ func (ec *executionContext) _PurchaseConnection(ctx context.Context, sel ast.Sel
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PurchaseConnection")
 		case "edges":
-			out.Values[i] = ec._PurchaseConnection_edges(ctx, field, obj)
+			out.Values[i] = _PurchaseConnection_edges(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "nodes":
-			out.Values[i] = ec._PurchaseConnection_nodes(ctx, field, obj)
+			out.Values[i] = _PurchaseConnection_nodes(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "pageInfo":
-			out.Values[i] = ec._PurchaseConnection_pageInfo(ctx, field, obj)
+			out.Values[i] = _PurchaseConnection_pageInfo(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "totalCount":
-			out.Values[i] = ec._PurchaseConnection_totalCount(ctx, field, obj)
+			out.Values[i] = _PurchaseConnection_totalCount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "silent":
-			out.Values[i] = ec._PurchaseConnection_silent(ctx, field, obj)
+			out.Values[i] = _PurchaseConnection_silent(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3889,7 +3889,7 @@ func (ec *executionContext) _PurchaseConnection(ctx context.Context, sel ast.Sel
 
 var purchaseEdgeImplementors = []string{"PurchaseEdge"}
 
-func (ec *executionContext) _PurchaseEdge(ctx context.Context, sel ast.SelectionSet, obj *purchases.Edge) graphql.Marshaler {
+func _PurchaseEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *purchases.Edge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, purchaseEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3900,12 +3900,12 @@ func (ec *executionContext) _PurchaseEdge(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PurchaseEdge")
 		case "cursor":
-			out.Values[i] = ec._PurchaseEdge_cursor(ctx, field, obj)
+			out.Values[i] = _PurchaseEdge_cursor(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "node":
-			out.Values[i] = ec._PurchaseEdge_node(ctx, field, obj)
+			out.Values[i] = _PurchaseEdge_node(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3932,7 +3932,7 @@ func (ec *executionContext) _PurchaseEdge(ctx context.Context, sel ast.Selection
 
 var purchaseLineImplementors = []string{"PurchaseLine"}
 
-func (ec *executionContext) _PurchaseLine(ctx context.Context, sel ast.SelectionSet, obj *retail.ReceiptLine) graphql.Marshaler {
+func _PurchaseLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.ReceiptLine) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, purchaseLineImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3943,17 +3943,17 @@ func (ec *executionContext) _PurchaseLine(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PurchaseLine")
 		case "sku":
-			out.Values[i] = ec._PurchaseLine_sku(ctx, field, obj)
+			out.Values[i] = _PurchaseLine_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "quantity":
-			out.Values[i] = ec._PurchaseLine_quantity(ctx, field, obj)
+			out.Values[i] = _PurchaseLine_quantity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "total":
-			out.Values[i] = ec._PurchaseLine_total(ctx, field, obj)
+			out.Values[i] = _PurchaseLine_total(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3980,7 +3980,7 @@ func (ec *executionContext) _PurchaseLine(ctx context.Context, sel ast.Selection
 
 var receiptImplementors = []string{"Receipt", "Node"}
 
-func (ec *executionContext) _Receipt(ctx context.Context, sel ast.SelectionSet, obj *retail.Receipt) graphql.Marshaler {
+func _Receipt(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Receipt) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, receiptImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3991,12 +3991,12 @@ func (ec *executionContext) _Receipt(ctx context.Context, sel ast.SelectionSet, 
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Receipt")
 		case "id":
-			out.Values[i] = ec._Receipt_id(ctx, field, obj)
+			out.Values[i] = _Receipt_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "number":
-			out.Values[i] = ec._Receipt_number(ctx, field, obj)
+			out.Values[i] = _Receipt_number(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -4009,7 +4009,7 @@ func (ec *executionContext) _Receipt(ctx context.Context, sel ast.SelectionSet, 
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Receipt_location(ctx, field, obj)
+				res = _Receipt_location(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -4039,17 +4039,17 @@ func (ec *executionContext) _Receipt(ctx context.Context, sel ast.SelectionSet, 
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "at":
-			out.Values[i] = ec._Receipt_at(ctx, field, obj)
+			out.Values[i] = _Receipt_at(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "lines":
-			out.Values[i] = ec._Receipt_lines(ctx, field, obj)
+			out.Values[i] = _Receipt_lines(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "total":
-			out.Values[i] = ec._Receipt_total(ctx, field, obj)
+			out.Values[i] = _Receipt_total(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -4076,7 +4076,7 @@ func (ec *executionContext) _Receipt(ctx context.Context, sel ast.SelectionSet, 
 
 var verificationPayloadImplementors = []string{"VerificationPayload"}
 
-func (ec *executionContext) _VerificationPayload(ctx context.Context, sel ast.SelectionSet, obj *model.VerificationPayload) graphql.Marshaler {
+func _VerificationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.VerificationPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, verificationPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -4087,12 +4087,12 @@ func (ec *executionContext) _VerificationPayload(ctx context.Context, sel ast.Se
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("VerificationPayload")
 		case "sent":
-			out.Values[i] = ec._VerificationPayload_sent(ctx, field, obj)
+			out.Values[i] = _VerificationPayload_sent(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "userErrors":
-			out.Values[i] = ec._VerificationPayload_userErrors(ctx, field, obj)
+			out.Values[i] = _VerificationPayload_userErrors(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -4119,7 +4119,7 @@ func (ec *executionContext) _VerificationPayload(ctx context.Context, sel ast.Se
 
 var weakMatchImplementors = []string{"WeakMatch"}
 
-func (ec *executionContext) _WeakMatch(ctx context.Context, sel ast.SelectionSet, obj *model.WeakMatch) graphql.Marshaler {
+func _WeakMatch(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.WeakMatch) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, weakMatchImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -4130,17 +4130,17 @@ func (ec *executionContext) _WeakMatch(ctx context.Context, sel ast.SelectionSet
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("WeakMatch")
 		case "system":
-			out.Values[i] = ec._WeakMatch_system(ctx, field, obj)
+			out.Values[i] = _WeakMatch_system(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "key":
-			out.Values[i] = ec._WeakMatch_key(ctx, field, obj)
+			out.Values[i] = _WeakMatch_key(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "why":
-			out.Values[i] = ec._WeakMatch_why(ctx, field, obj)
+			out.Values[i] = _WeakMatch_why(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -4169,23 +4169,23 @@ func (ec *executionContext) _WeakMatch(ctx context.Context, sel ast.SelectionSet
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) marshalNCoupon2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCoupon(ctx context.Context, sel ast.SelectionSet, v *retail.Coupon) graphql.Marshaler {
+func marshalNCoupon2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCoupon(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Coupon) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._Coupon(ctx, sel, v)
+	return _Coupon(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNCouponKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponKind(ctx context.Context, v any) (retail.CouponKind, error) {
+func unmarshalNCouponKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponKind(ctx context.Context, ec *executionContext, v any) (retail.CouponKind, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.CouponKind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNCouponKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponKind(ctx context.Context, sel ast.SelectionSet, v retail.CouponKind) graphql.Marshaler {
+func marshalNCouponKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.CouponKind) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -4196,13 +4196,13 @@ func (ec *executionContext) marshalNCouponKind2githubᚗcomᚋporticoᚑretail�
 	return res
 }
 
-func (ec *executionContext) unmarshalNCouponStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponStatus(ctx context.Context, v any) (retail.CouponStatus, error) {
+func unmarshalNCouponStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponStatus(ctx context.Context, ec *executionContext, v any) (retail.CouponStatus, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.CouponStatus(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNCouponStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponStatus(ctx context.Context, sel ast.SelectionSet, v retail.CouponStatus) graphql.Marshaler {
+func marshalNCouponStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.CouponStatus) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -4213,13 +4213,13 @@ func (ec *executionContext) marshalNCouponStatus2githubᚗcomᚋporticoᚑretail
 	return res
 }
 
-func (ec *executionContext) unmarshalNLinkProof2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinkProof(ctx context.Context, v any) (retail.LinkProof, error) {
+func unmarshalNLinkProof2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinkProof(ctx context.Context, ec *executionContext, v any) (retail.LinkProof, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.LinkProof(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNLinkProof2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinkProof(ctx context.Context, sel ast.SelectionSet, v retail.LinkProof) graphql.Marshaler {
+func marshalNLinkProof2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinkProof(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.LinkProof) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -4230,26 +4230,26 @@ func (ec *executionContext) marshalNLinkProof2githubᚗcomᚋporticoᚑretailᚋ
 	return res
 }
 
-func (ec *executionContext) unmarshalNMemberAddressRemoveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberAddressRemoveInput(ctx context.Context, v any) (model.MemberAddressRemoveInput, error) {
-	res, err := ec.unmarshalInputMemberAddressRemoveInput(ctx, v)
+func unmarshalNMemberAddressRemoveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberAddressRemoveInput(ctx context.Context, ec *executionContext, v any) (model.MemberAddressRemoveInput, error) {
+	res, err := unmarshalInputMemberAddressRemoveInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNMemberAddressSaveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberAddressSaveInput(ctx context.Context, v any) (model.MemberAddressSaveInput, error) {
-	res, err := ec.unmarshalInputMemberAddressSaveInput(ctx, v)
+func unmarshalNMemberAddressSaveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberAddressSaveInput(ctx context.Context, ec *executionContext, v any) (model.MemberAddressSaveInput, error) {
+	res, err := unmarshalInputMemberAddressSaveInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNMemberCardBindInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberCardBindInput(ctx context.Context, v any) (model.MemberCardBindInput, error) {
-	res, err := ec.unmarshalInputMemberCardBindInput(ctx, v)
+func unmarshalNMemberCardBindInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberCardBindInput(ctx context.Context, ec *executionContext, v any) (model.MemberCardBindInput, error) {
+	res, err := unmarshalInputMemberCardBindInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNMemberDifference2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberDifferenceᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.MemberDifference) graphql.Marshaler {
+func marshalNMemberDifference2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberDifferenceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.MemberDifference) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNMemberDifference2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberDifference(ctx, sel, v[i])
+		return marshalNMemberDifference2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberDifference(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4261,25 +4261,25 @@ func (ec *executionContext) marshalNMemberDifference2ᚕᚖgithubᚗcomᚋportic
 	return ret
 }
 
-func (ec *executionContext) marshalNMemberDifference2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberDifference(ctx context.Context, sel ast.SelectionSet, v *model.MemberDifference) graphql.Marshaler {
+func marshalNMemberDifference2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberDifference(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MemberDifference) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._MemberDifference(ctx, sel, v)
+	return _MemberDifference(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNMemberIdentity2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐIdentity(ctx context.Context, sel ast.SelectionSet, v retail.Identity) graphql.Marshaler {
-	return ec._MemberIdentity(ctx, sel, &v)
+func marshalNMemberIdentity2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐIdentity(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Identity) graphql.Marshaler {
+	return _MemberIdentity(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNMemberIdentity2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐIdentityᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.Identity) graphql.Marshaler {
+func marshalNMemberIdentity2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐIdentityᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.Identity) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNMemberIdentity2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐIdentity(ctx, sel, v[i])
+		return marshalNMemberIdentity2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐIdentity(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4291,75 +4291,75 @@ func (ec *executionContext) marshalNMemberIdentity2ᚕgithubᚗcomᚋporticoᚑr
 	return ret
 }
 
-func (ec *executionContext) unmarshalNMemberMergeInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberMergeInput(ctx context.Context, v any) (model.MemberMergeInput, error) {
-	res, err := ec.unmarshalInputMemberMergeInput(ctx, v)
+func unmarshalNMemberMergeInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberMergeInput(ctx context.Context, ec *executionContext, v any) (model.MemberMergeInput, error) {
+	res, err := unmarshalInputMemberMergeInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNMemberMergePayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberMergePayload(ctx context.Context, sel ast.SelectionSet, v *model.MemberMergePayload) graphql.Marshaler {
+func marshalNMemberMergePayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberMergePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MemberMergePayload) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._MemberMergePayload(ctx, sel, v)
+	return _MemberMergePayload(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNMemberMergeUndoInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberMergeUndoInput(ctx context.Context, v any) (model.MemberMergeUndoInput, error) {
-	res, err := ec.unmarshalInputMemberMergeUndoInput(ctx, v)
+func unmarshalNMemberMergeUndoInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberMergeUndoInput(ctx context.Context, ec *executionContext, v any) (model.MemberMergeUndoInput, error) {
+	res, err := unmarshalInputMemberMergeUndoInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx context.Context, sel ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
+func marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._MemberPayload(ctx, sel, v)
+	return _MemberPayload(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNMemberPreferredStoreSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPreferredStoreSetInput(ctx context.Context, v any) (model.MemberPreferredStoreSetInput, error) {
-	res, err := ec.unmarshalInputMemberPreferredStoreSetInput(ctx, v)
+func unmarshalNMemberPreferredStoreSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPreferredStoreSetInput(ctx context.Context, ec *executionContext, v any) (model.MemberPreferredStoreSetInput, error) {
+	res, err := unmarshalInputMemberPreferredStoreSetInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNMemberProfile2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProfile(ctx context.Context, sel ast.SelectionSet, v retail.Profile) graphql.Marshaler {
-	return ec._MemberProfile(ctx, sel, &v)
+func marshalNMemberProfile2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProfile(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Profile) graphql.Marshaler {
+	return _MemberProfile(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) unmarshalNMemberProfileUpdateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberProfileUpdateInput(ctx context.Context, v any) (model.MemberProfileUpdateInput, error) {
-	res, err := ec.unmarshalInputMemberProfileUpdateInput(ctx, v)
+func unmarshalNMemberProfileUpdateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberProfileUpdateInput(ctx context.Context, ec *executionContext, v any) (model.MemberProfileUpdateInput, error) {
+	res, err := unmarshalInputMemberProfileUpdateInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNMemberRegisterInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberRegisterInput(ctx context.Context, v any) (model.MemberRegisterInput, error) {
-	res, err := ec.unmarshalInputMemberRegisterInput(ctx, v)
+func unmarshalNMemberRegisterInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberRegisterInput(ctx context.Context, ec *executionContext, v any) (model.MemberRegisterInput, error) {
+	res, err := unmarshalInputMemberRegisterInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNMemberRegisterPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberRegisterPayload(ctx context.Context, sel ast.SelectionSet, v *model.MemberRegisterPayload) graphql.Marshaler {
+func marshalNMemberRegisterPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberRegisterPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MemberRegisterPayload) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._MemberRegisterPayload(ctx, sel, v)
+	return _MemberRegisterPayload(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNMemberVerificationSendInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberVerificationSendInput(ctx context.Context, v any) (model.MemberVerificationSendInput, error) {
-	res, err := ec.unmarshalInputMemberVerificationSendInput(ctx, v)
+func unmarshalNMemberVerificationSendInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberVerificationSendInput(ctx context.Context, ec *executionContext, v any) (model.MemberVerificationSendInput, error) {
+	res, err := unmarshalInputMemberVerificationSendInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNPointEntry2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPointEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.PointEntry) graphql.Marshaler {
+func marshalNPointEntry2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPointEntryᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.PointEntry) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPointEntry2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPointEntry(ctx, sel, v[i])
+		return marshalNPointEntry2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPointEntry(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4371,21 +4371,21 @@ func (ec *executionContext) marshalNPointEntry2ᚕᚖgithubᚗcomᚋporticoᚑre
 	return ret
 }
 
-func (ec *executionContext) marshalNPointEntry2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPointEntry(ctx context.Context, sel ast.SelectionSet, v *retail.PointEntry) graphql.Marshaler {
+func marshalNPointEntry2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPointEntry(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.PointEntry) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._PointEntry(ctx, sel, v)
+	return _PointEntry(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNPurchase2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐPurchaseᚄ(ctx context.Context, sel ast.SelectionSet, v []*purchases.Purchase) graphql.Marshaler {
+func marshalNPurchase2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐPurchaseᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*purchases.Purchase) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPurchase2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐPurchase(ctx, sel, v[i])
+		return marshalNPurchase2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐPurchase(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4397,25 +4397,25 @@ func (ec *executionContext) marshalNPurchase2ᚕᚖgithubᚗcomᚋporticoᚑreta
 	return ret
 }
 
-func (ec *executionContext) marshalNPurchase2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐPurchase(ctx context.Context, sel ast.SelectionSet, v *purchases.Purchase) graphql.Marshaler {
+func marshalNPurchase2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐPurchase(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *purchases.Purchase) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._Purchase(ctx, sel, v)
+	return _Purchase(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNPurchaseEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐEdge(ctx context.Context, sel ast.SelectionSet, v purchases.Edge) graphql.Marshaler {
-	return ec._PurchaseEdge(ctx, sel, &v)
+func marshalNPurchaseEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v purchases.Edge) graphql.Marshaler {
+	return _PurchaseEdge(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNPurchaseEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []purchases.Edge) graphql.Marshaler {
+func marshalNPurchaseEdge2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []purchases.Edge) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPurchaseEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐEdge(ctx, sel, v[i])
+		return marshalNPurchaseEdge2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐEdge(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4427,15 +4427,15 @@ func (ec *executionContext) marshalNPurchaseEdge2ᚕgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) marshalNPurchaseLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceiptLine(ctx context.Context, sel ast.SelectionSet, v retail.ReceiptLine) graphql.Marshaler {
-	return ec._PurchaseLine(ctx, sel, &v)
+func marshalNPurchaseLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceiptLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.ReceiptLine) graphql.Marshaler {
+	return _PurchaseLine(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNPurchaseLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceiptLineᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.ReceiptLine) graphql.Marshaler {
+func marshalNPurchaseLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceiptLineᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.ReceiptLine) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPurchaseLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceiptLine(ctx, sel, v[i])
+		return marshalNPurchaseLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceiptLine(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4447,21 +4447,21 @@ func (ec *executionContext) marshalNPurchaseLine2ᚕgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) marshalNVerificationPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐVerificationPayload(ctx context.Context, sel ast.SelectionSet, v *model.VerificationPayload) graphql.Marshaler {
+func marshalNVerificationPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐVerificationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.VerificationPayload) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._VerificationPayload(ctx, sel, v)
+	return _VerificationPayload(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNWeakMatch2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐWeakMatchᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.WeakMatch) graphql.Marshaler {
+func marshalNWeakMatch2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐWeakMatchᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.WeakMatch) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNWeakMatch2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐWeakMatch(ctx, sel, v[i])
+		return marshalNWeakMatch2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐWeakMatch(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4473,24 +4473,24 @@ func (ec *executionContext) marshalNWeakMatch2ᚕᚖgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) marshalNWeakMatch2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐWeakMatch(ctx context.Context, sel ast.SelectionSet, v *model.WeakMatch) graphql.Marshaler {
+func marshalNWeakMatch2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐWeakMatch(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.WeakMatch) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._WeakMatch(ctx, sel, v)
+	return _WeakMatch(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOCoupon2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Coupon) graphql.Marshaler {
+func marshalOCoupon2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCouponᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.Coupon) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNCoupon2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCoupon(ctx, sel, v[i])
+		return marshalNCoupon2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCoupon(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4502,46 +4502,46 @@ func (ec *executionContext) marshalOCoupon2ᚕᚖgithubᚗcomᚋporticoᚑretail
 	return ret
 }
 
-func (ec *executionContext) marshalOMember2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMember(ctx context.Context, sel ast.SelectionSet, v *retail.Member) graphql.Marshaler {
+func marshalOMember2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMember(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Member) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Member(ctx, sel, v)
+	return _Member(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOMemberConsistency2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberConsistency(ctx context.Context, sel ast.SelectionSet, v *model.MemberConsistency) graphql.Marshaler {
+func marshalOMemberConsistency2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberConsistency(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MemberConsistency) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._MemberConsistency(ctx, sel, v)
+	return _MemberConsistency(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOMemberPoints2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPoints(ctx context.Context, sel ast.SelectionSet, v *model.MemberPoints) graphql.Marshaler {
+func marshalOMemberPoints2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPoints(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MemberPoints) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._MemberPoints(ctx, sel, v)
+	return _MemberPoints(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOMemberStanding2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberStanding(ctx context.Context, sel ast.SelectionSet, v *model.MemberStanding) graphql.Marshaler {
+func marshalOMemberStanding2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberStanding(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MemberStanding) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._MemberStanding(ctx, sel, v)
+	return _MemberStanding(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOPurchaseConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐConnection(ctx context.Context, sel ast.SelectionSet, v *purchases.Connection) graphql.Marshaler {
+func marshalOPurchaseConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋpurchasesᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *purchases.Connection) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._PurchaseConnection(ctx, sel, v)
+	return _PurchaseConnection(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOReceipt2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceipt(ctx context.Context, sel ast.SelectionSet, v *retail.Receipt) graphql.Marshaler {
+func marshalOReceipt2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReceipt(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Receipt) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Receipt(ctx, sel, v)
+	return _Receipt(ctx, ec, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -32,572 +32,572 @@ type AlertResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _Alert_id(ctx context.Context, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
+func _Alert_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Alert_id(ctx, field)
+			return fieldContext_Alert_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Alert_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Alert_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_kind(ctx context.Context, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
+func _Alert_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Alert_kind(ctx, field)
+			return fieldContext_Alert_kind(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Kind, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.AlertKind) graphql.Marshaler {
-			return ec.marshalNAlertKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlertKind(ctx, selections, v)
+			return marshalNAlertKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlertKind(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Alert_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Alert_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type AlertKind does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_orderId(ctx context.Context, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
+func _Alert_orderId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Alert_orderId(ctx, field)
+			return fieldContext_Alert_orderId(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.OrderGlobalID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Alert_orderId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Alert_orderId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Alert", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_orderNumber(ctx context.Context, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
+func _Alert_orderNumber(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Alert_orderNumber(ctx, field)
+			return fieldContext_Alert_orderNumber(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.OrderNumber, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Alert_orderNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Alert_orderNumber(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_fulfillmentId(ctx context.Context, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
+func _Alert_fulfillmentId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Alert_fulfillmentId(ctx, field)
+			return fieldContext_Alert_fulfillmentId(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Part(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOID2ᚖstring(ctx, selections, v)
+			return marshalOID2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Alert_fulfillmentId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Alert_fulfillmentId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Alert", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_location(ctx context.Context, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
+func _Alert_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Alert_location(ctx, field)
+			return fieldContext_Alert_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Alert().Location(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Alert_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Alert_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Alert",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Alert_dueAt(ctx context.Context, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
+func _Alert_dueAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Alert_dueAt(ctx, field)
+			return fieldContext_Alert_dueAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.DueAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Alert_dueAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Alert_dueAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_raisedAt(ctx context.Context, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
+func _Alert_raisedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Alert_raisedAt(ctx, field)
+			return fieldContext_Alert_raisedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.RaisedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Alert_raisedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Alert_raisedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Alert_clearedAt(ctx context.Context, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
+func _Alert_clearedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Alert_clearedAt(ctx, field)
+			return fieldContext_Alert_clearedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ClearedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Alert_clearedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Alert_clearedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Alert", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _AlertConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.AlertConnection) (ret graphql.Marshaler) {
+func _AlertConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AlertConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AlertConnection_edges(ctx, field)
+			return fieldContext_AlertConnection_edges(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Edges, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.AlertEdge) graphql.Marshaler {
-			return ec.marshalNAlertEdge2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐAlertEdgeᚄ(ctx, selections, v)
+			return marshalNAlertEdge2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐAlertEdgeᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_AlertConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_AlertConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "AlertConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_AlertEdge(ctx, field)
+			return childFields_AlertEdge(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _AlertConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.AlertConnection) (ret graphql.Marshaler) {
+func _AlertConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AlertConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AlertConnection_nodes(ctx, field)
+			return fieldContext_AlertConnection_nodes(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Alert) graphql.Marshaler {
-			return ec.marshalNAlert2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlertᚄ(ctx, selections, v)
+			return marshalNAlert2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlertᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_AlertConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_AlertConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "AlertConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Alert(ctx, field)
+			return childFields_Alert(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _AlertConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.AlertConnection) (ret graphql.Marshaler) {
+func _AlertConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AlertConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AlertConnection_pageInfo(ctx, field)
+			return fieldContext_AlertConnection_pageInfo(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.PageInfo, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.PageInfo) graphql.Marshaler {
-			return ec.marshalNPageInfo2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPageInfo(ctx, selections, v)
+			return marshalNPageInfo2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPageInfo(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_AlertConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_AlertConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "AlertConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PageInfo(ctx, field)
+			return childFields_PageInfo(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _AlertConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.AlertConnection) (ret graphql.Marshaler) {
+func _AlertConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AlertConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AlertConnection_totalCount(ctx, field)
+			return fieldContext_AlertConnection_totalCount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.TotalCount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Count) graphql.Marshaler {
-			return ec.marshalNCount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCount(ctx, selections, v)
+			return marshalNCount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCount(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_AlertConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_AlertConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "AlertConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Count(ctx, field)
+			return childFields_Count(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _AlertEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.AlertEdge) (ret graphql.Marshaler) {
+func _AlertEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AlertEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AlertEdge_cursor(ctx, field)
+			return fieldContext_AlertEdge_cursor(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Cursor, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_AlertEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_AlertEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AlertEdge", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _AlertEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.AlertEdge) (ret graphql.Marshaler) {
+func _AlertEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AlertEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AlertEdge_node(ctx, field)
+			return fieldContext_AlertEdge_node(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Node, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Alert) graphql.Marshaler {
-			return ec.marshalNAlert2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlert(ctx, selections, v)
+			return marshalNAlert2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlert(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_AlertEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_AlertEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "AlertEdge",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Alert(ctx, field)
+			return childFields_Alert(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Event_seq(ctx context.Context, field graphql.CollectedField, obj *retail.Event) (ret graphql.Marshaler) {
+func _Event_seq(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Event_seq(ctx, field)
+			return fieldContext_Event_seq(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Number(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Event_seq(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Event_seq(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Event", field, true, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Event_kind(ctx context.Context, field graphql.CollectedField, obj *retail.Event) (ret graphql.Marshaler) {
+func _Event_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Event_kind(ctx, field)
+			return fieldContext_Event_kind(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Kind, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.EventKind) graphql.Marshaler {
-			return ec.marshalNEventKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventKind(ctx, selections, v)
+			return marshalNEventKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventKind(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Event_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Event_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Event", field, false, false, errors.New("field of type EventKind does not have child fields"))
 }
 
-func (ec *executionContext) _Event_subject(ctx context.Context, field graphql.CollectedField, obj *retail.Event) (ret graphql.Marshaler) {
+func _Event_subject(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Event_subject(ctx, field)
+			return fieldContext_Event_subject(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.About(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Event_subject(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Event_subject(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Event", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Event_at(ctx context.Context, field graphql.CollectedField, obj *retail.Event) (ret graphql.Marshaler) {
+func _Event_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Event_at(ctx, field)
+			return fieldContext_Event_at(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.At, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Event_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Event_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Event", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Event_data(ctx context.Context, field graphql.CollectedField, obj *retail.Event) (ret graphql.Marshaler) {
+func _Event_data(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Event_data(ctx, field)
+			return fieldContext_Event_data(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Values(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.EventDatum) graphql.Marshaler {
-			return ec.marshalNEventDatum2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventDatumᚄ(ctx, selections, v)
+			return marshalNEventDatum2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventDatumᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Event_data(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Event_data(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Event",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_EventDatum(ctx, field)
+			return childFields_EventDatum(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _EventDatum_name(ctx context.Context, field graphql.CollectedField, obj *retail.EventDatum) (ret graphql.Marshaler) {
+func _EventDatum_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.EventDatum) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_EventDatum_name(ctx, field)
+			return fieldContext_EventDatum_name(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Name, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_EventDatum_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_EventDatum_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("EventDatum", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _EventDatum_value(ctx context.Context, field graphql.CollectedField, obj *retail.EventDatum) (ret graphql.Marshaler) {
+func _EventDatum_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.EventDatum) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_EventDatum_value(ctx, field)
+			return fieldContext_EventDatum_value(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Value, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_EventDatum_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_EventDatum_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("EventDatum", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -615,7 +615,7 @@ func (ec *executionContext) fieldContext_EventDatum_value(_ context.Context, fie
 
 var alertImplementors = []string{"Alert"}
 
-func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, obj *retail.Alert) graphql.Marshaler {
+func _Alert(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Alert) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, alertImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -626,27 +626,27 @@ func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, ob
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Alert")
 		case "id":
-			out.Values[i] = ec._Alert_id(ctx, field, obj)
+			out.Values[i] = _Alert_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "kind":
-			out.Values[i] = ec._Alert_kind(ctx, field, obj)
+			out.Values[i] = _Alert_kind(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "orderId":
-			out.Values[i] = ec._Alert_orderId(ctx, field, obj)
+			out.Values[i] = _Alert_orderId(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "orderNumber":
-			out.Values[i] = ec._Alert_orderNumber(ctx, field, obj)
+			out.Values[i] = _Alert_orderNumber(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "fulfillmentId":
-			out.Values[i] = ec._Alert_fulfillmentId(ctx, field, obj)
+			out.Values[i] = _Alert_fulfillmentId(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -659,7 +659,7 @@ func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, ob
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Alert_location(ctx, field, obj)
+				res = _Alert_location(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -689,17 +689,17 @@ func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, ob
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "dueAt":
-			out.Values[i] = ec._Alert_dueAt(ctx, field, obj)
+			out.Values[i] = _Alert_dueAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "raisedAt":
-			out.Values[i] = ec._Alert_raisedAt(ctx, field, obj)
+			out.Values[i] = _Alert_raisedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "clearedAt":
-			out.Values[i] = ec._Alert_clearedAt(ctx, field, obj)
+			out.Values[i] = _Alert_clearedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -726,7 +726,7 @@ func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, ob
 
 var alertConnectionImplementors = []string{"AlertConnection"}
 
-func (ec *executionContext) _AlertConnection(ctx context.Context, sel ast.SelectionSet, obj *model.AlertConnection) graphql.Marshaler {
+func _AlertConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.AlertConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, alertConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -737,22 +737,22 @@ func (ec *executionContext) _AlertConnection(ctx context.Context, sel ast.Select
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("AlertConnection")
 		case "edges":
-			out.Values[i] = ec._AlertConnection_edges(ctx, field, obj)
+			out.Values[i] = _AlertConnection_edges(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "nodes":
-			out.Values[i] = ec._AlertConnection_nodes(ctx, field, obj)
+			out.Values[i] = _AlertConnection_nodes(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "pageInfo":
-			out.Values[i] = ec._AlertConnection_pageInfo(ctx, field, obj)
+			out.Values[i] = _AlertConnection_pageInfo(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "totalCount":
-			out.Values[i] = ec._AlertConnection_totalCount(ctx, field, obj)
+			out.Values[i] = _AlertConnection_totalCount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -779,7 +779,7 @@ func (ec *executionContext) _AlertConnection(ctx context.Context, sel ast.Select
 
 var alertEdgeImplementors = []string{"AlertEdge"}
 
-func (ec *executionContext) _AlertEdge(ctx context.Context, sel ast.SelectionSet, obj *model.AlertEdge) graphql.Marshaler {
+func _AlertEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.AlertEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, alertEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -790,12 +790,12 @@ func (ec *executionContext) _AlertEdge(ctx context.Context, sel ast.SelectionSet
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("AlertEdge")
 		case "cursor":
-			out.Values[i] = ec._AlertEdge_cursor(ctx, field, obj)
+			out.Values[i] = _AlertEdge_cursor(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "node":
-			out.Values[i] = ec._AlertEdge_node(ctx, field, obj)
+			out.Values[i] = _AlertEdge_node(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -822,7 +822,7 @@ func (ec *executionContext) _AlertEdge(ctx context.Context, sel ast.SelectionSet
 
 var eventImplementors = []string{"Event"}
 
-func (ec *executionContext) _Event(ctx context.Context, sel ast.SelectionSet, obj *retail.Event) graphql.Marshaler {
+func _Event(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Event) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, eventImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -833,27 +833,27 @@ func (ec *executionContext) _Event(ctx context.Context, sel ast.SelectionSet, ob
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Event")
 		case "seq":
-			out.Values[i] = ec._Event_seq(ctx, field, obj)
+			out.Values[i] = _Event_seq(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "kind":
-			out.Values[i] = ec._Event_kind(ctx, field, obj)
+			out.Values[i] = _Event_kind(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "subject":
-			out.Values[i] = ec._Event_subject(ctx, field, obj)
+			out.Values[i] = _Event_subject(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "at":
-			out.Values[i] = ec._Event_at(ctx, field, obj)
+			out.Values[i] = _Event_at(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "data":
-			out.Values[i] = ec._Event_data(ctx, field, obj)
+			out.Values[i] = _Event_data(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -880,7 +880,7 @@ func (ec *executionContext) _Event(ctx context.Context, sel ast.SelectionSet, ob
 
 var eventDatumImplementors = []string{"EventDatum"}
 
-func (ec *executionContext) _EventDatum(ctx context.Context, sel ast.SelectionSet, obj *retail.EventDatum) graphql.Marshaler {
+func _EventDatum(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.EventDatum) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, eventDatumImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -891,12 +891,12 @@ func (ec *executionContext) _EventDatum(ctx context.Context, sel ast.SelectionSe
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("EventDatum")
 		case "name":
-			out.Values[i] = ec._EventDatum_name(ctx, field, obj)
+			out.Values[i] = _EventDatum_name(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "value":
-			out.Values[i] = ec._EventDatum_value(ctx, field, obj)
+			out.Values[i] = _EventDatum_value(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -925,15 +925,15 @@ func (ec *executionContext) _EventDatum(ctx context.Context, sel ast.SelectionSe
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) marshalNAlert2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlert(ctx context.Context, sel ast.SelectionSet, v retail.Alert) graphql.Marshaler {
-	return ec._Alert(ctx, sel, &v)
+func marshalNAlert2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlert(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Alert) graphql.Marshaler {
+	return _Alert(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNAlert2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlertᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Alert) graphql.Marshaler {
+func marshalNAlert2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlertᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.Alert) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNAlert2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlert(ctx, sel, v[i])
+		return marshalNAlert2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlert(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -945,21 +945,21 @@ func (ec *executionContext) marshalNAlert2ᚕᚖgithubᚗcomᚋporticoᚑretail�
 	return ret
 }
 
-func (ec *executionContext) marshalNAlert2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlert(ctx context.Context, sel ast.SelectionSet, v *retail.Alert) graphql.Marshaler {
+func marshalNAlert2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlert(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Alert) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._Alert(ctx, sel, v)
+	return _Alert(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNAlertEdge2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐAlertEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.AlertEdge) graphql.Marshaler {
+func marshalNAlertEdge2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐAlertEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.AlertEdge) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNAlertEdge2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐAlertEdge(ctx, sel, v[i])
+		return marshalNAlertEdge2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐAlertEdge(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -971,23 +971,23 @@ func (ec *executionContext) marshalNAlertEdge2ᚕᚖgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) marshalNAlertEdge2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐAlertEdge(ctx context.Context, sel ast.SelectionSet, v *model.AlertEdge) graphql.Marshaler {
+func marshalNAlertEdge2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐAlertEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.AlertEdge) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._AlertEdge(ctx, sel, v)
+	return _AlertEdge(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNAlertKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlertKind(ctx context.Context, v any) (retail.AlertKind, error) {
+func unmarshalNAlertKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlertKind(ctx context.Context, ec *executionContext, v any) (retail.AlertKind, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.AlertKind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNAlertKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlertKind(ctx context.Context, sel ast.SelectionSet, v retail.AlertKind) graphql.Marshaler {
+func marshalNAlertKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAlertKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.AlertKind) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -998,25 +998,25 @@ func (ec *executionContext) marshalNAlertKind2githubᚗcomᚋporticoᚑretailᚋ
 	return res
 }
 
-func (ec *executionContext) marshalNEvent2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEvent(ctx context.Context, sel ast.SelectionSet, v *retail.Event) graphql.Marshaler {
+func marshalNEvent2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEvent(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Event) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._Event(ctx, sel, v)
+	return _Event(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNEventDatum2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventDatum(ctx context.Context, sel ast.SelectionSet, v retail.EventDatum) graphql.Marshaler {
-	return ec._EventDatum(ctx, sel, &v)
+func marshalNEventDatum2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventDatum(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.EventDatum) graphql.Marshaler {
+	return _EventDatum(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNEventDatum2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventDatumᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.EventDatum) graphql.Marshaler {
+func marshalNEventDatum2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventDatumᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.EventDatum) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNEventDatum2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventDatum(ctx, sel, v[i])
+		return marshalNEventDatum2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventDatum(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1028,13 +1028,13 @@ func (ec *executionContext) marshalNEventDatum2ᚕgithubᚗcomᚋporticoᚑretai
 	return ret
 }
 
-func (ec *executionContext) unmarshalNEventKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventKind(ctx context.Context, v any) (retail.EventKind, error) {
+func unmarshalNEventKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventKind(ctx context.Context, ec *executionContext, v any) (retail.EventKind, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.EventKind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNEventKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventKind(ctx context.Context, sel ast.SelectionSet, v retail.EventKind) graphql.Marshaler {
+func marshalNEventKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.EventKind) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -1045,21 +1045,21 @@ func (ec *executionContext) marshalNEventKind2githubᚗcomᚋporticoᚑretailᚋ
 	return res
 }
 
-func (ec *executionContext) marshalOAlertConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐAlertConnection(ctx context.Context, sel ast.SelectionSet, v *model.AlertConnection) graphql.Marshaler {
+func marshalOAlertConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐAlertConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.AlertConnection) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._AlertConnection(ctx, sel, v)
+	return _AlertConnection(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOEvent2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Event) graphql.Marshaler {
+func marshalOEvent2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.Event) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNEvent2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEvent(ctx, sel, v[i])
+		return marshalNEvent2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEvent(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {

@@ -41,1604 +41,1604 @@ type OrderLineResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _Cancellation_reason(ctx context.Context, field graphql.CollectedField, obj *retail.Cancellation) (ret graphql.Marshaler) {
+func _Cancellation_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Cancellation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Cancellation_reason(ctx, field)
+			return fieldContext_Cancellation_reason(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Reason, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.CancelReason) graphql.Marshaler {
-			return ec.marshalNCancelReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCancelReason(ctx, selections, v)
+			return marshalNCancelReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCancelReason(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Cancellation_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Cancellation_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Cancellation", field, false, false, errors.New("field of type CancelReason does not have child fields"))
 }
 
-func (ec *executionContext) _Cancellation_at(ctx context.Context, field graphql.CollectedField, obj *retail.Cancellation) (ret graphql.Marshaler) {
+func _Cancellation_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Cancellation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Cancellation_at(ctx, field)
+			return fieldContext_Cancellation_at(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.At, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Cancellation_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Cancellation_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Cancellation", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Contact_name(ctx context.Context, field graphql.CollectedField, obj *retail.Contact) (ret graphql.Marshaler) {
+func _Contact_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Contact) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Contact_name(ctx, field)
+			return fieldContext_Contact_name(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Name, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Contact_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Contact_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Contact", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Contact_phone(ctx context.Context, field graphql.CollectedField, obj *retail.Contact) (ret graphql.Marshaler) {
+func _Contact_phone(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Contact) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Contact_phone(ctx, field)
+			return fieldContext_Contact_phone(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Phone, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Contact_phone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Contact_phone(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Contact", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Courier_status(ctx context.Context, field graphql.CollectedField, obj *retail.CourierState) (ret graphql.Marshaler) {
+func _Courier_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CourierState) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Courier_status(ctx, field)
+			return fieldContext_Courier_status(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Status, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.CourierStatus) graphql.Marshaler {
-			return ec.marshalNCourierStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCourierStatus(ctx, selections, v)
+			return marshalNCourierStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCourierStatus(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Courier_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Courier_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Courier", field, false, false, errors.New("field of type CourierStatus does not have child fields"))
 }
 
-func (ec *executionContext) _Courier_name(ctx context.Context, field graphql.CollectedField, obj *retail.CourierState) (ret graphql.Marshaler) {
+func _Courier_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CourierState) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Courier_name(ctx, field)
+			return fieldContext_Courier_name(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Name, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Courier_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Courier_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Courier", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Courier_phone(ctx context.Context, field graphql.CollectedField, obj *retail.CourierState) (ret graphql.Marshaler) {
+func _Courier_phone(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CourierState) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Courier_phone(ctx, field)
+			return fieldContext_Courier_phone(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Phone, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Courier_phone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Courier_phone(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Courier", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Courier_trackingNumber(ctx context.Context, field graphql.CollectedField, obj *retail.CourierState) (ret graphql.Marshaler) {
+func _Courier_trackingNumber(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CourierState) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Courier_trackingNumber(ctx, field)
+			return fieldContext_Courier_trackingNumber(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.TrackingNo, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Courier_trackingNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Courier_trackingNumber(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Courier", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Courier_at(ctx context.Context, field graphql.CollectedField, obj *retail.CourierState) (ret graphql.Marshaler) {
+func _Courier_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CourierState) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Courier_at(ctx, field)
+			return fieldContext_Courier_at(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.At, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Courier_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Courier_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Courier", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Courier_estimateAt(ctx context.Context, field graphql.CollectedField, obj *retail.CourierState) (ret graphql.Marshaler) {
+func _Courier_estimateAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.CourierState) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Courier_estimateAt(ctx, field)
+			return fieldContext_Courier_estimateAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.EstimateAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Courier_estimateAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Courier_estimateAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Courier", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Fulfillment_id(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_id(ctx, field)
+			return fieldContext_Fulfillment_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Fulfillment_method(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_method(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_method(ctx, field)
+			return fieldContext_Fulfillment_method(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Method, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.FulfillmentMethod) graphql.Marshaler {
-			return ec.marshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, selections, v)
+			return marshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_method(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_method(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, errors.New("field of type FulfillmentMethod does not have child fields"))
 }
 
-func (ec *executionContext) _Fulfillment_location(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_location(ctx, field)
+			return fieldContext_Fulfillment_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Fulfillment().Location(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Fulfillment",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Fulfillment_status(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_status(ctx, field)
+			return fieldContext_Fulfillment_status(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Status, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.FulfillmentStatus) graphql.Marshaler {
-			return ec.marshalNFulfillmentStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentStatus(ctx, selections, v)
+			return marshalNFulfillmentStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentStatus(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, errors.New("field of type FulfillmentStatus does not have child fields"))
 }
 
-func (ec *executionContext) _Fulfillment_lines(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_lines(ctx, field)
+			return fieldContext_Fulfillment_lines(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Lines, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.FulfillmentLine) graphql.Marshaler {
-			return ec.marshalNFulfillmentLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLineᚄ(ctx, selections, v)
+			return marshalNFulfillmentLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLineᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Fulfillment",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FulfillmentLine(ctx, field)
+			return childFields_FulfillmentLine(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Fulfillment_promise(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_promise(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_promise(ctx, field)
+			return fieldContext_Fulfillment_promise(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Promise, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_promise(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_promise(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Fulfillment_slot(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_slot(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_slot(ctx, field)
+			return fieldContext_Fulfillment_slot(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Slot, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Slot) graphql.Marshaler {
-			return ec.marshalOTimeWindow2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSlot(ctx, selections, v)
+			return marshalOTimeWindow2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSlot(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_slot(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_slot(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Fulfillment",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_TimeWindow(ctx, field)
+			return childFields_TimeWindow(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Fulfillment_why(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_why(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_why(ctx, field)
+			return fieldContext_Fulfillment_why(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Why, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_why(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_why(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Fulfillment_acceptedAt(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_acceptedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_acceptedAt(ctx, field)
+			return fieldContext_Fulfillment_acceptedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.TaskAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_acceptedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_acceptedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Fulfillment_readyAt(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_readyAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_readyAt(ctx, field)
+			return fieldContext_Fulfillment_readyAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ReadyAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_readyAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_readyAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Fulfillment_collectBy(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_collectBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_collectBy(ctx, field)
+			return fieldContext_Fulfillment_collectBy(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.CollectBy, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_collectBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_collectBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Fulfillment_leftAt(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_leftAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_leftAt(ctx, field)
+			return fieldContext_Fulfillment_leftAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.LeftAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_leftAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_leftAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Fulfillment", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Fulfillment_collector(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_collector(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_collector(ctx, field)
+			return fieldContext_Fulfillment_collector(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Collector, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Contact) graphql.Marshaler {
-			return ec.marshalOContact2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐContact(ctx, selections, v)
+			return marshalOContact2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐContact(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_collector(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_collector(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Fulfillment",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Contact(ctx, field)
+			return childFields_Contact(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Fulfillment_pickupCode(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_pickupCode(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_pickupCode(ctx, field)
+			return fieldContext_Fulfillment_pickupCode(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Fulfillment().PickupCode(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.PickupCode) graphql.Marshaler {
-			return ec.marshalOPickupCode2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐPickupCode(ctx, selections, v)
+			return marshalOPickupCode2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐPickupCode(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_pickupCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_pickupCode(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Fulfillment",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PickupCode(ctx, field)
+			return childFields_PickupCode(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Fulfillment_courier(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_courier(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_courier(ctx, field)
+			return fieldContext_Fulfillment_courier(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Courier, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.CourierState) graphql.Marshaler {
-			return ec.marshalOCourier2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCourierState(ctx, selections, v)
+			return marshalOCourier2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCourierState(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_courier(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_courier(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Fulfillment",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Courier(ctx, field)
+			return childFields_Courier(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Fulfillment_decision(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
+func _Fulfillment_decision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentOf) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Fulfillment_decision(ctx, field)
+			return fieldContext_Fulfillment_decision(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Decision, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Decision) graphql.Marshaler {
-			return ec.marshalOFulfillmentDecision2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecision(ctx, selections, v)
+			return marshalOFulfillmentDecision2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecision(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Fulfillment_decision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Fulfillment_decision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Fulfillment",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FulfillmentDecision(ctx, field)
+			return childFields_FulfillmentDecision(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _FulfillmentDecision_lines(ctx context.Context, field graphql.CollectedField, obj *retail.Decision) (ret graphql.Marshaler) {
+func _FulfillmentDecision_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Decision) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FulfillmentDecision_lines(ctx, field)
+			return fieldContext_FulfillmentDecision_lines(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Lines, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.FulfillmentLine) graphql.Marshaler {
-			return ec.marshalNFulfillmentLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLineᚄ(ctx, selections, v)
+			return marshalNFulfillmentLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLineᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FulfillmentDecision_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FulfillmentDecision_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "FulfillmentDecision",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FulfillmentLine(ctx, field)
+			return childFields_FulfillmentLine(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _FulfillmentDecision_askedAt(ctx context.Context, field graphql.CollectedField, obj *retail.Decision) (ret graphql.Marshaler) {
+func _FulfillmentDecision_askedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Decision) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FulfillmentDecision_askedAt(ctx, field)
+			return fieldContext_FulfillmentDecision_askedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.AskedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FulfillmentDecision_askedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FulfillmentDecision_askedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FulfillmentDecision", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _FulfillmentDecision_answerBy(ctx context.Context, field graphql.CollectedField, obj *retail.Decision) (ret graphql.Marshaler) {
+func _FulfillmentDecision_answerBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Decision) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FulfillmentDecision_answerBy(ctx, field)
+			return fieldContext_FulfillmentDecision_answerBy(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.AnswerBy, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FulfillmentDecision_answerBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FulfillmentDecision_answerBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FulfillmentDecision", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _FulfillmentLine_lineId(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
+func _FulfillmentLine_lineId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FulfillmentLine_lineId(ctx, field)
+			return fieldContext_FulfillmentLine_lineId(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.LineID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FulfillmentLine_lineId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FulfillmentLine_lineId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FulfillmentLine", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _FulfillmentLine_sku(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
+func _FulfillmentLine_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FulfillmentLine_sku(ctx, field)
+			return fieldContext_FulfillmentLine_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FulfillmentLine_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FulfillmentLine_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FulfillmentLine", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _FulfillmentLine_quantity(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
+func _FulfillmentLine_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FulfillmentLine_quantity(ctx, field)
+			return fieldContext_FulfillmentLine_quantity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Quantity, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FulfillmentLine_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FulfillmentLine_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FulfillmentLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _FulfillmentLine_picked(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
+func _FulfillmentLine_picked(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FulfillmentLine_picked(ctx, field)
+			return fieldContext_FulfillmentLine_picked(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Picked, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FulfillmentLine_picked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FulfillmentLine_picked(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FulfillmentLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _FulfillmentLine_rejected(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
+func _FulfillmentLine_rejected(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FulfillmentLine_rejected(ctx, field)
+			return fieldContext_FulfillmentLine_rejected(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Rejected, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FulfillmentLine_rejected(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FulfillmentLine_rejected(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FulfillmentLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _FulfillmentLine_returned(ctx context.Context, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
+func _FulfillmentLine_returned(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.FulfillmentLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_FulfillmentLine_returned(ctx, field)
+			return fieldContext_FulfillmentLine_returned(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Returned, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_FulfillmentLine_returned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_FulfillmentLine_returned(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FulfillmentLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Order_id(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_id(ctx, field)
+			return fieldContext_Order_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.GlobalID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Order", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Order_number(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_number(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_number(ctx, field)
+			return fieldContext_Order_number(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Number, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_number(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Order", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Order_status(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_status(ctx, field)
+			return fieldContext_Order_status(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Status, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.OrderStatus) graphql.Marshaler {
-			return ec.marshalNOrderStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderStatus(ctx, selections, v)
+			return marshalNOrderStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderStatus(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Order", field, false, false, errors.New("field of type OrderStatus does not have child fields"))
 }
 
-func (ec *executionContext) _Order_channel(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_channel(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_channel(ctx, field)
+			return fieldContext_Order_channel(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Channel, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Channel) graphql.Marshaler {
-			return ec.marshalNChannel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx, selections, v)
+			return marshalNChannel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_channel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_channel(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Order", field, false, false, errors.New("field of type Channel does not have child fields"))
 }
 
-func (ec *executionContext) _Order_placedAt(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_placedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_placedAt(ctx, field)
+			return fieldContext_Order_placedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.PlacedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_placedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_placedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Order", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Order_payBy(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_payBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_payBy(ctx, field)
+			return fieldContext_Order_payBy(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.PayBy, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_payBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_payBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Order", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Order_lines(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_lines(ctx, field)
+			return fieldContext_Order_lines(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Lines, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.OrderLine) graphql.Marshaler {
-			return ec.marshalNOrderLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderLineᚄ(ctx, selections, v)
+			return marshalNOrderLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderLineᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OrderLine(ctx, field)
+			return childFields_OrderLine(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Order_fulfillments(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_fulfillments(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_fulfillments(ctx, field)
+			return fieldContext_Order_fulfillments(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Parts(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.FulfillmentOf) graphql.Marshaler {
-			return ec.marshalNFulfillment2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentOfᚄ(ctx, selections, v)
+			return marshalNFulfillment2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentOfᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_fulfillments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_fulfillments(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Fulfillment(ctx, field)
+			return childFields_Fulfillment(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Order_totals(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_totals(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_totals(ctx, field)
+			return fieldContext_Order_totals(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Totals, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Totals) graphql.Marshaler {
-			return ec.marshalNTotals2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTotals(ctx, selections, v)
+			return marshalNTotals2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTotals(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_totals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_totals(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Totals(ctx, field)
+			return childFields_Totals(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Order_note(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_note(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_note(ctx, field)
+			return fieldContext_Order_note(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Note, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_note(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_note(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Order", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Order_contact(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_contact(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_contact(ctx, field)
+			return fieldContext_Order_contact(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Caller(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Contact) graphql.Marshaler {
-			return ec.marshalOContact2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐContact(ctx, selections, v)
+			return marshalOContact2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐContact(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Order_contact(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_contact(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Contact(ctx, field)
+			return childFields_Contact(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Order_address(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_address(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_address(ctx, field)
+			return fieldContext_Order_address(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Address, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.DeliveryAddress) graphql.Marshaler {
-			return ec.marshalODeliveryAddress2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddress(ctx, selections, v)
+			return marshalODeliveryAddress2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDeliveryAddress(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Order_address(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_address(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_DeliveryAddress(ctx, field)
+			return childFields_DeliveryAddress(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Order_payments(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_payments(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_payments(ctx, field)
+			return fieldContext_Order_payments(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Payments, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.Payment) graphql.Marshaler {
-			return ec.marshalNPayment2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentᚄ(ctx, selections, v)
+			return marshalNPayment2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_payments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_payments(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Payment(ctx, field)
+			return childFields_Payment(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Order_refunds(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_refunds(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_refunds(ctx, field)
+			return fieldContext_Order_refunds(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Refunds, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.Refund) graphql.Marshaler {
-			return ec.marshalNRefund2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefundᚄ(ctx, selections, v)
+			return marshalNRefund2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefundᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_refunds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_refunds(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Refund(ctx, field)
+			return childFields_Refund(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Order_returns(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_returns(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_returns(ctx, field)
+			return fieldContext_Order_returns(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Returns, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.Return) graphql.Marshaler {
-			return ec.marshalNReturn2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnᚄ(ctx, selections, v)
+			return marshalNReturn2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_returns(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_returns(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Return(ctx, field)
+			return childFields_Return(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Order_returnable(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_returnable(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_returnable(ctx, field)
+			return fieldContext_Order_returnable(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Order().Returnable(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*returns.Returnable) graphql.Marshaler {
-			return ec.marshalOReturnableLine2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋreturnsᚐReturnableᚄ(ctx, selections, v)
+			return marshalOReturnableLine2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋreturnsᚐReturnableᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Order_returnable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_returnable(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ReturnableLine(ctx, field)
+			return childFields_ReturnableLine(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Order_timeline(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_timeline(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_timeline(ctx, field)
+			return fieldContext_Order_timeline(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Timeline, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.TimelineEntry) graphql.Marshaler {
-			return ec.marshalNTimelineEntry2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineEntryᚄ(ctx, selections, v)
+			return marshalNTimelineEntry2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineEntryᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Order_timeline(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_timeline(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_TimelineEntry(ctx, field)
+			return childFields_TimelineEntry(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Order_cancellation(ctx context.Context, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+func _Order_cancellation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Order_cancellation(ctx, field)
+			return fieldContext_Order_cancellation(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Cancel, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Cancellation) graphql.Marshaler {
-			return ec.marshalOCancellation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCancellation(ctx, selections, v)
+			return marshalOCancellation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCancellation(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Order_cancellation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Order_cancellation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Cancellation(ctx, field)
+			return childFields_Cancellation(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _OrderLine_id(ctx context.Context, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
+func _OrderLine_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderLine_id(ctx, field)
+			return fieldContext_OrderLine_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_OrderLine_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_OrderLine_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("OrderLine", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _OrderLine_sku(ctx context.Context, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
+func _OrderLine_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderLine_sku(ctx, field)
+			return fieldContext_OrderLine_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_OrderLine_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_OrderLine_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("OrderLine", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _OrderLine_title(ctx context.Context, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
+func _OrderLine_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderLine_title(ctx, field)
+			return fieldContext_OrderLine_title(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Title(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_OrderLine_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_OrderLine_title(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("OrderLine", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _OrderLine_variant(ctx context.Context, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
+func _OrderLine_variant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderLine_variant(ctx, field)
+			return fieldContext_OrderLine_variant(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.OrderLine().Variant(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Variant) graphql.Marshaler {
-			return ec.marshalOProductVariant2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariant(ctx, selections, v)
+			return marshalOProductVariant2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐVariant(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_OrderLine_variant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_OrderLine_variant(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "OrderLine",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ProductVariant(ctx, field)
+			return childFields_ProductVariant(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _OrderLine_quantity(ctx context.Context, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
+func _OrderLine_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderLine_quantity(ctx, field)
+			return fieldContext_OrderLine_quantity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Quantity, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_OrderLine_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_OrderLine_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("OrderLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _OrderLine_price(ctx context.Context, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
+func _OrderLine_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderLine_price(ctx, field)
+			return fieldContext_OrderLine_price(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Price, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.LinePrice) graphql.Marshaler {
-			return ec.marshalNLinePrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinePrice(ctx, selections, v)
+			return marshalNLinePrice2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLinePrice(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_OrderLine_price(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_OrderLine_price(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "OrderLine",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_LinePrice(ctx, field)
+			return childFields_LinePrice(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _OrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.OrderPayload) (ret graphql.Marshaler) {
+func _OrderPayload_order(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OrderPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderPayload_order(ctx, field)
+			return fieldContext_OrderPayload_order(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Order, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Order) graphql.Marshaler {
-			return ec.marshalOOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx, selections, v)
+			return marshalOOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_OrderPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_OrderPayload_order(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "OrderPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Order(ctx, field)
+			return childFields_Order(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _OrderPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.OrderPayload) (ret graphql.Marshaler) {
+func _OrderPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OrderPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderPayload_userErrors(ctx, field)
+			return fieldContext_OrderPayload_userErrors(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UserErrors, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
-			return ec.marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+			return marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_OrderPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_OrderPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "OrderPayload",
 		Field:      field,
@@ -1651,605 +1651,605 @@ func (ec *executionContext) fieldContext_OrderPayload_userErrors(_ context.Conte
 	return fc, nil
 }
 
-func (ec *executionContext) _OrderPayload_warnings(ctx context.Context, field graphql.CollectedField, obj *model.OrderPayload) (ret graphql.Marshaler) {
+func _OrderPayload_warnings(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OrderPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_OrderPayload_warnings(ctx, field)
+			return fieldContext_OrderPayload_warnings(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Warnings, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Warning) graphql.Marshaler {
-			return ec.marshalNWarning2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningᚄ(ctx, selections, v)
+			return marshalNWarning2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_OrderPayload_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_OrderPayload_warnings(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "OrderPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Warning(ctx, field)
+			return childFields_Warning(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Payment_reference(ctx context.Context, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
+func _Payment_reference(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Payment_reference(ctx, field)
+			return fieldContext_Payment_reference(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Reference, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Payment_reference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Payment_reference(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Payment", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Payment_method(ctx context.Context, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
+func _Payment_method(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Payment_method(ctx, field)
+			return fieldContext_Payment_method(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Method, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Payment_method(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Payment_method(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Payment", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Payment_amount(ctx context.Context, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
+func _Payment_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Payment_amount(ctx, field)
+			return fieldContext_Payment_amount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Amount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Payment_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Payment_amount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Payment",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Payment_status(ctx context.Context, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
+func _Payment_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Payment_status(ctx, field)
+			return fieldContext_Payment_status(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Status, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.PaymentStatus) graphql.Marshaler {
-			return ec.marshalNPaymentStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentStatus(ctx, selections, v)
+			return marshalNPaymentStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentStatus(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Payment_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Payment_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Payment", field, false, false, errors.New("field of type PaymentStatus does not have child fields"))
 }
 
-func (ec *executionContext) _Payment_redirectUrl(ctx context.Context, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
+func _Payment_redirectUrl(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Payment_redirectUrl(ctx, field)
+			return fieldContext_Payment_redirectUrl(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Redirect(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOURL2ᚖstring(ctx, selections, v)
+			return marshalOURL2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Payment_redirectUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Payment_redirectUrl(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Payment", field, true, false, errors.New("field of type URL does not have child fields"))
 }
 
-func (ec *executionContext) _Payment_reason(ctx context.Context, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
+func _Payment_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Payment_reason(ctx, field)
+			return fieldContext_Payment_reason(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Failure(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Payment_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Payment_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Payment", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Payment_startedAt(ctx context.Context, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
+func _Payment_startedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Payment_startedAt(ctx, field)
+			return fieldContext_Payment_startedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.StartedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Payment_startedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Payment_startedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Payment", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Payment_settledAt(ctx context.Context, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
+func _Payment_settledAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Payment_settledAt(ctx, field)
+			return fieldContext_Payment_settledAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SettledAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Payment_settledAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Payment_settledAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Payment", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _PaymentMethod_code(ctx context.Context, field graphql.CollectedField, obj *retail.PaymentMethod) (ret graphql.Marshaler) {
+func _PaymentMethod_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PaymentMethod) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PaymentMethod_code(ctx, field)
+			return fieldContext_PaymentMethod_code(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Code, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PaymentMethod_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PaymentMethod_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PaymentMethod", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PaymentMethod_title(ctx context.Context, field graphql.CollectedField, obj *retail.PaymentMethod) (ret graphql.Marshaler) {
+func _PaymentMethod_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PaymentMethod) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PaymentMethod_title(ctx, field)
+			return fieldContext_PaymentMethod_title(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Title(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PaymentMethod_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PaymentMethod_title(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PaymentMethod", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PickupCode_code(ctx context.Context, field graphql.CollectedField, obj *model.PickupCode) (ret graphql.Marshaler) {
+func _PickupCode_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PickupCode) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupCode_code(ctx, field)
+			return fieldContext_PickupCode_code(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Code, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupCode_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupCode_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupCode", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PickupCode_qr(ctx context.Context, field graphql.CollectedField, obj *model.PickupCode) (ret graphql.Marshaler) {
+func _PickupCode_qr(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PickupCode) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupCode_qr(ctx, field)
+			return fieldContext_PickupCode_qr(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.QR, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNURL2string(ctx, selections, v)
+			return marshalNURL2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupCode_qr(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupCode_qr(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupCode", field, false, false, errors.New("field of type URL does not have child fields"))
 }
 
-func (ec *executionContext) _Refund_reference(ctx context.Context, field graphql.CollectedField, obj *retail.Refund) (ret graphql.Marshaler) {
+func _Refund_reference(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Refund) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Refund_reference(ctx, field)
+			return fieldContext_Refund_reference(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Reference, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Refund_reference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Refund_reference(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Refund_amount(ctx context.Context, field graphql.CollectedField, obj *retail.Refund) (ret graphql.Marshaler) {
+func _Refund_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Refund) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Refund_amount(ctx, field)
+			return fieldContext_Refund_amount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Amount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Refund_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Refund_amount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Refund",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Refund_reason(ctx context.Context, field graphql.CollectedField, obj *retail.Refund) (ret graphql.Marshaler) {
+func _Refund_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Refund) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Refund_reason(ctx, field)
+			return fieldContext_Refund_reason(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Reason, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Refund_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Refund_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Refund_status(ctx context.Context, field graphql.CollectedField, obj *retail.Refund) (ret graphql.Marshaler) {
+func _Refund_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Refund) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Refund_status(ctx, field)
+			return fieldContext_Refund_status(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Status, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.RefundStatus) graphql.Marshaler {
-			return ec.marshalNRefundStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefundStatus(ctx, selections, v)
+			return marshalNRefundStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefundStatus(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Refund_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Refund_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type RefundStatus does not have child fields"))
 }
 
-func (ec *executionContext) _Refund_askedAt(ctx context.Context, field graphql.CollectedField, obj *retail.Refund) (ret graphql.Marshaler) {
+func _Refund_askedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Refund) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Refund_askedAt(ctx, field)
+			return fieldContext_Refund_askedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.AskedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Refund_askedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Refund_askedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Refund_settledAt(ctx context.Context, field graphql.CollectedField, obj *retail.Refund) (ret graphql.Marshaler) {
+func _Refund_settledAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Refund) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Refund_settledAt(ctx, field)
+			return fieldContext_Refund_settledAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SettledAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Refund_settledAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Refund_settledAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _TimeWindow_startsAt(ctx context.Context, field graphql.CollectedField, obj *retail.Slot) (ret graphql.Marshaler) {
+func _TimeWindow_startsAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Slot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_TimeWindow_startsAt(ctx, field)
+			return fieldContext_TimeWindow_startsAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.StartsAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_TimeWindow_startsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_TimeWindow_startsAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TimeWindow", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _TimeWindow_endsAt(ctx context.Context, field graphql.CollectedField, obj *retail.Slot) (ret graphql.Marshaler) {
+func _TimeWindow_endsAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Slot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_TimeWindow_endsAt(ctx, field)
+			return fieldContext_TimeWindow_endsAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.EndsAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_TimeWindow_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_TimeWindow_endsAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TimeWindow", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _TimelineEntry_at(ctx context.Context, field graphql.CollectedField, obj *retail.TimelineEntry) (ret graphql.Marshaler) {
+func _TimelineEntry_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.TimelineEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_TimelineEntry_at(ctx, field)
+			return fieldContext_TimelineEntry_at(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.At, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_TimelineEntry_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_TimelineEntry_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TimelineEntry", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _TimelineEntry_kind(ctx context.Context, field graphql.CollectedField, obj *retail.TimelineEntry) (ret graphql.Marshaler) {
+func _TimelineEntry_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.TimelineEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_TimelineEntry_kind(ctx, field)
+			return fieldContext_TimelineEntry_kind(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Kind, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.TimelineKind) graphql.Marshaler {
-			return ec.marshalNTimelineKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineKind(ctx, selections, v)
+			return marshalNTimelineKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineKind(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_TimelineEntry_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_TimelineEntry_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TimelineEntry", field, false, false, errors.New("field of type TimelineKind does not have child fields"))
 }
 
-func (ec *executionContext) _TimelineEntry_fulfillmentId(ctx context.Context, field graphql.CollectedField, obj *retail.TimelineEntry) (ret graphql.Marshaler) {
+func _TimelineEntry_fulfillmentId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.TimelineEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_TimelineEntry_fulfillmentId(ctx, field)
+			return fieldContext_TimelineEntry_fulfillmentId(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Part(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOID2ᚖstring(ctx, selections, v)
+			return marshalOID2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_TimelineEntry_fulfillmentId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_TimelineEntry_fulfillmentId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TimelineEntry", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _TimelineEntry_note(ctx context.Context, field graphql.CollectedField, obj *retail.TimelineEntry) (ret graphql.Marshaler) {
+func _TimelineEntry_note(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.TimelineEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_TimelineEntry_note(ctx, field)
+			return fieldContext_TimelineEntry_note(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Note, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_TimelineEntry_note(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_TimelineEntry_note(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TimelineEntry", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -2257,7 +2257,7 @@ func (ec *executionContext) fieldContext_TimelineEntry_note(_ context.Context, f
 
 // region    **************************** input.gotpl *****************************
 
-func (ec *executionContext) unmarshalInputCheckoutCompleteInput(ctx context.Context, obj any) (model.CheckoutCompleteInput, error) {
+func unmarshalInputCheckoutCompleteInput(ctx context.Context, ec *executionContext, obj any) (model.CheckoutCompleteInput, error) {
 	var it model.CheckoutCompleteInput
 	if obj == nil {
 		return it, nil
@@ -2284,49 +2284,49 @@ func (ec *executionContext) unmarshalInputCheckoutCompleteInput(ctx context.Cont
 		switch k {
 		case "cartId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cartId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CartID = data
 		case "cartVersion":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cartVersion"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := unmarshalNInt2int(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.CartVersion = data
 		case "expectedTotal":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedTotal"))
-			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx, v)
+			data, err := unmarshalODecimal2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.ExpectedTotal = data
 		case "holdIds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("holdIds"))
-			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.HoldIds = data
 		case "slots":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("slots"))
-			data, err := ec.unmarshalOSlotChoiceInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSlotChoiceInputᚄ(ctx, v)
+			data, err := unmarshalOSlotChoiceInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSlotChoiceInputᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Slots = data
 		case "contact":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contact"))
-			data, err := ec.unmarshalOContactInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐContactInput(ctx, v)
+			data, err := unmarshalOContactInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐContactInput(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Contact = data
 		case "collector":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("collector"))
-			data, err := ec.unmarshalOContactInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐContactInput(ctx, v)
+			data, err := unmarshalOContactInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐContactInput(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2336,7 +2336,7 @@ func (ec *executionContext) unmarshalInputCheckoutCompleteInput(ctx context.Cont
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputContactInput(ctx context.Context, obj any) (model.ContactInput, error) {
+func unmarshalInputContactInput(ctx context.Context, ec *executionContext, obj any) (model.ContactInput, error) {
 	var it model.ContactInput
 	if obj == nil {
 		return it, nil
@@ -2356,14 +2356,14 @@ func (ec *executionContext) unmarshalInputContactInput(ctx context.Context, obj 
 		switch k {
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Name = data
 		case "phone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phone"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2373,7 +2373,7 @@ func (ec *executionContext) unmarshalInputContactInput(ctx context.Context, obj 
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputOrderCancelInput(ctx context.Context, obj any) (model.OrderCancelInput, error) {
+func unmarshalInputOrderCancelInput(ctx context.Context, ec *executionContext, obj any) (model.OrderCancelInput, error) {
 	var it model.OrderCancelInput
 	if obj == nil {
 		return it, nil
@@ -2393,7 +2393,7 @@ func (ec *executionContext) unmarshalInputOrderCancelInput(ctx context.Context, 
 		switch k {
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2403,7 +2403,7 @@ func (ec *executionContext) unmarshalInputOrderCancelInput(ctx context.Context, 
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputOrderCollectorSetInput(ctx context.Context, obj any) (model.OrderCollectorSetInput, error) {
+func unmarshalInputOrderCollectorSetInput(ctx context.Context, ec *executionContext, obj any) (model.OrderCollectorSetInput, error) {
 	var it model.OrderCollectorSetInput
 	if obj == nil {
 		return it, nil
@@ -2423,21 +2423,21 @@ func (ec *executionContext) unmarshalInputOrderCollectorSetInput(ctx context.Con
 		switch k {
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.OrderID = data
 		case "fulfillmentId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fulfillmentId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.FulfillmentID = data
 		case "collector":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("collector"))
-			data, err := ec.unmarshalOContactInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐContactInput(ctx, v)
+			data, err := unmarshalOContactInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐContactInput(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2447,7 +2447,7 @@ func (ec *executionContext) unmarshalInputOrderCollectorSetInput(ctx context.Con
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputOrderCurbsideArriveInput(ctx context.Context, obj any) (model.OrderCurbsideArriveInput, error) {
+func unmarshalInputOrderCurbsideArriveInput(ctx context.Context, ec *executionContext, obj any) (model.OrderCurbsideArriveInput, error) {
 	var it model.OrderCurbsideArriveInput
 	if obj == nil {
 		return it, nil
@@ -2467,21 +2467,21 @@ func (ec *executionContext) unmarshalInputOrderCurbsideArriveInput(ctx context.C
 		switch k {
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.OrderID = data
 		case "fulfillmentId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fulfillmentId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.FulfillmentID = data
 		case "spot":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("spot"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2491,7 +2491,7 @@ func (ec *executionContext) unmarshalInputOrderCurbsideArriveInput(ctx context.C
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputOrderPayInput(ctx context.Context, obj any) (model.OrderPayInput, error) {
+func unmarshalInputOrderPayInput(ctx context.Context, ec *executionContext, obj any) (model.OrderPayInput, error) {
 	var it model.OrderPayInput
 	if obj == nil {
 		return it, nil
@@ -2511,14 +2511,14 @@ func (ec *executionContext) unmarshalInputOrderPayInput(ctx context.Context, obj
 		switch k {
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.OrderID = data
 		case "method":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("method"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2528,7 +2528,7 @@ func (ec *executionContext) unmarshalInputOrderPayInput(ctx context.Context, obj
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputOrderRejectionAnswerInput(ctx context.Context, obj any) (model.OrderRejectionAnswerInput, error) {
+func unmarshalInputOrderRejectionAnswerInput(ctx context.Context, ec *executionContext, obj any) (model.OrderRejectionAnswerInput, error) {
 	var it model.OrderRejectionAnswerInput
 	if obj == nil {
 		return it, nil
@@ -2548,28 +2548,28 @@ func (ec *executionContext) unmarshalInputOrderRejectionAnswerInput(ctx context.
 		switch k {
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.OrderID = data
 		case "fulfillmentId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fulfillmentId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.FulfillmentID = data
 		case "choice":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("choice"))
-			data, err := ec.unmarshalNRejectionChoice2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐRejectionChoice(ctx, v)
+			data, err := unmarshalNRejectionChoice2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐRejectionChoice(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Choice = data
 		case "locationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2579,7 +2579,7 @@ func (ec *executionContext) unmarshalInputOrderRejectionAnswerInput(ctx context.
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputPickupHandOverInput(ctx context.Context, obj any) (model.PickupHandOverInput, error) {
+func unmarshalInputPickupHandOverInput(ctx context.Context, ec *executionContext, obj any) (model.PickupHandOverInput, error) {
 	var it model.PickupHandOverInput
 	if obj == nil {
 		return it, nil
@@ -2599,21 +2599,21 @@ func (ec *executionContext) unmarshalInputPickupHandOverInput(ctx context.Contex
 		switch k {
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.OrderID = data
 		case "fulfillmentId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fulfillmentId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.FulfillmentID = data
 		case "code":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2623,7 +2623,7 @@ func (ec *executionContext) unmarshalInputPickupHandOverInput(ctx context.Contex
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputPickupVerifyInput(ctx context.Context, obj any) (model.PickupVerifyInput, error) {
+func unmarshalInputPickupVerifyInput(ctx context.Context, ec *executionContext, obj any) (model.PickupVerifyInput, error) {
 	var it model.PickupVerifyInput
 	if obj == nil {
 		return it, nil
@@ -2643,14 +2643,14 @@ func (ec *executionContext) unmarshalInputPickupVerifyInput(ctx context.Context,
 		switch k {
 		case "locationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.LocationID = data
 		case "code":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2660,7 +2660,7 @@ func (ec *executionContext) unmarshalInputPickupVerifyInput(ctx context.Context,
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputSlotChoiceInput(ctx context.Context, obj any) (model.SlotChoiceInput, error) {
+func unmarshalInputSlotChoiceInput(ctx context.Context, ec *executionContext, obj any) (model.SlotChoiceInput, error) {
 	var it model.SlotChoiceInput
 	if obj == nil {
 		return it, nil
@@ -2680,21 +2680,21 @@ func (ec *executionContext) unmarshalInputSlotChoiceInput(ctx context.Context, o
 		switch k {
 		case "method":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("method"))
-			data, err := ec.unmarshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, v)
+			data, err := unmarshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Method = data
 		case "locationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.LocationID = data
 		case "startsAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startsAt"))
-			data, err := ec.unmarshalNDateTime2timeᚐTime(ctx, v)
+			data, err := unmarshalNDateTime2timeᚐTime(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2714,7 +2714,7 @@ func (ec *executionContext) unmarshalInputSlotChoiceInput(ctx context.Context, o
 
 var cancellationImplementors = []string{"Cancellation"}
 
-func (ec *executionContext) _Cancellation(ctx context.Context, sel ast.SelectionSet, obj *retail.Cancellation) graphql.Marshaler {
+func _Cancellation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Cancellation) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, cancellationImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2725,12 +2725,12 @@ func (ec *executionContext) _Cancellation(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Cancellation")
 		case "reason":
-			out.Values[i] = ec._Cancellation_reason(ctx, field, obj)
+			out.Values[i] = _Cancellation_reason(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "at":
-			out.Values[i] = ec._Cancellation_at(ctx, field, obj)
+			out.Values[i] = _Cancellation_at(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2757,7 +2757,7 @@ func (ec *executionContext) _Cancellation(ctx context.Context, sel ast.Selection
 
 var contactImplementors = []string{"Contact"}
 
-func (ec *executionContext) _Contact(ctx context.Context, sel ast.SelectionSet, obj *retail.Contact) graphql.Marshaler {
+func _Contact(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Contact) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, contactImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2768,12 +2768,12 @@ func (ec *executionContext) _Contact(ctx context.Context, sel ast.SelectionSet, 
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Contact")
 		case "name":
-			out.Values[i] = ec._Contact_name(ctx, field, obj)
+			out.Values[i] = _Contact_name(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "phone":
-			out.Values[i] = ec._Contact_phone(ctx, field, obj)
+			out.Values[i] = _Contact_phone(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2800,7 +2800,7 @@ func (ec *executionContext) _Contact(ctx context.Context, sel ast.SelectionSet, 
 
 var courierImplementors = []string{"Courier"}
 
-func (ec *executionContext) _Courier(ctx context.Context, sel ast.SelectionSet, obj *retail.CourierState) graphql.Marshaler {
+func _Courier(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.CourierState) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, courierImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2811,32 +2811,32 @@ func (ec *executionContext) _Courier(ctx context.Context, sel ast.SelectionSet, 
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Courier")
 		case "status":
-			out.Values[i] = ec._Courier_status(ctx, field, obj)
+			out.Values[i] = _Courier_status(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "name":
-			out.Values[i] = ec._Courier_name(ctx, field, obj)
+			out.Values[i] = _Courier_name(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "phone":
-			out.Values[i] = ec._Courier_phone(ctx, field, obj)
+			out.Values[i] = _Courier_phone(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "trackingNumber":
-			out.Values[i] = ec._Courier_trackingNumber(ctx, field, obj)
+			out.Values[i] = _Courier_trackingNumber(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "at":
-			out.Values[i] = ec._Courier_at(ctx, field, obj)
+			out.Values[i] = _Courier_at(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "estimateAt":
-			out.Values[i] = ec._Courier_estimateAt(ctx, field, obj)
+			out.Values[i] = _Courier_estimateAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -2863,7 +2863,7 @@ func (ec *executionContext) _Courier(ctx context.Context, sel ast.SelectionSet, 
 
 var fulfillmentImplementors = []string{"Fulfillment"}
 
-func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionSet, obj *retail.FulfillmentOf) graphql.Marshaler {
+func _Fulfillment(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.FulfillmentOf) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, fulfillmentImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2874,12 +2874,12 @@ func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionS
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Fulfillment")
 		case "id":
-			out.Values[i] = ec._Fulfillment_id(ctx, field, obj)
+			out.Values[i] = _Fulfillment_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "method":
-			out.Values[i] = ec._Fulfillment_method(ctx, field, obj)
+			out.Values[i] = _Fulfillment_method(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2892,7 +2892,7 @@ func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionS
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Fulfillment_location(ctx, field, obj)
+				res = _Fulfillment_location(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -2922,52 +2922,52 @@ func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionS
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "status":
-			out.Values[i] = ec._Fulfillment_status(ctx, field, obj)
+			out.Values[i] = _Fulfillment_status(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "lines":
-			out.Values[i] = ec._Fulfillment_lines(ctx, field, obj)
+			out.Values[i] = _Fulfillment_lines(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "promise":
-			out.Values[i] = ec._Fulfillment_promise(ctx, field, obj)
+			out.Values[i] = _Fulfillment_promise(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "slot":
-			out.Values[i] = ec._Fulfillment_slot(ctx, field, obj)
+			out.Values[i] = _Fulfillment_slot(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "why":
-			out.Values[i] = ec._Fulfillment_why(ctx, field, obj)
+			out.Values[i] = _Fulfillment_why(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "acceptedAt":
-			out.Values[i] = ec._Fulfillment_acceptedAt(ctx, field, obj)
+			out.Values[i] = _Fulfillment_acceptedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "readyAt":
-			out.Values[i] = ec._Fulfillment_readyAt(ctx, field, obj)
+			out.Values[i] = _Fulfillment_readyAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "collectBy":
-			out.Values[i] = ec._Fulfillment_collectBy(ctx, field, obj)
+			out.Values[i] = _Fulfillment_collectBy(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "leftAt":
-			out.Values[i] = ec._Fulfillment_leftAt(ctx, field, obj)
+			out.Values[i] = _Fulfillment_leftAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "collector":
-			out.Values[i] = ec._Fulfillment_collector(ctx, field, obj)
+			out.Values[i] = _Fulfillment_collector(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2980,7 +2980,7 @@ func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionS
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Fulfillment_pickupCode(ctx, field, obj)
+				res = _Fulfillment_pickupCode(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3010,12 +3010,12 @@ func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionS
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "courier":
-			out.Values[i] = ec._Fulfillment_courier(ctx, field, obj)
+			out.Values[i] = _Fulfillment_courier(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "decision":
-			out.Values[i] = ec._Fulfillment_decision(ctx, field, obj)
+			out.Values[i] = _Fulfillment_decision(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3042,7 +3042,7 @@ func (ec *executionContext) _Fulfillment(ctx context.Context, sel ast.SelectionS
 
 var fulfillmentDecisionImplementors = []string{"FulfillmentDecision"}
 
-func (ec *executionContext) _FulfillmentDecision(ctx context.Context, sel ast.SelectionSet, obj *retail.Decision) graphql.Marshaler {
+func _FulfillmentDecision(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Decision) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, fulfillmentDecisionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3053,17 +3053,17 @@ func (ec *executionContext) _FulfillmentDecision(ctx context.Context, sel ast.Se
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FulfillmentDecision")
 		case "lines":
-			out.Values[i] = ec._FulfillmentDecision_lines(ctx, field, obj)
+			out.Values[i] = _FulfillmentDecision_lines(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "askedAt":
-			out.Values[i] = ec._FulfillmentDecision_askedAt(ctx, field, obj)
+			out.Values[i] = _FulfillmentDecision_askedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "answerBy":
-			out.Values[i] = ec._FulfillmentDecision_answerBy(ctx, field, obj)
+			out.Values[i] = _FulfillmentDecision_answerBy(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3090,7 +3090,7 @@ func (ec *executionContext) _FulfillmentDecision(ctx context.Context, sel ast.Se
 
 var fulfillmentLineImplementors = []string{"FulfillmentLine"}
 
-func (ec *executionContext) _FulfillmentLine(ctx context.Context, sel ast.SelectionSet, obj *retail.FulfillmentLine) graphql.Marshaler {
+func _FulfillmentLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.FulfillmentLine) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, fulfillmentLineImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3101,32 +3101,32 @@ func (ec *executionContext) _FulfillmentLine(ctx context.Context, sel ast.Select
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("FulfillmentLine")
 		case "lineId":
-			out.Values[i] = ec._FulfillmentLine_lineId(ctx, field, obj)
+			out.Values[i] = _FulfillmentLine_lineId(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "sku":
-			out.Values[i] = ec._FulfillmentLine_sku(ctx, field, obj)
+			out.Values[i] = _FulfillmentLine_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "quantity":
-			out.Values[i] = ec._FulfillmentLine_quantity(ctx, field, obj)
+			out.Values[i] = _FulfillmentLine_quantity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "picked":
-			out.Values[i] = ec._FulfillmentLine_picked(ctx, field, obj)
+			out.Values[i] = _FulfillmentLine_picked(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "rejected":
-			out.Values[i] = ec._FulfillmentLine_rejected(ctx, field, obj)
+			out.Values[i] = _FulfillmentLine_rejected(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "returned":
-			out.Values[i] = ec._FulfillmentLine_returned(ctx, field, obj)
+			out.Values[i] = _FulfillmentLine_returned(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3153,7 +3153,7 @@ func (ec *executionContext) _FulfillmentLine(ctx context.Context, sel ast.Select
 
 var orderImplementors = []string{"Order", "Node"}
 
-func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, obj *retail.Order) graphql.Marshaler {
+func _Order(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Order) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, orderImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3164,77 +3164,77 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Order")
 		case "id":
-			out.Values[i] = ec._Order_id(ctx, field, obj)
+			out.Values[i] = _Order_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "number":
-			out.Values[i] = ec._Order_number(ctx, field, obj)
+			out.Values[i] = _Order_number(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "status":
-			out.Values[i] = ec._Order_status(ctx, field, obj)
+			out.Values[i] = _Order_status(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "channel":
-			out.Values[i] = ec._Order_channel(ctx, field, obj)
+			out.Values[i] = _Order_channel(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "placedAt":
-			out.Values[i] = ec._Order_placedAt(ctx, field, obj)
+			out.Values[i] = _Order_placedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "payBy":
-			out.Values[i] = ec._Order_payBy(ctx, field, obj)
+			out.Values[i] = _Order_payBy(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "lines":
-			out.Values[i] = ec._Order_lines(ctx, field, obj)
+			out.Values[i] = _Order_lines(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "fulfillments":
-			out.Values[i] = ec._Order_fulfillments(ctx, field, obj)
+			out.Values[i] = _Order_fulfillments(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "totals":
-			out.Values[i] = ec._Order_totals(ctx, field, obj)
+			out.Values[i] = _Order_totals(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "note":
-			out.Values[i] = ec._Order_note(ctx, field, obj)
+			out.Values[i] = _Order_note(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "contact":
-			out.Values[i] = ec._Order_contact(ctx, field, obj)
+			out.Values[i] = _Order_contact(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "address":
-			out.Values[i] = ec._Order_address(ctx, field, obj)
+			out.Values[i] = _Order_address(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "payments":
-			out.Values[i] = ec._Order_payments(ctx, field, obj)
+			out.Values[i] = _Order_payments(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "refunds":
-			out.Values[i] = ec._Order_refunds(ctx, field, obj)
+			out.Values[i] = _Order_refunds(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "returns":
-			out.Values[i] = ec._Order_returns(ctx, field, obj)
+			out.Values[i] = _Order_returns(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3247,7 +3247,7 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Order_returnable(ctx, field, obj)
+				res = _Order_returnable(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3277,12 +3277,12 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "timeline":
-			out.Values[i] = ec._Order_timeline(ctx, field, obj)
+			out.Values[i] = _Order_timeline(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "cancellation":
-			out.Values[i] = ec._Order_cancellation(ctx, field, obj)
+			out.Values[i] = _Order_cancellation(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3309,7 +3309,7 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 
 var orderLineImplementors = []string{"OrderLine"}
 
-func (ec *executionContext) _OrderLine(ctx context.Context, sel ast.SelectionSet, obj *retail.OrderLine) graphql.Marshaler {
+func _OrderLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.OrderLine) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, orderLineImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3320,12 +3320,12 @@ func (ec *executionContext) _OrderLine(ctx context.Context, sel ast.SelectionSet
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("OrderLine")
 		case "id":
-			out.Values[i] = ec._OrderLine_id(ctx, field, obj)
+			out.Values[i] = _OrderLine_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "sku":
-			out.Values[i] = ec._OrderLine_sku(ctx, field, obj)
+			out.Values[i] = _OrderLine_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3338,7 +3338,7 @@ func (ec *executionContext) _OrderLine(ctx context.Context, sel ast.SelectionSet
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._OrderLine_title(ctx, field, obj)
+				res = _OrderLine_title(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3376,7 +3376,7 @@ func (ec *executionContext) _OrderLine(ctx context.Context, sel ast.SelectionSet
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._OrderLine_variant(ctx, field, obj)
+				res = _OrderLine_variant(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3406,12 +3406,12 @@ func (ec *executionContext) _OrderLine(ctx context.Context, sel ast.SelectionSet
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "quantity":
-			out.Values[i] = ec._OrderLine_quantity(ctx, field, obj)
+			out.Values[i] = _OrderLine_quantity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "price":
-			out.Values[i] = ec._OrderLine_price(ctx, field, obj)
+			out.Values[i] = _OrderLine_price(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3438,7 +3438,7 @@ func (ec *executionContext) _OrderLine(ctx context.Context, sel ast.SelectionSet
 
 var orderPayloadImplementors = []string{"OrderPayload"}
 
-func (ec *executionContext) _OrderPayload(ctx context.Context, sel ast.SelectionSet, obj *model.OrderPayload) graphql.Marshaler {
+func _OrderPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.OrderPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, orderPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3449,17 +3449,17 @@ func (ec *executionContext) _OrderPayload(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("OrderPayload")
 		case "order":
-			out.Values[i] = ec._OrderPayload_order(ctx, field, obj)
+			out.Values[i] = _OrderPayload_order(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "userErrors":
-			out.Values[i] = ec._OrderPayload_userErrors(ctx, field, obj)
+			out.Values[i] = _OrderPayload_userErrors(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "warnings":
-			out.Values[i] = ec._OrderPayload_warnings(ctx, field, obj)
+			out.Values[i] = _OrderPayload_warnings(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3486,7 +3486,7 @@ func (ec *executionContext) _OrderPayload(ctx context.Context, sel ast.Selection
 
 var paymentImplementors = []string{"Payment"}
 
-func (ec *executionContext) _Payment(ctx context.Context, sel ast.SelectionSet, obj *retail.Payment) graphql.Marshaler {
+func _Payment(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Payment) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, paymentImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3497,42 +3497,42 @@ func (ec *executionContext) _Payment(ctx context.Context, sel ast.SelectionSet, 
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Payment")
 		case "reference":
-			out.Values[i] = ec._Payment_reference(ctx, field, obj)
+			out.Values[i] = _Payment_reference(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "method":
-			out.Values[i] = ec._Payment_method(ctx, field, obj)
+			out.Values[i] = _Payment_method(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "amount":
-			out.Values[i] = ec._Payment_amount(ctx, field, obj)
+			out.Values[i] = _Payment_amount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "status":
-			out.Values[i] = ec._Payment_status(ctx, field, obj)
+			out.Values[i] = _Payment_status(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "redirectUrl":
-			out.Values[i] = ec._Payment_redirectUrl(ctx, field, obj)
+			out.Values[i] = _Payment_redirectUrl(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "reason":
-			out.Values[i] = ec._Payment_reason(ctx, field, obj)
+			out.Values[i] = _Payment_reason(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "startedAt":
-			out.Values[i] = ec._Payment_startedAt(ctx, field, obj)
+			out.Values[i] = _Payment_startedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "settledAt":
-			out.Values[i] = ec._Payment_settledAt(ctx, field, obj)
+			out.Values[i] = _Payment_settledAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -3559,7 +3559,7 @@ func (ec *executionContext) _Payment(ctx context.Context, sel ast.SelectionSet, 
 
 var paymentMethodImplementors = []string{"PaymentMethod"}
 
-func (ec *executionContext) _PaymentMethod(ctx context.Context, sel ast.SelectionSet, obj *retail.PaymentMethod) graphql.Marshaler {
+func _PaymentMethod(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.PaymentMethod) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, paymentMethodImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3570,7 +3570,7 @@ func (ec *executionContext) _PaymentMethod(ctx context.Context, sel ast.Selectio
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PaymentMethod")
 		case "code":
-			out.Values[i] = ec._PaymentMethod_code(ctx, field, obj)
+			out.Values[i] = _PaymentMethod_code(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3583,7 +3583,7 @@ func (ec *executionContext) _PaymentMethod(ctx context.Context, sel ast.Selectio
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._PaymentMethod_title(ctx, field, obj)
+				res = _PaymentMethod_title(ctx, ec, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -3635,7 +3635,7 @@ func (ec *executionContext) _PaymentMethod(ctx context.Context, sel ast.Selectio
 
 var pickupCodeImplementors = []string{"PickupCode"}
 
-func (ec *executionContext) _PickupCode(ctx context.Context, sel ast.SelectionSet, obj *model.PickupCode) graphql.Marshaler {
+func _PickupCode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PickupCode) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pickupCodeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3646,12 +3646,12 @@ func (ec *executionContext) _PickupCode(ctx context.Context, sel ast.SelectionSe
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PickupCode")
 		case "code":
-			out.Values[i] = ec._PickupCode_code(ctx, field, obj)
+			out.Values[i] = _PickupCode_code(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "qr":
-			out.Values[i] = ec._PickupCode_qr(ctx, field, obj)
+			out.Values[i] = _PickupCode_qr(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3678,7 +3678,7 @@ func (ec *executionContext) _PickupCode(ctx context.Context, sel ast.SelectionSe
 
 var refundImplementors = []string{"Refund"}
 
-func (ec *executionContext) _Refund(ctx context.Context, sel ast.SelectionSet, obj *retail.Refund) graphql.Marshaler {
+func _Refund(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Refund) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, refundImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3689,32 +3689,32 @@ func (ec *executionContext) _Refund(ctx context.Context, sel ast.SelectionSet, o
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Refund")
 		case "reference":
-			out.Values[i] = ec._Refund_reference(ctx, field, obj)
+			out.Values[i] = _Refund_reference(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "amount":
-			out.Values[i] = ec._Refund_amount(ctx, field, obj)
+			out.Values[i] = _Refund_amount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "reason":
-			out.Values[i] = ec._Refund_reason(ctx, field, obj)
+			out.Values[i] = _Refund_reason(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "status":
-			out.Values[i] = ec._Refund_status(ctx, field, obj)
+			out.Values[i] = _Refund_status(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "askedAt":
-			out.Values[i] = ec._Refund_askedAt(ctx, field, obj)
+			out.Values[i] = _Refund_askedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "settledAt":
-			out.Values[i] = ec._Refund_settledAt(ctx, field, obj)
+			out.Values[i] = _Refund_settledAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -3741,7 +3741,7 @@ func (ec *executionContext) _Refund(ctx context.Context, sel ast.SelectionSet, o
 
 var timeWindowImplementors = []string{"TimeWindow"}
 
-func (ec *executionContext) _TimeWindow(ctx context.Context, sel ast.SelectionSet, obj *retail.Slot) graphql.Marshaler {
+func _TimeWindow(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Slot) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, timeWindowImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3752,12 +3752,12 @@ func (ec *executionContext) _TimeWindow(ctx context.Context, sel ast.SelectionSe
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("TimeWindow")
 		case "startsAt":
-			out.Values[i] = ec._TimeWindow_startsAt(ctx, field, obj)
+			out.Values[i] = _TimeWindow_startsAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "endsAt":
-			out.Values[i] = ec._TimeWindow_endsAt(ctx, field, obj)
+			out.Values[i] = _TimeWindow_endsAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3784,7 +3784,7 @@ func (ec *executionContext) _TimeWindow(ctx context.Context, sel ast.SelectionSe
 
 var timelineEntryImplementors = []string{"TimelineEntry"}
 
-func (ec *executionContext) _TimelineEntry(ctx context.Context, sel ast.SelectionSet, obj *retail.TimelineEntry) graphql.Marshaler {
+func _TimelineEntry(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.TimelineEntry) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, timelineEntryImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -3795,22 +3795,22 @@ func (ec *executionContext) _TimelineEntry(ctx context.Context, sel ast.Selectio
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("TimelineEntry")
 		case "at":
-			out.Values[i] = ec._TimelineEntry_at(ctx, field, obj)
+			out.Values[i] = _TimelineEntry_at(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "kind":
-			out.Values[i] = ec._TimelineEntry_kind(ctx, field, obj)
+			out.Values[i] = _TimelineEntry_kind(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "fulfillmentId":
-			out.Values[i] = ec._TimelineEntry_fulfillmentId(ctx, field, obj)
+			out.Values[i] = _TimelineEntry_fulfillmentId(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "note":
-			out.Values[i] = ec._TimelineEntry_note(ctx, field, obj)
+			out.Values[i] = _TimelineEntry_note(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3839,13 +3839,13 @@ func (ec *executionContext) _TimelineEntry(ctx context.Context, sel ast.Selectio
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) unmarshalNCancelReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCancelReason(ctx context.Context, v any) (retail.CancelReason, error) {
+func unmarshalNCancelReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCancelReason(ctx context.Context, ec *executionContext, v any) (retail.CancelReason, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.CancelReason(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNCancelReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCancelReason(ctx context.Context, sel ast.SelectionSet, v retail.CancelReason) graphql.Marshaler {
+func marshalNCancelReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCancelReason(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.CancelReason) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -3856,18 +3856,18 @@ func (ec *executionContext) marshalNCancelReason2githubᚗcomᚋporticoᚑretail
 	return res
 }
 
-func (ec *executionContext) unmarshalNCheckoutCompleteInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCheckoutCompleteInput(ctx context.Context, v any) (model.CheckoutCompleteInput, error) {
-	res, err := ec.unmarshalInputCheckoutCompleteInput(ctx, v)
+func unmarshalNCheckoutCompleteInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCheckoutCompleteInput(ctx context.Context, ec *executionContext, v any) (model.CheckoutCompleteInput, error) {
+	res, err := unmarshalInputCheckoutCompleteInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNCourierStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCourierStatus(ctx context.Context, v any) (retail.CourierStatus, error) {
+func unmarshalNCourierStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCourierStatus(ctx context.Context, ec *executionContext, v any) (retail.CourierStatus, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.CourierStatus(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNCourierStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCourierStatus(ctx context.Context, sel ast.SelectionSet, v retail.CourierStatus) graphql.Marshaler {
+func marshalNCourierStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCourierStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.CourierStatus) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -3878,15 +3878,15 @@ func (ec *executionContext) marshalNCourierStatus2githubᚗcomᚋporticoᚑretai
 	return res
 }
 
-func (ec *executionContext) marshalNFulfillment2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentOf(ctx context.Context, sel ast.SelectionSet, v retail.FulfillmentOf) graphql.Marshaler {
-	return ec._Fulfillment(ctx, sel, &v)
+func marshalNFulfillment2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentOf(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.FulfillmentOf) graphql.Marshaler {
+	return _Fulfillment(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNFulfillment2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentOfᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.FulfillmentOf) graphql.Marshaler {
+func marshalNFulfillment2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentOfᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.FulfillmentOf) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNFulfillment2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentOf(ctx, sel, v[i])
+		return marshalNFulfillment2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentOf(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3898,15 +3898,15 @@ func (ec *executionContext) marshalNFulfillment2ᚕgithubᚗcomᚋporticoᚑreta
 	return ret
 }
 
-func (ec *executionContext) marshalNFulfillmentLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLine(ctx context.Context, sel ast.SelectionSet, v retail.FulfillmentLine) graphql.Marshaler {
-	return ec._FulfillmentLine(ctx, sel, &v)
+func marshalNFulfillmentLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.FulfillmentLine) graphql.Marshaler {
+	return _FulfillmentLine(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNFulfillmentLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLineᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.FulfillmentLine) graphql.Marshaler {
+func marshalNFulfillmentLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLineᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.FulfillmentLine) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNFulfillmentLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLine(ctx, sel, v[i])
+		return marshalNFulfillmentLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentLine(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3918,13 +3918,13 @@ func (ec *executionContext) marshalNFulfillmentLine2ᚕgithubᚗcomᚋporticoᚑ
 	return ret
 }
 
-func (ec *executionContext) unmarshalNFulfillmentStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentStatus(ctx context.Context, v any) (retail.FulfillmentStatus, error) {
+func unmarshalNFulfillmentStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentStatus(ctx context.Context, ec *executionContext, v any) (retail.FulfillmentStatus, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.FulfillmentStatus(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNFulfillmentStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentStatus(ctx context.Context, sel ast.SelectionSet, v retail.FulfillmentStatus) graphql.Marshaler {
+func marshalNFulfillmentStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.FulfillmentStatus) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -3935,40 +3935,40 @@ func (ec *executionContext) marshalNFulfillmentStatus2githubᚗcomᚋporticoᚑr
 	return res
 }
 
-func (ec *executionContext) marshalNOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx context.Context, sel ast.SelectionSet, v *retail.Order) graphql.Marshaler {
+func marshalNOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Order) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._Order(ctx, sel, v)
+	return _Order(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNOrderCancelInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderCancelInput(ctx context.Context, v any) (model.OrderCancelInput, error) {
-	res, err := ec.unmarshalInputOrderCancelInput(ctx, v)
+func unmarshalNOrderCancelInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderCancelInput(ctx context.Context, ec *executionContext, v any) (model.OrderCancelInput, error) {
+	res, err := unmarshalInputOrderCancelInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNOrderCollectorSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderCollectorSetInput(ctx context.Context, v any) (model.OrderCollectorSetInput, error) {
-	res, err := ec.unmarshalInputOrderCollectorSetInput(ctx, v)
+func unmarshalNOrderCollectorSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderCollectorSetInput(ctx context.Context, ec *executionContext, v any) (model.OrderCollectorSetInput, error) {
+	res, err := unmarshalInputOrderCollectorSetInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNOrderCurbsideArriveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderCurbsideArriveInput(ctx context.Context, v any) (model.OrderCurbsideArriveInput, error) {
-	res, err := ec.unmarshalInputOrderCurbsideArriveInput(ctx, v)
+func unmarshalNOrderCurbsideArriveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderCurbsideArriveInput(ctx context.Context, ec *executionContext, v any) (model.OrderCurbsideArriveInput, error) {
+	res, err := unmarshalInputOrderCurbsideArriveInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNOrderLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderLine(ctx context.Context, sel ast.SelectionSet, v retail.OrderLine) graphql.Marshaler {
-	return ec._OrderLine(ctx, sel, &v)
+func marshalNOrderLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.OrderLine) graphql.Marshaler {
+	return _OrderLine(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNOrderLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderLineᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.OrderLine) graphql.Marshaler {
+func marshalNOrderLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderLineᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.OrderLine) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNOrderLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderLine(ctx, sel, v[i])
+		return marshalNOrderLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderLine(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3980,33 +3980,33 @@ func (ec *executionContext) marshalNOrderLine2ᚕgithubᚗcomᚋporticoᚑretail
 	return ret
 }
 
-func (ec *executionContext) unmarshalNOrderPayInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayInput(ctx context.Context, v any) (model.OrderPayInput, error) {
-	res, err := ec.unmarshalInputOrderPayInput(ctx, v)
+func unmarshalNOrderPayInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayInput(ctx context.Context, ec *executionContext, v any) (model.OrderPayInput, error) {
+	res, err := unmarshalInputOrderPayInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx context.Context, sel ast.SelectionSet, v *model.OrderPayload) graphql.Marshaler {
+func marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.OrderPayload) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._OrderPayload(ctx, sel, v)
+	return _OrderPayload(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNOrderRejectionAnswerInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderRejectionAnswerInput(ctx context.Context, v any) (model.OrderRejectionAnswerInput, error) {
-	res, err := ec.unmarshalInputOrderRejectionAnswerInput(ctx, v)
+func unmarshalNOrderRejectionAnswerInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderRejectionAnswerInput(ctx context.Context, ec *executionContext, v any) (model.OrderRejectionAnswerInput, error) {
+	res, err := unmarshalInputOrderRejectionAnswerInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNOrderStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderStatus(ctx context.Context, v any) (retail.OrderStatus, error) {
+func unmarshalNOrderStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderStatus(ctx context.Context, ec *executionContext, v any) (retail.OrderStatus, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.OrderStatus(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNOrderStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderStatus(ctx context.Context, sel ast.SelectionSet, v retail.OrderStatus) graphql.Marshaler {
+func marshalNOrderStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.OrderStatus) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -4017,15 +4017,15 @@ func (ec *executionContext) marshalNOrderStatus2githubᚗcomᚋporticoᚑretail�
 	return res
 }
 
-func (ec *executionContext) marshalNPayment2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPayment(ctx context.Context, sel ast.SelectionSet, v retail.Payment) graphql.Marshaler {
-	return ec._Payment(ctx, sel, &v)
+func marshalNPayment2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPayment(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Payment) graphql.Marshaler {
+	return _Payment(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNPayment2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.Payment) graphql.Marshaler {
+func marshalNPayment2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.Payment) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPayment2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPayment(ctx, sel, v[i])
+		return marshalNPayment2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPayment(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4037,23 +4037,23 @@ func (ec *executionContext) marshalNPayment2ᚕgithubᚗcomᚋporticoᚑretail�
 	return ret
 }
 
-func (ec *executionContext) marshalNPaymentMethod2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentMethod(ctx context.Context, sel ast.SelectionSet, v *retail.PaymentMethod) graphql.Marshaler {
+func marshalNPaymentMethod2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentMethod(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.PaymentMethod) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._PaymentMethod(ctx, sel, v)
+	return _PaymentMethod(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNPaymentStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentStatus(ctx context.Context, v any) (retail.PaymentStatus, error) {
+func unmarshalNPaymentStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentStatus(ctx context.Context, ec *executionContext, v any) (retail.PaymentStatus, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.PaymentStatus(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNPaymentStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentStatus(ctx context.Context, sel ast.SelectionSet, v retail.PaymentStatus) graphql.Marshaler {
+func marshalNPaymentStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.PaymentStatus) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -4064,25 +4064,25 @@ func (ec *executionContext) marshalNPaymentStatus2githubᚗcomᚋporticoᚑretai
 	return res
 }
 
-func (ec *executionContext) unmarshalNPickupHandOverInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐPickupHandOverInput(ctx context.Context, v any) (model.PickupHandOverInput, error) {
-	res, err := ec.unmarshalInputPickupHandOverInput(ctx, v)
+func unmarshalNPickupHandOverInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐPickupHandOverInput(ctx context.Context, ec *executionContext, v any) (model.PickupHandOverInput, error) {
+	res, err := unmarshalInputPickupHandOverInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNPickupVerifyInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐPickupVerifyInput(ctx context.Context, v any) (model.PickupVerifyInput, error) {
-	res, err := ec.unmarshalInputPickupVerifyInput(ctx, v)
+func unmarshalNPickupVerifyInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐPickupVerifyInput(ctx context.Context, ec *executionContext, v any) (model.PickupVerifyInput, error) {
+	res, err := unmarshalInputPickupVerifyInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNRefund2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefund(ctx context.Context, sel ast.SelectionSet, v retail.Refund) graphql.Marshaler {
-	return ec._Refund(ctx, sel, &v)
+func marshalNRefund2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefund(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Refund) graphql.Marshaler {
+	return _Refund(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNRefund2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefundᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.Refund) graphql.Marshaler {
+func marshalNRefund2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefundᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.Refund) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNRefund2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefund(ctx, sel, v[i])
+		return marshalNRefund2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefund(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4094,13 +4094,13 @@ func (ec *executionContext) marshalNRefund2ᚕgithubᚗcomᚋporticoᚑretailᚋ
 	return ret
 }
 
-func (ec *executionContext) unmarshalNRefundStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefundStatus(ctx context.Context, v any) (retail.RefundStatus, error) {
+func unmarshalNRefundStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefundStatus(ctx context.Context, ec *executionContext, v any) (retail.RefundStatus, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.RefundStatus(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNRefundStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefundStatus(ctx context.Context, sel ast.SelectionSet, v retail.RefundStatus) graphql.Marshaler {
+func marshalNRefundStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRefundStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.RefundStatus) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -4111,30 +4111,30 @@ func (ec *executionContext) marshalNRefundStatus2githubᚗcomᚋporticoᚑretail
 	return res
 }
 
-func (ec *executionContext) unmarshalNRejectionChoice2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐRejectionChoice(ctx context.Context, v any) (model.RejectionChoice, error) {
+func unmarshalNRejectionChoice2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐRejectionChoice(ctx context.Context, ec *executionContext, v any) (model.RejectionChoice, error) {
 	var res model.RejectionChoice
 	err := res.UnmarshalGQL(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNRejectionChoice2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐRejectionChoice(ctx context.Context, sel ast.SelectionSet, v model.RejectionChoice) graphql.Marshaler {
+func marshalNRejectionChoice2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐRejectionChoice(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.RejectionChoice) graphql.Marshaler {
 	return v
 }
 
-func (ec *executionContext) unmarshalNSlotChoiceInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSlotChoiceInput(ctx context.Context, v any) (*model.SlotChoiceInput, error) {
-	res, err := ec.unmarshalInputSlotChoiceInput(ctx, v)
+func unmarshalNSlotChoiceInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSlotChoiceInput(ctx context.Context, ec *executionContext, v any) (*model.SlotChoiceInput, error) {
+	res, err := unmarshalInputSlotChoiceInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNTimelineEntry2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineEntry(ctx context.Context, sel ast.SelectionSet, v retail.TimelineEntry) graphql.Marshaler {
-	return ec._TimelineEntry(ctx, sel, &v)
+func marshalNTimelineEntry2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineEntry(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.TimelineEntry) graphql.Marshaler {
+	return _TimelineEntry(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNTimelineEntry2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.TimelineEntry) graphql.Marshaler {
+func marshalNTimelineEntry2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineEntryᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.TimelineEntry) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNTimelineEntry2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineEntry(ctx, sel, v[i])
+		return marshalNTimelineEntry2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineEntry(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4146,13 +4146,13 @@ func (ec *executionContext) marshalNTimelineEntry2ᚕgithubᚗcomᚋporticoᚑre
 	return ret
 }
 
-func (ec *executionContext) unmarshalNTimelineKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineKind(ctx context.Context, v any) (retail.TimelineKind, error) {
+func unmarshalNTimelineKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineKind(ctx context.Context, ec *executionContext, v any) (retail.TimelineKind, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.TimelineKind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNTimelineKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineKind(ctx context.Context, sel ast.SelectionSet, v retail.TimelineKind) graphql.Marshaler {
+func marshalNTimelineKind2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐTimelineKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.TimelineKind) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -4163,50 +4163,50 @@ func (ec *executionContext) marshalNTimelineKind2githubᚗcomᚋporticoᚑretail
 	return res
 }
 
-func (ec *executionContext) marshalOCancellation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCancellation(ctx context.Context, sel ast.SelectionSet, v *retail.Cancellation) graphql.Marshaler {
+func marshalOCancellation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCancellation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Cancellation) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Cancellation(ctx, sel, v)
+	return _Cancellation(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOContact2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐContact(ctx context.Context, sel ast.SelectionSet, v *retail.Contact) graphql.Marshaler {
+func marshalOContact2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐContact(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Contact) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Contact(ctx, sel, v)
+	return _Contact(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalOContactInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐContactInput(ctx context.Context, v any) (*model.ContactInput, error) {
+func unmarshalOContactInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐContactInput(ctx context.Context, ec *executionContext, v any) (*model.ContactInput, error) {
 	if v == nil {
 		return nil, nil
 	}
-	res, err := ec.unmarshalInputContactInput(ctx, v)
+	res, err := unmarshalInputContactInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOCourier2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCourierState(ctx context.Context, sel ast.SelectionSet, v *retail.CourierState) graphql.Marshaler {
+func marshalOCourier2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCourierState(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.CourierState) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Courier(ctx, sel, v)
+	return _Courier(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOFulfillmentDecision2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecision(ctx context.Context, sel ast.SelectionSet, v *retail.Decision) graphql.Marshaler {
+func marshalOFulfillmentDecision2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecision(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Decision) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._FulfillmentDecision(ctx, sel, v)
+	return _FulfillmentDecision(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOOrder2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Order) graphql.Marshaler {
+func marshalOOrder2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.Order) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx, sel, v[i])
+		return marshalNOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4218,21 +4218,21 @@ func (ec *executionContext) marshalOOrder2ᚕᚖgithubᚗcomᚋporticoᚑretail�
 	return ret
 }
 
-func (ec *executionContext) marshalOOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx context.Context, sel ast.SelectionSet, v *retail.Order) graphql.Marshaler {
+func marshalOOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Order) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Order(ctx, sel, v)
+	return _Order(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOPaymentMethod2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentMethodᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.PaymentMethod) graphql.Marshaler {
+func marshalOPaymentMethod2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentMethodᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.PaymentMethod) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPaymentMethod2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentMethod(ctx, sel, v[i])
+		return marshalNPaymentMethod2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentMethod(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -4244,14 +4244,14 @@ func (ec *executionContext) marshalOPaymentMethod2ᚕᚖgithubᚗcomᚋportico�
 	return ret
 }
 
-func (ec *executionContext) marshalOPickupCode2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐPickupCode(ctx context.Context, sel ast.SelectionSet, v *model.PickupCode) graphql.Marshaler {
+func marshalOPickupCode2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐPickupCode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PickupCode) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._PickupCode(ctx, sel, v)
+	return _PickupCode(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalOSlotChoiceInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSlotChoiceInputᚄ(ctx context.Context, v any) ([]*model.SlotChoiceInput, error) {
+func unmarshalOSlotChoiceInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSlotChoiceInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.SlotChoiceInput, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -4260,7 +4260,7 @@ func (ec *executionContext) unmarshalOSlotChoiceInput2ᚕᚖgithubᚗcomᚋporti
 	res := make([]*model.SlotChoiceInput, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNSlotChoiceInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSlotChoiceInput(ctx, vSlice[i])
+		res[i], err = unmarshalNSlotChoiceInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSlotChoiceInput(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -4268,11 +4268,11 @@ func (ec *executionContext) unmarshalOSlotChoiceInput2ᚕᚖgithubᚗcomᚋporti
 	return res, nil
 }
 
-func (ec *executionContext) marshalOTimeWindow2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSlot(ctx context.Context, sel ast.SelectionSet, v *retail.Slot) graphql.Marshaler {
+func marshalOTimeWindow2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSlot(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Slot) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._TimeWindow(ctx, sel, v)
+	return _TimeWindow(ctx, ec, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -33,613 +33,613 @@ type ReturnResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _Exchange_lines(ctx context.Context, field graphql.CollectedField, obj *retail.Exchange) (ret graphql.Marshaler) {
+func _Exchange_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Exchange) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Exchange_lines(ctx, field)
+			return fieldContext_Exchange_lines(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Lines, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.ExchangeLine) graphql.Marshaler {
-			return ec.marshalNExchangeLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐExchangeLineᚄ(ctx, selections, v)
+			return marshalNExchangeLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐExchangeLineᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Exchange_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Exchange_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Exchange",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ExchangeLine(ctx, field)
+			return childFields_ExchangeLine(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Exchange_heldTo(ctx context.Context, field graphql.CollectedField, obj *retail.Exchange) (ret graphql.Marshaler) {
+func _Exchange_heldTo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Exchange) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Exchange_heldTo(ctx, field)
+			return fieldContext_Exchange_heldTo(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.HeldTo, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Exchange_heldTo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Exchange_heldTo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Exchange", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Exchange_takenAt(ctx context.Context, field graphql.CollectedField, obj *retail.Exchange) (ret graphql.Marshaler) {
+func _Exchange_takenAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Exchange) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Exchange_takenAt(ctx, field)
+			return fieldContext_Exchange_takenAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.TakenAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Exchange_takenAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Exchange_takenAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Exchange", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _ExchangeLine_sku(ctx context.Context, field graphql.CollectedField, obj *retail.ExchangeLine) (ret graphql.Marshaler) {
+func _ExchangeLine_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.ExchangeLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ExchangeLine_sku(ctx, field)
+			return fieldContext_ExchangeLine_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ExchangeLine_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ExchangeLine_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ExchangeLine", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _ExchangeLine_quantity(ctx context.Context, field graphql.CollectedField, obj *retail.ExchangeLine) (ret graphql.Marshaler) {
+func _ExchangeLine_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.ExchangeLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ExchangeLine_quantity(ctx, field)
+			return fieldContext_ExchangeLine_quantity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Quantity, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ExchangeLine_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ExchangeLine_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ExchangeLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _ExchangeLine_price(ctx context.Context, field graphql.CollectedField, obj *retail.ExchangeLine) (ret graphql.Marshaler) {
+func _ExchangeLine_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.ExchangeLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ExchangeLine_price(ctx, field)
+			return fieldContext_ExchangeLine_price(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Price, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ExchangeLine_price(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ExchangeLine_price(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ExchangeLine",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Return_id(ctx context.Context, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
+func _Return_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Return_id(ctx, field)
+			return fieldContext_Return_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Return_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Return_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Return", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _Return_way(ctx context.Context, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
+func _Return_way(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Return_way(ctx, field)
+			return fieldContext_Return_way(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Way, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.ReturnWay) graphql.Marshaler {
-			return ec.marshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWay(ctx, selections, v)
+			return marshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWay(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Return_way(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Return_way(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Return", field, false, false, errors.New("field of type ReturnWay does not have child fields"))
 }
 
-func (ec *executionContext) _Return_location(ctx context.Context, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
+func _Return_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Return_location(ctx, field)
+			return fieldContext_Return_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Return().Location(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Return_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Return_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Return",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Return_lines(ctx context.Context, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
+func _Return_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Return_lines(ctx, field)
+			return fieldContext_Return_lines(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Lines, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.ReturnLine) graphql.Marshaler {
-			return ec.marshalNReturnLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnLineᚄ(ctx, selections, v)
+			return marshalNReturnLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnLineᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Return_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Return_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Return",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ReturnLine(ctx, field)
+			return childFields_ReturnLine(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Return_reason(ctx context.Context, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
+func _Return_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Return_reason(ctx, field)
+			return fieldContext_Return_reason(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Reason, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Return_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Return_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Return", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Return_status(ctx context.Context, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
+func _Return_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Return_status(ctx, field)
+			return fieldContext_Return_status(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Status, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.ReturnStatus) graphql.Marshaler {
-			return ec.marshalNReturnStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnStatus(ctx, selections, v)
+			return marshalNReturnStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnStatus(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Return_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Return_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Return", field, false, false, errors.New("field of type ReturnStatus does not have child fields"))
 }
 
-func (ec *executionContext) _Return_amount(ctx context.Context, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
+func _Return_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Return_amount(ctx, field)
+			return fieldContext_Return_amount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Amount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Return_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Return_amount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Return",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Return_exchange(ctx context.Context, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
+func _Return_exchange(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Return_exchange(ctx, field)
+			return fieldContext_Return_exchange(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Exchange, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Exchange) graphql.Marshaler {
-			return ec.marshalOExchange2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐExchange(ctx, selections, v)
+			return marshalOExchange2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐExchange(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Return_exchange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Return_exchange(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Return",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Exchange(ctx, field)
+			return childFields_Exchange(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Return_requestedAt(ctx context.Context, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
+func _Return_requestedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Return_requestedAt(ctx, field)
+			return fieldContext_Return_requestedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.RequestedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Return_requestedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Return_requestedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Return", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Return_receivedAt(ctx context.Context, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
+func _Return_receivedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Return) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Return_receivedAt(ctx, field)
+			return fieldContext_Return_receivedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ReceivedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Return_receivedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Return_receivedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Return", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _ReturnLine_lineId(ctx context.Context, field graphql.CollectedField, obj *retail.ReturnLine) (ret graphql.Marshaler) {
+func _ReturnLine_lineId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.ReturnLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnLine_lineId(ctx, field)
+			return fieldContext_ReturnLine_lineId(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.LineID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnLine_lineId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnLine_lineId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ReturnLine", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _ReturnLine_sku(ctx context.Context, field graphql.CollectedField, obj *retail.ReturnLine) (ret graphql.Marshaler) {
+func _ReturnLine_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.ReturnLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnLine_sku(ctx, field)
+			return fieldContext_ReturnLine_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnLine_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnLine_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ReturnLine", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _ReturnLine_quantity(ctx context.Context, field graphql.CollectedField, obj *retail.ReturnLine) (ret graphql.Marshaler) {
+func _ReturnLine_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.ReturnLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnLine_quantity(ctx, field)
+			return fieldContext_ReturnLine_quantity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Quantity, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnLine_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnLine_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ReturnLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _ReturnLine_amount(ctx context.Context, field graphql.CollectedField, obj *retail.ReturnLine) (ret graphql.Marshaler) {
+func _ReturnLine_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.ReturnLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnLine_amount(ctx, field)
+			return fieldContext_ReturnLine_amount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Amount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnLine_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnLine_amount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ReturnLine",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ReturnPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.ReturnPayload) (ret graphql.Marshaler) {
+func _ReturnPayload_order(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ReturnPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnPayload_order(ctx, field)
+			return fieldContext_ReturnPayload_order(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Order, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Order) graphql.Marshaler {
-			return ec.marshalOOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx, selections, v)
+			return marshalOOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnPayload_order(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ReturnPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Order(ctx, field)
+			return childFields_Order(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ReturnPayload_return(ctx context.Context, field graphql.CollectedField, obj *model.ReturnPayload) (ret graphql.Marshaler) {
+func _ReturnPayload_return(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ReturnPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnPayload_return(ctx, field)
+			return fieldContext_ReturnPayload_return(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Return, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Return) graphql.Marshaler {
-			return ec.marshalOReturn2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturn(ctx, selections, v)
+			return marshalOReturn2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturn(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnPayload_return(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnPayload_return(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ReturnPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Return(ctx, field)
+			return childFields_Return(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ReturnPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ReturnPayload) (ret graphql.Marshaler) {
+func _ReturnPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ReturnPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnPayload_userErrors(ctx, field)
+			return fieldContext_ReturnPayload_userErrors(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UserErrors, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
-			return ec.marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+			return marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ReturnPayload",
 		Field:      field,
@@ -652,205 +652,205 @@ func (ec *executionContext) fieldContext_ReturnPayload_userErrors(_ context.Cont
 	return fc, nil
 }
 
-func (ec *executionContext) _ReturnPayload_warnings(ctx context.Context, field graphql.CollectedField, obj *model.ReturnPayload) (ret graphql.Marshaler) {
+func _ReturnPayload_warnings(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ReturnPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnPayload_warnings(ctx, field)
+			return fieldContext_ReturnPayload_warnings(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Warnings, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Warning) graphql.Marshaler {
-			return ec.marshalNWarning2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningᚄ(ctx, selections, v)
+			return marshalNWarning2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnPayload_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnPayload_warnings(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ReturnPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Warning(ctx, field)
+			return childFields_Warning(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ReturnableLine_lineId(ctx context.Context, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
+func _ReturnableLine_lineId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnableLine_lineId(ctx, field)
+			return fieldContext_ReturnableLine_lineId(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.LineID, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnableLine_lineId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnableLine_lineId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ReturnableLine", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _ReturnableLine_sku(ctx context.Context, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
+func _ReturnableLine_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnableLine_sku(ctx, field)
+			return fieldContext_ReturnableLine_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnableLine_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnableLine_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ReturnableLine", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _ReturnableLine_quantity(ctx context.Context, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
+func _ReturnableLine_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnableLine_quantity(ctx, field)
+			return fieldContext_ReturnableLine_quantity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Quantity, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnableLine_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnableLine_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ReturnableLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _ReturnableLine_until(ctx context.Context, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
+func _ReturnableLine_until(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnableLine_until(ctx, field)
+			return fieldContext_ReturnableLine_until(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Until, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnableLine_until(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnableLine_until(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ReturnableLine", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _ReturnableLine_amount(ctx context.Context, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
+func _ReturnableLine_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnableLine_amount(ctx, field)
+			return fieldContext_ReturnableLine_amount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Amount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Money) graphql.Marshaler {
-			return ec.marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, selections, v)
+			return marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnableLine_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnableLine_amount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ReturnableLine",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Money(ctx, field)
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _ReturnableLine_ways(ctx context.Context, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
+func _ReturnableLine_ways(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnableLine_ways(ctx, field)
+			return fieldContext_ReturnableLine_ways(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Ways, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []retail.ReturnWay) graphql.Marshaler {
-			return ec.marshalNReturnWay2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWayᚄ(ctx, selections, v)
+			return marshalNReturnWay2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWayᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnableLine_ways(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnableLine_ways(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ReturnableLine", field, false, false, errors.New("field of type ReturnWay does not have child fields"))
 }
 
-func (ec *executionContext) _ReturnableLine_why(ctx context.Context, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
+func _ReturnableLine_why(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *returns.Returnable) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ReturnableLine_why(ctx, field)
+			return fieldContext_ReturnableLine_why(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Why(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ReturnableLine_why(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_ReturnableLine_why(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ReturnableLine", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -858,7 +858,7 @@ func (ec *executionContext) fieldContext_ReturnableLine_why(_ context.Context, f
 
 // region    **************************** input.gotpl *****************************
 
-func (ec *executionContext) unmarshalInputExchangeCompleteInput(ctx context.Context, obj any) (model.ExchangeCompleteInput, error) {
+func unmarshalInputExchangeCompleteInput(ctx context.Context, ec *executionContext, obj any) (model.ExchangeCompleteInput, error) {
 	var it model.ExchangeCompleteInput
 	if obj == nil {
 		return it, nil
@@ -878,14 +878,14 @@ func (ec *executionContext) unmarshalInputExchangeCompleteInput(ctx context.Cont
 		switch k {
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.OrderID = data
 		case "returnId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("returnId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -895,7 +895,7 @@ func (ec *executionContext) unmarshalInputExchangeCompleteInput(ctx context.Cont
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputExchangeRequestInput(ctx context.Context, obj any) (model.ExchangeRequestInput, error) {
+func unmarshalInputExchangeRequestInput(ctx context.Context, ec *executionContext, obj any) (model.ExchangeRequestInput, error) {
 	var it model.ExchangeRequestInput
 	if obj == nil {
 		return it, nil
@@ -919,35 +919,35 @@ func (ec *executionContext) unmarshalInputExchangeRequestInput(ctx context.Conte
 		switch k {
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.OrderID = data
 		case "lines":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lines"))
-			data, err := ec.unmarshalNReturnLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInputᚄ(ctx, v)
+			data, err := unmarshalNReturnLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInputᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Lines = data
 		case "replacements":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("replacements"))
-			data, err := ec.unmarshalNBasketItemInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItemᚄ(ctx, v)
+			data, err := unmarshalNBasketItemInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItemᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Replacements = data
 		case "locationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.LocationID = data
 		case "reason":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -957,7 +957,7 @@ func (ec *executionContext) unmarshalInputExchangeRequestInput(ctx context.Conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputReturnCancelInput(ctx context.Context, obj any) (model.ReturnCancelInput, error) {
+func unmarshalInputReturnCancelInput(ctx context.Context, ec *executionContext, obj any) (model.ReturnCancelInput, error) {
 	var it model.ReturnCancelInput
 	if obj == nil {
 		return it, nil
@@ -977,14 +977,14 @@ func (ec *executionContext) unmarshalInputReturnCancelInput(ctx context.Context,
 		switch k {
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.OrderID = data
 		case "returnId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("returnId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -994,7 +994,7 @@ func (ec *executionContext) unmarshalInputReturnCancelInput(ctx context.Context,
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputReturnLineInput(ctx context.Context, obj any) (model.ReturnLineInput, error) {
+func unmarshalInputReturnLineInput(ctx context.Context, ec *executionContext, obj any) (model.ReturnLineInput, error) {
 	var it model.ReturnLineInput
 	if obj == nil {
 		return it, nil
@@ -1014,14 +1014,14 @@ func (ec *executionContext) unmarshalInputReturnLineInput(ctx context.Context, o
 		switch k {
 		case "lineId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lineId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.LineID = data
 		case "quantity":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantity"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := unmarshalNInt2int(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1031,7 +1031,7 @@ func (ec *executionContext) unmarshalInputReturnLineInput(ctx context.Context, o
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputReturnReceiveInput(ctx context.Context, obj any) (model.ReturnReceiveInput, error) {
+func unmarshalInputReturnReceiveInput(ctx context.Context, ec *executionContext, obj any) (model.ReturnReceiveInput, error) {
 	var it model.ReturnReceiveInput
 	if obj == nil {
 		return it, nil
@@ -1055,28 +1055,28 @@ func (ec *executionContext) unmarshalInputReturnReceiveInput(ctx context.Context
 		switch k {
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.OrderID = data
 		case "locationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.LocationID = data
 		case "returnId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("returnId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.ReturnID = data
 		case "lines":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lines"))
-			data, err := ec.unmarshalOReturnLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInputᚄ(ctx, v)
+			data, err := unmarshalOReturnLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInputᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1086,7 +1086,7 @@ func (ec *executionContext) unmarshalInputReturnReceiveInput(ctx context.Context
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputReturnRequestInput(ctx context.Context, obj any) (model.ReturnRequestInput, error) {
+func unmarshalInputReturnRequestInput(ctx context.Context, ec *executionContext, obj any) (model.ReturnRequestInput, error) {
 	var it model.ReturnRequestInput
 	if obj == nil {
 		return it, nil
@@ -1110,35 +1110,35 @@ func (ec *executionContext) unmarshalInputReturnRequestInput(ctx context.Context
 		switch k {
 		case "orderId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.OrderID = data
 		case "lines":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lines"))
-			data, err := ec.unmarshalNReturnLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInputᚄ(ctx, v)
+			data, err := unmarshalNReturnLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInputᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Lines = data
 		case "way":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("way"))
-			data, err := ec.unmarshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWay(ctx, v)
+			data, err := unmarshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWay(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Way = data
 		case "locationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
-			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.LocationID = data
 		case "reason":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1158,7 +1158,7 @@ func (ec *executionContext) unmarshalInputReturnRequestInput(ctx context.Context
 
 var exchangeImplementors = []string{"Exchange"}
 
-func (ec *executionContext) _Exchange(ctx context.Context, sel ast.SelectionSet, obj *retail.Exchange) graphql.Marshaler {
+func _Exchange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Exchange) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, exchangeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1169,17 +1169,17 @@ func (ec *executionContext) _Exchange(ctx context.Context, sel ast.SelectionSet,
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Exchange")
 		case "lines":
-			out.Values[i] = ec._Exchange_lines(ctx, field, obj)
+			out.Values[i] = _Exchange_lines(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "heldTo":
-			out.Values[i] = ec._Exchange_heldTo(ctx, field, obj)
+			out.Values[i] = _Exchange_heldTo(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "takenAt":
-			out.Values[i] = ec._Exchange_takenAt(ctx, field, obj)
+			out.Values[i] = _Exchange_takenAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -1206,7 +1206,7 @@ func (ec *executionContext) _Exchange(ctx context.Context, sel ast.SelectionSet,
 
 var exchangeLineImplementors = []string{"ExchangeLine"}
 
-func (ec *executionContext) _ExchangeLine(ctx context.Context, sel ast.SelectionSet, obj *retail.ExchangeLine) graphql.Marshaler {
+func _ExchangeLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.ExchangeLine) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, exchangeLineImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1217,17 +1217,17 @@ func (ec *executionContext) _ExchangeLine(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ExchangeLine")
 		case "sku":
-			out.Values[i] = ec._ExchangeLine_sku(ctx, field, obj)
+			out.Values[i] = _ExchangeLine_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "quantity":
-			out.Values[i] = ec._ExchangeLine_quantity(ctx, field, obj)
+			out.Values[i] = _ExchangeLine_quantity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "price":
-			out.Values[i] = ec._ExchangeLine_price(ctx, field, obj)
+			out.Values[i] = _ExchangeLine_price(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1254,7 +1254,7 @@ func (ec *executionContext) _ExchangeLine(ctx context.Context, sel ast.Selection
 
 var returnImplementors = []string{"Return"}
 
-func (ec *executionContext) _Return(ctx context.Context, sel ast.SelectionSet, obj *retail.Return) graphql.Marshaler {
+func _Return(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Return) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, returnImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1265,12 +1265,12 @@ func (ec *executionContext) _Return(ctx context.Context, sel ast.SelectionSet, o
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Return")
 		case "id":
-			out.Values[i] = ec._Return_id(ctx, field, obj)
+			out.Values[i] = _Return_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "way":
-			out.Values[i] = ec._Return_way(ctx, field, obj)
+			out.Values[i] = _Return_way(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1283,7 +1283,7 @@ func (ec *executionContext) _Return(ctx context.Context, sel ast.SelectionSet, o
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Return_location(ctx, field, obj)
+				res = _Return_location(ctx, ec, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -1313,37 +1313,37 @@ func (ec *executionContext) _Return(ctx context.Context, sel ast.SelectionSet, o
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "lines":
-			out.Values[i] = ec._Return_lines(ctx, field, obj)
+			out.Values[i] = _Return_lines(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "reason":
-			out.Values[i] = ec._Return_reason(ctx, field, obj)
+			out.Values[i] = _Return_reason(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "status":
-			out.Values[i] = ec._Return_status(ctx, field, obj)
+			out.Values[i] = _Return_status(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "amount":
-			out.Values[i] = ec._Return_amount(ctx, field, obj)
+			out.Values[i] = _Return_amount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "exchange":
-			out.Values[i] = ec._Return_exchange(ctx, field, obj)
+			out.Values[i] = _Return_exchange(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "requestedAt":
-			out.Values[i] = ec._Return_requestedAt(ctx, field, obj)
+			out.Values[i] = _Return_requestedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "receivedAt":
-			out.Values[i] = ec._Return_receivedAt(ctx, field, obj)
+			out.Values[i] = _Return_receivedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1370,7 +1370,7 @@ func (ec *executionContext) _Return(ctx context.Context, sel ast.SelectionSet, o
 
 var returnLineImplementors = []string{"ReturnLine"}
 
-func (ec *executionContext) _ReturnLine(ctx context.Context, sel ast.SelectionSet, obj *retail.ReturnLine) graphql.Marshaler {
+func _ReturnLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.ReturnLine) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, returnLineImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1381,22 +1381,22 @@ func (ec *executionContext) _ReturnLine(ctx context.Context, sel ast.SelectionSe
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ReturnLine")
 		case "lineId":
-			out.Values[i] = ec._ReturnLine_lineId(ctx, field, obj)
+			out.Values[i] = _ReturnLine_lineId(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "sku":
-			out.Values[i] = ec._ReturnLine_sku(ctx, field, obj)
+			out.Values[i] = _ReturnLine_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "quantity":
-			out.Values[i] = ec._ReturnLine_quantity(ctx, field, obj)
+			out.Values[i] = _ReturnLine_quantity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "amount":
-			out.Values[i] = ec._ReturnLine_amount(ctx, field, obj)
+			out.Values[i] = _ReturnLine_amount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1423,7 +1423,7 @@ func (ec *executionContext) _ReturnLine(ctx context.Context, sel ast.SelectionSe
 
 var returnPayloadImplementors = []string{"ReturnPayload"}
 
-func (ec *executionContext) _ReturnPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ReturnPayload) graphql.Marshaler {
+func _ReturnPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ReturnPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, returnPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1434,22 +1434,22 @@ func (ec *executionContext) _ReturnPayload(ctx context.Context, sel ast.Selectio
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ReturnPayload")
 		case "order":
-			out.Values[i] = ec._ReturnPayload_order(ctx, field, obj)
+			out.Values[i] = _ReturnPayload_order(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "return":
-			out.Values[i] = ec._ReturnPayload_return(ctx, field, obj)
+			out.Values[i] = _ReturnPayload_return(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "userErrors":
-			out.Values[i] = ec._ReturnPayload_userErrors(ctx, field, obj)
+			out.Values[i] = _ReturnPayload_userErrors(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "warnings":
-			out.Values[i] = ec._ReturnPayload_warnings(ctx, field, obj)
+			out.Values[i] = _ReturnPayload_warnings(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1476,7 +1476,7 @@ func (ec *executionContext) _ReturnPayload(ctx context.Context, sel ast.Selectio
 
 var returnableLineImplementors = []string{"ReturnableLine"}
 
-func (ec *executionContext) _ReturnableLine(ctx context.Context, sel ast.SelectionSet, obj *returns.Returnable) graphql.Marshaler {
+func _ReturnableLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *returns.Returnable) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, returnableLineImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1487,37 +1487,37 @@ func (ec *executionContext) _ReturnableLine(ctx context.Context, sel ast.Selecti
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ReturnableLine")
 		case "lineId":
-			out.Values[i] = ec._ReturnableLine_lineId(ctx, field, obj)
+			out.Values[i] = _ReturnableLine_lineId(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "sku":
-			out.Values[i] = ec._ReturnableLine_sku(ctx, field, obj)
+			out.Values[i] = _ReturnableLine_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "quantity":
-			out.Values[i] = ec._ReturnableLine_quantity(ctx, field, obj)
+			out.Values[i] = _ReturnableLine_quantity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "until":
-			out.Values[i] = ec._ReturnableLine_until(ctx, field, obj)
+			out.Values[i] = _ReturnableLine_until(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "amount":
-			out.Values[i] = ec._ReturnableLine_amount(ctx, field, obj)
+			out.Values[i] = _ReturnableLine_amount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "ways":
-			out.Values[i] = ec._ReturnableLine_ways(ctx, field, obj)
+			out.Values[i] = _ReturnableLine_ways(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "why":
-			out.Values[i] = ec._ReturnableLine_why(ctx, field, obj)
+			out.Values[i] = _ReturnableLine_why(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1546,20 +1546,20 @@ func (ec *executionContext) _ReturnableLine(ctx context.Context, sel ast.Selecti
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) unmarshalNExchangeCompleteInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐExchangeCompleteInput(ctx context.Context, v any) (model.ExchangeCompleteInput, error) {
-	res, err := ec.unmarshalInputExchangeCompleteInput(ctx, v)
+func unmarshalNExchangeCompleteInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐExchangeCompleteInput(ctx context.Context, ec *executionContext, v any) (model.ExchangeCompleteInput, error) {
+	res, err := unmarshalInputExchangeCompleteInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNExchangeLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐExchangeLine(ctx context.Context, sel ast.SelectionSet, v retail.ExchangeLine) graphql.Marshaler {
-	return ec._ExchangeLine(ctx, sel, &v)
+func marshalNExchangeLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐExchangeLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.ExchangeLine) graphql.Marshaler {
+	return _ExchangeLine(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNExchangeLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐExchangeLineᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.ExchangeLine) graphql.Marshaler {
+func marshalNExchangeLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐExchangeLineᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.ExchangeLine) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNExchangeLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐExchangeLine(ctx, sel, v[i])
+		return marshalNExchangeLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐExchangeLine(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1571,20 +1571,20 @@ func (ec *executionContext) marshalNExchangeLine2ᚕgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) unmarshalNExchangeRequestInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐExchangeRequestInput(ctx context.Context, v any) (model.ExchangeRequestInput, error) {
-	res, err := ec.unmarshalInputExchangeRequestInput(ctx, v)
+func unmarshalNExchangeRequestInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐExchangeRequestInput(ctx context.Context, ec *executionContext, v any) (model.ExchangeRequestInput, error) {
+	res, err := unmarshalInputExchangeRequestInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNReturn2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturn(ctx context.Context, sel ast.SelectionSet, v retail.Return) graphql.Marshaler {
-	return ec._Return(ctx, sel, &v)
+func marshalNReturn2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturn(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Return) graphql.Marshaler {
+	return _Return(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNReturn2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.Return) graphql.Marshaler {
+func marshalNReturn2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.Return) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNReturn2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturn(ctx, sel, v[i])
+		return marshalNReturn2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturn(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1596,20 +1596,20 @@ func (ec *executionContext) marshalNReturn2ᚕgithubᚗcomᚋporticoᚑretailᚋ
 	return ret
 }
 
-func (ec *executionContext) unmarshalNReturnCancelInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnCancelInput(ctx context.Context, v any) (model.ReturnCancelInput, error) {
-	res, err := ec.unmarshalInputReturnCancelInput(ctx, v)
+func unmarshalNReturnCancelInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnCancelInput(ctx context.Context, ec *executionContext, v any) (model.ReturnCancelInput, error) {
+	res, err := unmarshalInputReturnCancelInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNReturnLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnLine(ctx context.Context, sel ast.SelectionSet, v retail.ReturnLine) graphql.Marshaler {
-	return ec._ReturnLine(ctx, sel, &v)
+func marshalNReturnLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.ReturnLine) graphql.Marshaler {
+	return _ReturnLine(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNReturnLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnLineᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.ReturnLine) graphql.Marshaler {
+func marshalNReturnLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnLineᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.ReturnLine) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNReturnLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnLine(ctx, sel, v[i])
+		return marshalNReturnLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnLine(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1621,13 +1621,13 @@ func (ec *executionContext) marshalNReturnLine2ᚕgithubᚗcomᚋporticoᚑretai
 	return ret
 }
 
-func (ec *executionContext) unmarshalNReturnLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInputᚄ(ctx context.Context, v any) ([]*model.ReturnLineInput, error) {
+func unmarshalNReturnLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.ReturnLineInput, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
 	res := make([]*model.ReturnLineInput, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNReturnLineInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInput(ctx, vSlice[i])
+		res[i], err = unmarshalNReturnLineInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInput(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -1635,38 +1635,38 @@ func (ec *executionContext) unmarshalNReturnLineInput2ᚕᚖgithubᚗcomᚋporti
 	return res, nil
 }
 
-func (ec *executionContext) unmarshalNReturnLineInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInput(ctx context.Context, v any) (*model.ReturnLineInput, error) {
-	res, err := ec.unmarshalInputReturnLineInput(ctx, v)
+func unmarshalNReturnLineInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInput(ctx context.Context, ec *executionContext, v any) (*model.ReturnLineInput, error) {
+	res, err := unmarshalInputReturnLineInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNReturnPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnPayload(ctx context.Context, sel ast.SelectionSet, v *model.ReturnPayload) graphql.Marshaler {
+func marshalNReturnPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ReturnPayload) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._ReturnPayload(ctx, sel, v)
+	return _ReturnPayload(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNReturnReceiveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnReceiveInput(ctx context.Context, v any) (model.ReturnReceiveInput, error) {
-	res, err := ec.unmarshalInputReturnReceiveInput(ctx, v)
+func unmarshalNReturnReceiveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnReceiveInput(ctx context.Context, ec *executionContext, v any) (model.ReturnReceiveInput, error) {
+	res, err := unmarshalInputReturnReceiveInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNReturnRequestInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnRequestInput(ctx context.Context, v any) (model.ReturnRequestInput, error) {
-	res, err := ec.unmarshalInputReturnRequestInput(ctx, v)
+func unmarshalNReturnRequestInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnRequestInput(ctx context.Context, ec *executionContext, v any) (model.ReturnRequestInput, error) {
+	res, err := unmarshalInputReturnRequestInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNReturnStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnStatus(ctx context.Context, v any) (retail.ReturnStatus, error) {
+func unmarshalNReturnStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnStatus(ctx context.Context, ec *executionContext, v any) (retail.ReturnStatus, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.ReturnStatus(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNReturnStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnStatus(ctx context.Context, sel ast.SelectionSet, v retail.ReturnStatus) graphql.Marshaler {
+func marshalNReturnStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.ReturnStatus) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -1677,13 +1677,13 @@ func (ec *executionContext) marshalNReturnStatus2githubᚗcomᚋporticoᚑretail
 	return res
 }
 
-func (ec *executionContext) unmarshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWay(ctx context.Context, v any) (retail.ReturnWay, error) {
+func unmarshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWay(ctx context.Context, ec *executionContext, v any) (retail.ReturnWay, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.ReturnWay(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWay(ctx context.Context, sel ast.SelectionSet, v retail.ReturnWay) graphql.Marshaler {
+func marshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWay(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.ReturnWay) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -1694,13 +1694,13 @@ func (ec *executionContext) marshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋ
 	return res
 }
 
-func (ec *executionContext) unmarshalNReturnWay2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWayᚄ(ctx context.Context, v any) ([]retail.ReturnWay, error) {
+func unmarshalNReturnWay2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWayᚄ(ctx context.Context, ec *executionContext, v any) ([]retail.ReturnWay, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
 	res := make([]retail.ReturnWay, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWay(ctx, vSlice[i])
+		res[i], err = unmarshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWay(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -1708,11 +1708,11 @@ func (ec *executionContext) unmarshalNReturnWay2ᚕgithubᚗcomᚋporticoᚑreta
 	return res, nil
 }
 
-func (ec *executionContext) marshalNReturnWay2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWayᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.ReturnWay) graphql.Marshaler {
+func marshalNReturnWay2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWayᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.ReturnWay) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWay(ctx, sel, v[i])
+		return marshalNReturnWay2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturnWay(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1724,31 +1724,31 @@ func (ec *executionContext) marshalNReturnWay2ᚕgithubᚗcomᚋporticoᚑretail
 	return ret
 }
 
-func (ec *executionContext) marshalNReturnableLine2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋreturnsᚐReturnable(ctx context.Context, sel ast.SelectionSet, v *returns.Returnable) graphql.Marshaler {
+func marshalNReturnableLine2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋreturnsᚐReturnable(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *returns.Returnable) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._ReturnableLine(ctx, sel, v)
+	return _ReturnableLine(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOExchange2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐExchange(ctx context.Context, sel ast.SelectionSet, v *retail.Exchange) graphql.Marshaler {
+func marshalOExchange2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐExchange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Exchange) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Exchange(ctx, sel, v)
+	return _Exchange(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOReturn2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturn(ctx context.Context, sel ast.SelectionSet, v *retail.Return) graphql.Marshaler {
+func marshalOReturn2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReturn(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Return) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Return(ctx, sel, v)
+	return _Return(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalOReturnLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInputᚄ(ctx context.Context, v any) ([]*model.ReturnLineInput, error) {
+func unmarshalOReturnLineInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.ReturnLineInput, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -1757,7 +1757,7 @@ func (ec *executionContext) unmarshalOReturnLineInput2ᚕᚖgithubᚗcomᚋporti
 	res := make([]*model.ReturnLineInput, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNReturnLineInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInput(ctx, vSlice[i])
+		res[i], err = unmarshalNReturnLineInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnLineInput(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -1765,14 +1765,14 @@ func (ec *executionContext) unmarshalOReturnLineInput2ᚕᚖgithubᚗcomᚋporti
 	return res, nil
 }
 
-func (ec *executionContext) marshalOReturnableLine2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋreturnsᚐReturnableᚄ(ctx context.Context, sel ast.SelectionSet, v []*returns.Returnable) graphql.Marshaler {
+func marshalOReturnableLine2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋreturnsᚐReturnableᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*returns.Returnable) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNReturnableLine2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋreturnsᚐReturnable(ctx, sel, v[i])
+		return marshalNReturnableLine2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋreturnsᚐReturnable(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {

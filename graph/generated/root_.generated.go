@@ -68,59 +68,59 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
-		ec.unmarshalInputBasketItemInput,
-		ec.unmarshalInputCartAddressSetInput,
-		ec.unmarshalInputCartCouponApplyInput,
-		ec.unmarshalInputCartCouponRemoveInput,
-		ec.unmarshalInputCartCreateInput,
-		ec.unmarshalInputCartFulfillmentSetInput,
-		ec.unmarshalInputCartLineInput,
-		ec.unmarshalInputCartLineUpdateInput,
-		ec.unmarshalInputCartLinesAddInput,
-		ec.unmarshalInputCartLinesRemoveInput,
-		ec.unmarshalInputCartLinesUpdateInput,
-		ec.unmarshalInputCartMergeInput,
-		ec.unmarshalInputCartNoteSetInput,
-		ec.unmarshalInputCheckoutCompleteInput,
-		ec.unmarshalInputComplaintCreateInput,
-		ec.unmarshalInputContactInput,
-		ec.unmarshalInputDeliveryAddressInput,
-		ec.unmarshalInputExchangeCompleteInput,
-		ec.unmarshalInputExchangeRequestInput,
-		ec.unmarshalInputFeedbackFilter,
-		ec.unmarshalInputFeedbackReplyInput,
-		ec.unmarshalInputFeedbackResolveInput,
-		ec.unmarshalInputFeedbackSubjectInput,
-		ec.unmarshalInputFeedbackTakeInput,
-		ec.unmarshalInputGeoPointInput,
-		ec.unmarshalInputMemberAddressRemoveInput,
-		ec.unmarshalInputMemberAddressSaveInput,
-		ec.unmarshalInputMemberCardBindInput,
-		ec.unmarshalInputMemberMergeInput,
-		ec.unmarshalInputMemberMergeUndoInput,
-		ec.unmarshalInputMemberPreferredStoreSetInput,
-		ec.unmarshalInputMemberProfileUpdateInput,
-		ec.unmarshalInputMemberRegisterInput,
-		ec.unmarshalInputMemberVerificationSendInput,
-		ec.unmarshalInputOrderCancelInput,
-		ec.unmarshalInputOrderCollectorSetInput,
-		ec.unmarshalInputOrderCurbsideArriveInput,
-		ec.unmarshalInputOrderPayInput,
-		ec.unmarshalInputOrderRejectionAnswerInput,
-		ec.unmarshalInputPickupHandOverInput,
-		ec.unmarshalInputPickupVerifyInput,
-		ec.unmarshalInputProductFilter,
-		ec.unmarshalInputReturnCancelInput,
-		ec.unmarshalInputReturnLineInput,
-		ec.unmarshalInputReturnReceiveInput,
-		ec.unmarshalInputReturnRequestInput,
-		ec.unmarshalInputReviewCreateInput,
-		ec.unmarshalInputReviewModerateInput,
-		ec.unmarshalInputSlotChoiceInput,
-		ec.unmarshalInputStockHoldCreateInput,
-		ec.unmarshalInputStockHoldExtendInput,
-		ec.unmarshalInputStockHoldReleaseInput,
-		ec.unmarshalInputSurveyAnswerInput,
+		unmarshalInputBasketItemInput,
+		unmarshalInputCartAddressSetInput,
+		unmarshalInputCartCouponApplyInput,
+		unmarshalInputCartCouponRemoveInput,
+		unmarshalInputCartCreateInput,
+		unmarshalInputCartFulfillmentSetInput,
+		unmarshalInputCartLineInput,
+		unmarshalInputCartLineUpdateInput,
+		unmarshalInputCartLinesAddInput,
+		unmarshalInputCartLinesRemoveInput,
+		unmarshalInputCartLinesUpdateInput,
+		unmarshalInputCartMergeInput,
+		unmarshalInputCartNoteSetInput,
+		unmarshalInputCheckoutCompleteInput,
+		unmarshalInputComplaintCreateInput,
+		unmarshalInputContactInput,
+		unmarshalInputDeliveryAddressInput,
+		unmarshalInputExchangeCompleteInput,
+		unmarshalInputExchangeRequestInput,
+		unmarshalInputFeedbackFilter,
+		unmarshalInputFeedbackReplyInput,
+		unmarshalInputFeedbackResolveInput,
+		unmarshalInputFeedbackSubjectInput,
+		unmarshalInputFeedbackTakeInput,
+		unmarshalInputGeoPointInput,
+		unmarshalInputMemberAddressRemoveInput,
+		unmarshalInputMemberAddressSaveInput,
+		unmarshalInputMemberCardBindInput,
+		unmarshalInputMemberMergeInput,
+		unmarshalInputMemberMergeUndoInput,
+		unmarshalInputMemberPreferredStoreSetInput,
+		unmarshalInputMemberProfileUpdateInput,
+		unmarshalInputMemberRegisterInput,
+		unmarshalInputMemberVerificationSendInput,
+		unmarshalInputOrderCancelInput,
+		unmarshalInputOrderCollectorSetInput,
+		unmarshalInputOrderCurbsideArriveInput,
+		unmarshalInputOrderPayInput,
+		unmarshalInputOrderRejectionAnswerInput,
+		unmarshalInputPickupHandOverInput,
+		unmarshalInputPickupVerifyInput,
+		unmarshalInputProductFilter,
+		unmarshalInputReturnCancelInput,
+		unmarshalInputReturnLineInput,
+		unmarshalInputReturnReceiveInput,
+		unmarshalInputReturnRequestInput,
+		unmarshalInputReviewCreateInput,
+		unmarshalInputReviewModerateInput,
+		unmarshalInputSlotChoiceInput,
+		unmarshalInputStockHoldCreateInput,
+		unmarshalInputStockHoldExtendInput,
+		unmarshalInputStockHoldReleaseInput,
+		unmarshalInputSurveyAnswerInput,
 	)
 	first := true
 
@@ -132,7 +132,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			if first {
 				first = false
 				ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
-				data = ec._Query(ctx, opCtx.Operation.SelectionSet)
+				data = _Query(ctx, ec, opCtx.Operation.SelectionSet)
 			} else {
 				if atomic.LoadInt32(&ec.PendingDeferred) > 0 {
 					result := <-ec.DeferredResults
@@ -162,7 +162,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			}
 			first = false
 			ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
-			data := ec._Mutation(ctx, opCtx.Operation.SelectionSet)
+			data := _Mutation(ctx, ec, opCtx.Operation.SelectionSet)
 			var buf bytes.Buffer
 			data.MarshalGQL(&buf)
 
@@ -3126,1696 +3126,1696 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
-func (ec *executionContext) childFields_Address(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Address(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "countryCode":
-		return ec.fieldContext_Address_countryCode(ctx, field)
+		return fieldContext_Address_countryCode(ctx, ec, field)
 	case "province":
-		return ec.fieldContext_Address_province(ctx, field)
+		return fieldContext_Address_province(ctx, ec, field)
 	case "city":
-		return ec.fieldContext_Address_city(ctx, field)
+		return fieldContext_Address_city(ctx, ec, field)
 	case "district":
-		return ec.fieldContext_Address_district(ctx, field)
+		return fieldContext_Address_district(ctx, ec, field)
 	case "line":
-		return ec.fieldContext_Address_line(ctx, field)
+		return fieldContext_Address_line(ctx, ec, field)
 	case "postalCode":
-		return ec.fieldContext_Address_postalCode(ctx, field)
+		return fieldContext_Address_postalCode(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Address", field.Name)
 }
 
-func (ec *executionContext) childFields_Alert(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Alert(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_Alert_id(ctx, field)
+		return fieldContext_Alert_id(ctx, ec, field)
 	case "kind":
-		return ec.fieldContext_Alert_kind(ctx, field)
+		return fieldContext_Alert_kind(ctx, ec, field)
 	case "orderId":
-		return ec.fieldContext_Alert_orderId(ctx, field)
+		return fieldContext_Alert_orderId(ctx, ec, field)
 	case "orderNumber":
-		return ec.fieldContext_Alert_orderNumber(ctx, field)
+		return fieldContext_Alert_orderNumber(ctx, ec, field)
 	case "fulfillmentId":
-		return ec.fieldContext_Alert_fulfillmentId(ctx, field)
+		return fieldContext_Alert_fulfillmentId(ctx, ec, field)
 	case "location":
-		return ec.fieldContext_Alert_location(ctx, field)
+		return fieldContext_Alert_location(ctx, ec, field)
 	case "dueAt":
-		return ec.fieldContext_Alert_dueAt(ctx, field)
+		return fieldContext_Alert_dueAt(ctx, ec, field)
 	case "raisedAt":
-		return ec.fieldContext_Alert_raisedAt(ctx, field)
+		return fieldContext_Alert_raisedAt(ctx, ec, field)
 	case "clearedAt":
-		return ec.fieldContext_Alert_clearedAt(ctx, field)
+		return fieldContext_Alert_clearedAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Alert", field.Name)
 }
 
-func (ec *executionContext) childFields_AlertConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_AlertConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
-		return ec.fieldContext_AlertConnection_edges(ctx, field)
+		return fieldContext_AlertConnection_edges(ctx, ec, field)
 	case "nodes":
-		return ec.fieldContext_AlertConnection_nodes(ctx, field)
+		return fieldContext_AlertConnection_nodes(ctx, ec, field)
 	case "pageInfo":
-		return ec.fieldContext_AlertConnection_pageInfo(ctx, field)
+		return fieldContext_AlertConnection_pageInfo(ctx, ec, field)
 	case "totalCount":
-		return ec.fieldContext_AlertConnection_totalCount(ctx, field)
+		return fieldContext_AlertConnection_totalCount(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AlertConnection", field.Name)
 }
 
-func (ec *executionContext) childFields_AlertEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_AlertEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cursor":
-		return ec.fieldContext_AlertEdge_cursor(ctx, field)
+		return fieldContext_AlertEdge_cursor(ctx, ec, field)
 	case "node":
-		return ec.fieldContext_AlertEdge_node(ctx, field)
+		return fieldContext_AlertEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AlertEdge", field.Name)
 }
 
-func (ec *executionContext) childFields_Attribute(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Attribute(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
-		return ec.fieldContext_Attribute_name(ctx, field)
+		return fieldContext_Attribute_name(ctx, ec, field)
 	case "value":
-		return ec.fieldContext_Attribute_value(ctx, field)
+		return fieldContext_Attribute_value(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Attribute", field.Name)
 }
 
-func (ec *executionContext) childFields_Cancellation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Cancellation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "reason":
-		return ec.fieldContext_Cancellation_reason(ctx, field)
+		return fieldContext_Cancellation_reason(ctx, ec, field)
 	case "at":
-		return ec.fieldContext_Cancellation_at(ctx, field)
+		return fieldContext_Cancellation_at(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Cancellation", field.Name)
 }
 
-func (ec *executionContext) childFields_Cart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Cart(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_Cart_id(ctx, field)
+		return fieldContext_Cart_id(ctx, ec, field)
 	case "version":
-		return ec.fieldContext_Cart_version(ctx, field)
+		return fieldContext_Cart_version(ctx, ec, field)
 	case "lines":
-		return ec.fieldContext_Cart_lines(ctx, field)
+		return fieldContext_Cart_lines(ctx, ec, field)
 	case "coupons":
-		return ec.fieldContext_Cart_coupons(ctx, field)
+		return fieldContext_Cart_coupons(ctx, ec, field)
 	case "address":
-		return ec.fieldContext_Cart_address(ctx, field)
+		return fieldContext_Cart_address(ctx, ec, field)
 	case "note":
-		return ec.fieldContext_Cart_note(ctx, field)
+		return fieldContext_Cart_note(ctx, ec, field)
 	case "totals":
-		return ec.fieldContext_Cart_totals(ctx, field)
+		return fieldContext_Cart_totals(ctx, ec, field)
 	case "problems":
-		return ec.fieldContext_Cart_problems(ctx, field)
+		return fieldContext_Cart_problems(ctx, ec, field)
 	case "updatedAt":
-		return ec.fieldContext_Cart_updatedAt(ctx, field)
+		return fieldContext_Cart_updatedAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Cart", field.Name)
 }
 
-func (ec *executionContext) childFields_CartLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_CartLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_CartLine_id(ctx, field)
+		return fieldContext_CartLine_id(ctx, ec, field)
 	case "sku":
-		return ec.fieldContext_CartLine_sku(ctx, field)
+		return fieldContext_CartLine_sku(ctx, ec, field)
 	case "variant":
-		return ec.fieldContext_CartLine_variant(ctx, field)
+		return fieldContext_CartLine_variant(ctx, ec, field)
 	case "quantity":
-		return ec.fieldContext_CartLine_quantity(ctx, field)
+		return fieldContext_CartLine_quantity(ctx, ec, field)
 	case "method":
-		return ec.fieldContext_CartLine_method(ctx, field)
+		return fieldContext_CartLine_method(ctx, ec, field)
 	case "location":
-		return ec.fieldContext_CartLine_location(ctx, field)
+		return fieldContext_CartLine_location(ctx, ec, field)
 	case "price":
-		return ec.fieldContext_CartLine_price(ctx, field)
+		return fieldContext_CartLine_price(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CartLine", field.Name)
 }
 
-func (ec *executionContext) childFields_CartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_CartPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cart":
-		return ec.fieldContext_CartPayload_cart(ctx, field)
+		return fieldContext_CartPayload_cart(ctx, ec, field)
 	case "userErrors":
-		return ec.fieldContext_CartPayload_userErrors(ctx, field)
+		return fieldContext_CartPayload_userErrors(ctx, ec, field)
 	case "warnings":
-		return ec.fieldContext_CartPayload_warnings(ctx, field)
+		return fieldContext_CartPayload_warnings(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CartPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_CartProblem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_CartProblem(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "kind":
-		return ec.fieldContext_CartProblem_kind(ctx, field)
+		return fieldContext_CartProblem_kind(ctx, ec, field)
 	case "lineId":
-		return ec.fieldContext_CartProblem_lineId(ctx, field)
+		return fieldContext_CartProblem_lineId(ctx, ec, field)
 	case "sku":
-		return ec.fieldContext_CartProblem_sku(ctx, field)
+		return fieldContext_CartProblem_sku(ctx, ec, field)
 	case "location":
-		return ec.fieldContext_CartProblem_location(ctx, field)
+		return fieldContext_CartProblem_location(ctx, ec, field)
 	case "availableQuantity":
-		return ec.fieldContext_CartProblem_availableQuantity(ctx, field)
+		return fieldContext_CartProblem_availableQuantity(ctx, ec, field)
 	case "wasPrice":
-		return ec.fieldContext_CartProblem_wasPrice(ctx, field)
+		return fieldContext_CartProblem_wasPrice(ctx, ec, field)
 	case "nowPrice":
-		return ec.fieldContext_CartProblem_nowPrice(ctx, field)
+		return fieldContext_CartProblem_nowPrice(ctx, ec, field)
 	case "coupon":
-		return ec.fieldContext_CartProblem_coupon(ctx, field)
+		return fieldContext_CartProblem_coupon(ctx, ec, field)
 	case "blocks":
-		return ec.fieldContext_CartProblem_blocks(ctx, field)
+		return fieldContext_CartProblem_blocks(ctx, ec, field)
 	case "message":
-		return ec.fieldContext_CartProblem_message(ctx, field)
+		return fieldContext_CartProblem_message(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CartProblem", field.Name)
 }
 
-func (ec *executionContext) childFields_Category(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Category(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_Category_id(ctx, field)
+		return fieldContext_Category_id(ctx, ec, field)
 	case "code":
-		return ec.fieldContext_Category_code(ctx, field)
+		return fieldContext_Category_code(ctx, ec, field)
 	case "title":
-		return ec.fieldContext_Category_title(ctx, field)
+		return fieldContext_Category_title(ctx, ec, field)
 	case "parentId":
-		return ec.fieldContext_Category_parentId(ctx, field)
+		return fieldContext_Category_parentId(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Category", field.Name)
 }
 
-func (ec *executionContext) childFields_Contact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Contact(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
-		return ec.fieldContext_Contact_name(ctx, field)
+		return fieldContext_Contact_name(ctx, ec, field)
 	case "phone":
-		return ec.fieldContext_Contact_phone(ctx, field)
+		return fieldContext_Contact_phone(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Contact", field.Name)
 }
 
-func (ec *executionContext) childFields_Count(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Count(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "value":
-		return ec.fieldContext_Count_value(ctx, field)
+		return fieldContext_Count_value(ctx, ec, field)
 	case "precision":
-		return ec.fieldContext_Count_precision(ctx, field)
+		return fieldContext_Count_precision(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Count", field.Name)
 }
 
-func (ec *executionContext) childFields_Coupon(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Coupon(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "number":
-		return ec.fieldContext_Coupon_number(ctx, field)
+		return fieldContext_Coupon_number(ctx, ec, field)
 	case "title":
-		return ec.fieldContext_Coupon_title(ctx, field)
+		return fieldContext_Coupon_title(ctx, ec, field)
 	case "kind":
-		return ec.fieldContext_Coupon_kind(ctx, field)
+		return fieldContext_Coupon_kind(ctx, ec, field)
 	case "amount":
-		return ec.fieldContext_Coupon_amount(ctx, field)
+		return fieldContext_Coupon_amount(ctx, ec, field)
 	case "percent":
-		return ec.fieldContext_Coupon_percent(ctx, field)
+		return fieldContext_Coupon_percent(ctx, ec, field)
 	case "minSpend":
-		return ec.fieldContext_Coupon_minSpend(ctx, field)
+		return fieldContext_Coupon_minSpend(ctx, ec, field)
 	case "stackable":
-		return ec.fieldContext_Coupon_stackable(ctx, field)
+		return fieldContext_Coupon_stackable(ctx, ec, field)
 	case "validFrom":
-		return ec.fieldContext_Coupon_validFrom(ctx, field)
+		return fieldContext_Coupon_validFrom(ctx, ec, field)
 	case "validUntil":
-		return ec.fieldContext_Coupon_validUntil(ctx, field)
+		return fieldContext_Coupon_validUntil(ctx, ec, field)
 	case "status":
-		return ec.fieldContext_Coupon_status(ctx, field)
+		return fieldContext_Coupon_status(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Coupon", field.Name)
 }
 
-func (ec *executionContext) childFields_Courier(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Courier(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "status":
-		return ec.fieldContext_Courier_status(ctx, field)
+		return fieldContext_Courier_status(ctx, ec, field)
 	case "name":
-		return ec.fieldContext_Courier_name(ctx, field)
+		return fieldContext_Courier_name(ctx, ec, field)
 	case "phone":
-		return ec.fieldContext_Courier_phone(ctx, field)
+		return fieldContext_Courier_phone(ctx, ec, field)
 	case "trackingNumber":
-		return ec.fieldContext_Courier_trackingNumber(ctx, field)
+		return fieldContext_Courier_trackingNumber(ctx, ec, field)
 	case "at":
-		return ec.fieldContext_Courier_at(ctx, field)
+		return fieldContext_Courier_at(ctx, ec, field)
 	case "estimateAt":
-		return ec.fieldContext_Courier_estimateAt(ctx, field)
+		return fieldContext_Courier_estimateAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Courier", field.Name)
 }
 
-func (ec *executionContext) childFields_DeliveryAddress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_DeliveryAddress(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_DeliveryAddress_id(ctx, field)
+		return fieldContext_DeliveryAddress_id(ctx, ec, field)
 	case "recipient":
-		return ec.fieldContext_DeliveryAddress_recipient(ctx, field)
+		return fieldContext_DeliveryAddress_recipient(ctx, ec, field)
 	case "phone":
-		return ec.fieldContext_DeliveryAddress_phone(ctx, field)
+		return fieldContext_DeliveryAddress_phone(ctx, ec, field)
 	case "address":
-		return ec.fieldContext_DeliveryAddress_address(ctx, field)
+		return fieldContext_DeliveryAddress_address(ctx, ec, field)
 	case "position":
-		return ec.fieldContext_DeliveryAddress_position(ctx, field)
+		return fieldContext_DeliveryAddress_position(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryAddress", field.Name)
 }
 
-func (ec *executionContext) childFields_DeliveryLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_DeliveryLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sku":
-		return ec.fieldContext_DeliveryLine_sku(ctx, field)
+		return fieldContext_DeliveryLine_sku(ctx, ec, field)
 	case "quantity":
-		return ec.fieldContext_DeliveryLine_quantity(ctx, field)
+		return fieldContext_DeliveryLine_quantity(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryLine", field.Name)
 }
 
-func (ec *executionContext) childFields_DeliveryOption(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_DeliveryOption(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "method":
-		return ec.fieldContext_DeliveryOption_method(ctx, field)
+		return fieldContext_DeliveryOption_method(ctx, ec, field)
 	case "available":
-		return ec.fieldContext_DeliveryOption_available(ctx, field)
+		return fieldContext_DeliveryOption_available(ctx, ec, field)
 	case "location":
-		return ec.fieldContext_DeliveryOption_location(ctx, field)
+		return fieldContext_DeliveryOption_location(ctx, ec, field)
 	case "places":
-		return ec.fieldContext_DeliveryOption_places(ctx, field)
+		return fieldContext_DeliveryOption_places(ctx, ec, field)
 	case "slots":
-		return ec.fieldContext_DeliveryOption_slots(ctx, field)
+		return fieldContext_DeliveryOption_slots(ctx, ec, field)
 	case "fee":
-		return ec.fieldContext_DeliveryOption_fee(ctx, field)
+		return fieldContext_DeliveryOption_fee(ctx, ec, field)
 	case "promise":
-		return ec.fieldContext_DeliveryOption_promise(ctx, field)
+		return fieldContext_DeliveryOption_promise(ctx, ec, field)
 	case "why":
-		return ec.fieldContext_DeliveryOption_why(ctx, field)
+		return fieldContext_DeliveryOption_why(ctx, ec, field)
 	case "refusals":
-		return ec.fieldContext_DeliveryOption_refusals(ctx, field)
+		return fieldContext_DeliveryOption_refusals(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryOption", field.Name)
 }
 
-func (ec *executionContext) childFields_DeliveryPlace(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_DeliveryPlace(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "location":
-		return ec.fieldContext_DeliveryPlace_location(ctx, field)
+		return fieldContext_DeliveryPlace_location(ctx, ec, field)
 	case "lines":
-		return ec.fieldContext_DeliveryPlace_lines(ctx, field)
+		return fieldContext_DeliveryPlace_lines(ctx, ec, field)
 	case "promise":
-		return ec.fieldContext_DeliveryPlace_promise(ctx, field)
+		return fieldContext_DeliveryPlace_promise(ctx, ec, field)
 	case "why":
-		return ec.fieldContext_DeliveryPlace_why(ctx, field)
+		return fieldContext_DeliveryPlace_why(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryPlace", field.Name)
 }
 
-func (ec *executionContext) childFields_Discount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Discount(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "kind":
-		return ec.fieldContext_Discount_kind(ctx, field)
+		return fieldContext_Discount_kind(ctx, ec, field)
 	case "code":
-		return ec.fieldContext_Discount_code(ctx, field)
+		return fieldContext_Discount_code(ctx, ec, field)
 	case "title":
-		return ec.fieldContext_Discount_title(ctx, field)
+		return fieldContext_Discount_title(ctx, ec, field)
 	case "amount":
-		return ec.fieldContext_Discount_amount(ctx, field)
+		return fieldContext_Discount_amount(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Discount", field.Name)
 }
 
-func (ec *executionContext) childFields_Event(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Event(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "seq":
-		return ec.fieldContext_Event_seq(ctx, field)
+		return fieldContext_Event_seq(ctx, ec, field)
 	case "kind":
-		return ec.fieldContext_Event_kind(ctx, field)
+		return fieldContext_Event_kind(ctx, ec, field)
 	case "subject":
-		return ec.fieldContext_Event_subject(ctx, field)
+		return fieldContext_Event_subject(ctx, ec, field)
 	case "at":
-		return ec.fieldContext_Event_at(ctx, field)
+		return fieldContext_Event_at(ctx, ec, field)
 	case "data":
-		return ec.fieldContext_Event_data(ctx, field)
+		return fieldContext_Event_data(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Event", field.Name)
 }
 
-func (ec *executionContext) childFields_EventDatum(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_EventDatum(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
-		return ec.fieldContext_EventDatum_name(ctx, field)
+		return fieldContext_EventDatum_name(ctx, ec, field)
 	case "value":
-		return ec.fieldContext_EventDatum_value(ctx, field)
+		return fieldContext_EventDatum_value(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EventDatum", field.Name)
 }
 
-func (ec *executionContext) childFields_Exchange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Exchange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "lines":
-		return ec.fieldContext_Exchange_lines(ctx, field)
+		return fieldContext_Exchange_lines(ctx, ec, field)
 	case "heldTo":
-		return ec.fieldContext_Exchange_heldTo(ctx, field)
+		return fieldContext_Exchange_heldTo(ctx, ec, field)
 	case "takenAt":
-		return ec.fieldContext_Exchange_takenAt(ctx, field)
+		return fieldContext_Exchange_takenAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Exchange", field.Name)
 }
 
-func (ec *executionContext) childFields_ExchangeLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_ExchangeLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sku":
-		return ec.fieldContext_ExchangeLine_sku(ctx, field)
+		return fieldContext_ExchangeLine_sku(ctx, ec, field)
 	case "quantity":
-		return ec.fieldContext_ExchangeLine_quantity(ctx, field)
+		return fieldContext_ExchangeLine_quantity(ctx, ec, field)
 	case "price":
-		return ec.fieldContext_ExchangeLine_price(ctx, field)
+		return fieldContext_ExchangeLine_price(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ExchangeLine", field.Name)
 }
 
-func (ec *executionContext) childFields_Facet(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Facet(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "kind":
-		return ec.fieldContext_Facet_kind(ctx, field)
+		return fieldContext_Facet_kind(ctx, ec, field)
 	case "values":
-		return ec.fieldContext_Facet_values(ctx, field)
+		return fieldContext_Facet_values(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Facet", field.Name)
 }
 
-func (ec *executionContext) childFields_FacetValue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_FacetValue(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "value":
-		return ec.fieldContext_FacetValue_value(ctx, field)
+		return fieldContext_FacetValue_value(ctx, ec, field)
 	case "label":
-		return ec.fieldContext_FacetValue_label(ctx, field)
+		return fieldContext_FacetValue_label(ctx, ec, field)
 	case "count":
-		return ec.fieldContext_FacetValue_count(ctx, field)
+		return fieldContext_FacetValue_count(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FacetValue", field.Name)
 }
 
-func (ec *executionContext) childFields_Feedback(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Feedback(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_Feedback_id(ctx, field)
+		return fieldContext_Feedback_id(ctx, ec, field)
 	case "kind":
-		return ec.fieldContext_Feedback_kind(ctx, field)
+		return fieldContext_Feedback_kind(ctx, ec, field)
 	case "orderId":
-		return ec.fieldContext_Feedback_orderId(ctx, field)
+		return fieldContext_Feedback_orderId(ctx, ec, field)
 	case "receiptNumber":
-		return ec.fieldContext_Feedback_receiptNumber(ctx, field)
+		return fieldContext_Feedback_receiptNumber(ctx, ec, field)
 	case "location":
-		return ec.fieldContext_Feedback_location(ctx, field)
+		return fieldContext_Feedback_location(ctx, ec, field)
 	case "sku":
-		return ec.fieldContext_Feedback_sku(ctx, field)
+		return fieldContext_Feedback_sku(ctx, ec, field)
 	case "score":
-		return ec.fieldContext_Feedback_score(ctx, field)
+		return fieldContext_Feedback_score(ctx, ec, field)
 	case "title":
-		return ec.fieldContext_Feedback_title(ctx, field)
+		return fieldContext_Feedback_title(ctx, ec, field)
 	case "text":
-		return ec.fieldContext_Feedback_text(ctx, field)
+		return fieldContext_Feedback_text(ctx, ec, field)
 	case "status":
-		return ec.fieldContext_Feedback_status(ctx, field)
+		return fieldContext_Feedback_status(ctx, ec, field)
 	case "createdAt":
-		return ec.fieldContext_Feedback_createdAt(ctx, field)
+		return fieldContext_Feedback_createdAt(ctx, ec, field)
 	case "replies":
-		return ec.fieldContext_Feedback_replies(ctx, field)
+		return fieldContext_Feedback_replies(ctx, ec, field)
 	case "resolvedAt":
-		return ec.fieldContext_Feedback_resolvedAt(ctx, field)
+		return fieldContext_Feedback_resolvedAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Feedback", field.Name)
 }
 
-func (ec *executionContext) childFields_FeedbackConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_FeedbackConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
-		return ec.fieldContext_FeedbackConnection_edges(ctx, field)
+		return fieldContext_FeedbackConnection_edges(ctx, ec, field)
 	case "nodes":
-		return ec.fieldContext_FeedbackConnection_nodes(ctx, field)
+		return fieldContext_FeedbackConnection_nodes(ctx, ec, field)
 	case "pageInfo":
-		return ec.fieldContext_FeedbackConnection_pageInfo(ctx, field)
+		return fieldContext_FeedbackConnection_pageInfo(ctx, ec, field)
 	case "totalCount":
-		return ec.fieldContext_FeedbackConnection_totalCount(ctx, field)
+		return fieldContext_FeedbackConnection_totalCount(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FeedbackConnection", field.Name)
 }
 
-func (ec *executionContext) childFields_FeedbackEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_FeedbackEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cursor":
-		return ec.fieldContext_FeedbackEdge_cursor(ctx, field)
+		return fieldContext_FeedbackEdge_cursor(ctx, ec, field)
 	case "node":
-		return ec.fieldContext_FeedbackEdge_node(ctx, field)
+		return fieldContext_FeedbackEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FeedbackEdge", field.Name)
 }
 
-func (ec *executionContext) childFields_FeedbackPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_FeedbackPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "feedback":
-		return ec.fieldContext_FeedbackPayload_feedback(ctx, field)
+		return fieldContext_FeedbackPayload_feedback(ctx, ec, field)
 	case "userErrors":
-		return ec.fieldContext_FeedbackPayload_userErrors(ctx, field)
+		return fieldContext_FeedbackPayload_userErrors(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FeedbackPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_FeedbackReply(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_FeedbackReply(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "at":
-		return ec.fieldContext_FeedbackReply_at(ctx, field)
+		return fieldContext_FeedbackReply_at(ctx, ec, field)
 	case "byShopper":
-		return ec.fieldContext_FeedbackReply_byShopper(ctx, field)
+		return fieldContext_FeedbackReply_byShopper(ctx, ec, field)
 	case "text":
-		return ec.fieldContext_FeedbackReply_text(ctx, field)
+		return fieldContext_FeedbackReply_text(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FeedbackReply", field.Name)
 }
 
-func (ec *executionContext) childFields_Freshness(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Freshness(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "asOf":
-		return ec.fieldContext_Freshness_asOf(ctx, field)
+		return fieldContext_Freshness_asOf(ctx, ec, field)
 	case "ageSeconds":
-		return ec.fieldContext_Freshness_ageSeconds(ctx, field)
+		return fieldContext_Freshness_ageSeconds(ctx, ec, field)
 	case "source":
-		return ec.fieldContext_Freshness_source(ctx, field)
+		return fieldContext_Freshness_source(ctx, ec, field)
 	case "basis":
-		return ec.fieldContext_Freshness_basis(ctx, field)
+		return fieldContext_Freshness_basis(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Freshness", field.Name)
 }
 
-func (ec *executionContext) childFields_Fulfillment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Fulfillment(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_Fulfillment_id(ctx, field)
+		return fieldContext_Fulfillment_id(ctx, ec, field)
 	case "method":
-		return ec.fieldContext_Fulfillment_method(ctx, field)
+		return fieldContext_Fulfillment_method(ctx, ec, field)
 	case "location":
-		return ec.fieldContext_Fulfillment_location(ctx, field)
+		return fieldContext_Fulfillment_location(ctx, ec, field)
 	case "status":
-		return ec.fieldContext_Fulfillment_status(ctx, field)
+		return fieldContext_Fulfillment_status(ctx, ec, field)
 	case "lines":
-		return ec.fieldContext_Fulfillment_lines(ctx, field)
+		return fieldContext_Fulfillment_lines(ctx, ec, field)
 	case "promise":
-		return ec.fieldContext_Fulfillment_promise(ctx, field)
+		return fieldContext_Fulfillment_promise(ctx, ec, field)
 	case "slot":
-		return ec.fieldContext_Fulfillment_slot(ctx, field)
+		return fieldContext_Fulfillment_slot(ctx, ec, field)
 	case "why":
-		return ec.fieldContext_Fulfillment_why(ctx, field)
+		return fieldContext_Fulfillment_why(ctx, ec, field)
 	case "acceptedAt":
-		return ec.fieldContext_Fulfillment_acceptedAt(ctx, field)
+		return fieldContext_Fulfillment_acceptedAt(ctx, ec, field)
 	case "readyAt":
-		return ec.fieldContext_Fulfillment_readyAt(ctx, field)
+		return fieldContext_Fulfillment_readyAt(ctx, ec, field)
 	case "collectBy":
-		return ec.fieldContext_Fulfillment_collectBy(ctx, field)
+		return fieldContext_Fulfillment_collectBy(ctx, ec, field)
 	case "leftAt":
-		return ec.fieldContext_Fulfillment_leftAt(ctx, field)
+		return fieldContext_Fulfillment_leftAt(ctx, ec, field)
 	case "collector":
-		return ec.fieldContext_Fulfillment_collector(ctx, field)
+		return fieldContext_Fulfillment_collector(ctx, ec, field)
 	case "pickupCode":
-		return ec.fieldContext_Fulfillment_pickupCode(ctx, field)
+		return fieldContext_Fulfillment_pickupCode(ctx, ec, field)
 	case "courier":
-		return ec.fieldContext_Fulfillment_courier(ctx, field)
+		return fieldContext_Fulfillment_courier(ctx, ec, field)
 	case "decision":
-		return ec.fieldContext_Fulfillment_decision(ctx, field)
+		return fieldContext_Fulfillment_decision(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Fulfillment", field.Name)
 }
 
-func (ec *executionContext) childFields_FulfillmentDecision(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_FulfillmentDecision(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "lines":
-		return ec.fieldContext_FulfillmentDecision_lines(ctx, field)
+		return fieldContext_FulfillmentDecision_lines(ctx, ec, field)
 	case "askedAt":
-		return ec.fieldContext_FulfillmentDecision_askedAt(ctx, field)
+		return fieldContext_FulfillmentDecision_askedAt(ctx, ec, field)
 	case "answerBy":
-		return ec.fieldContext_FulfillmentDecision_answerBy(ctx, field)
+		return fieldContext_FulfillmentDecision_answerBy(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FulfillmentDecision", field.Name)
 }
 
-func (ec *executionContext) childFields_FulfillmentLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_FulfillmentLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "lineId":
-		return ec.fieldContext_FulfillmentLine_lineId(ctx, field)
+		return fieldContext_FulfillmentLine_lineId(ctx, ec, field)
 	case "sku":
-		return ec.fieldContext_FulfillmentLine_sku(ctx, field)
+		return fieldContext_FulfillmentLine_sku(ctx, ec, field)
 	case "quantity":
-		return ec.fieldContext_FulfillmentLine_quantity(ctx, field)
+		return fieldContext_FulfillmentLine_quantity(ctx, ec, field)
 	case "picked":
-		return ec.fieldContext_FulfillmentLine_picked(ctx, field)
+		return fieldContext_FulfillmentLine_picked(ctx, ec, field)
 	case "rejected":
-		return ec.fieldContext_FulfillmentLine_rejected(ctx, field)
+		return fieldContext_FulfillmentLine_rejected(ctx, ec, field)
 	case "returned":
-		return ec.fieldContext_FulfillmentLine_returned(ctx, field)
+		return fieldContext_FulfillmentLine_returned(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FulfillmentLine", field.Name)
 }
 
-func (ec *executionContext) childFields_GeoPoint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_GeoPoint(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "latitude":
-		return ec.fieldContext_GeoPoint_latitude(ctx, field)
+		return fieldContext_GeoPoint_latitude(ctx, ec, field)
 	case "longitude":
-		return ec.fieldContext_GeoPoint_longitude(ctx, field)
+		return fieldContext_GeoPoint_longitude(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GeoPoint", field.Name)
 }
 
-func (ec *executionContext) childFields_GuestSession(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_GuestSession(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "token":
-		return ec.fieldContext_GuestSession_token(ctx, field)
+		return fieldContext_GuestSession_token(ctx, ec, field)
 	case "expiresAt":
-		return ec.fieldContext_GuestSession_expiresAt(ctx, field)
+		return fieldContext_GuestSession_expiresAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GuestSession", field.Name)
 }
 
-func (ec *executionContext) childFields_GuestSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_GuestSessionPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "session":
-		return ec.fieldContext_GuestSessionPayload_session(ctx, field)
+		return fieldContext_GuestSessionPayload_session(ctx, ec, field)
 	case "userErrors":
-		return ec.fieldContext_GuestSessionPayload_userErrors(ctx, field)
+		return fieldContext_GuestSessionPayload_userErrors(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GuestSessionPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_HolidayHours(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_HolidayHours(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "date":
-		return ec.fieldContext_HolidayHours_date(ctx, field)
+		return fieldContext_HolidayHours_date(ctx, ec, field)
 	case "name":
-		return ec.fieldContext_HolidayHours_name(ctx, field)
+		return fieldContext_HolidayHours_name(ctx, ec, field)
 	case "opens":
-		return ec.fieldContext_HolidayHours_opens(ctx, field)
+		return fieldContext_HolidayHours_opens(ctx, ec, field)
 	case "closes":
-		return ec.fieldContext_HolidayHours_closes(ctx, field)
+		return fieldContext_HolidayHours_closes(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type HolidayHours", field.Name)
 }
 
-func (ec *executionContext) childFields_LinePrice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_LinePrice(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "list":
-		return ec.fieldContext_LinePrice_list(ctx, field)
+		return fieldContext_LinePrice_list(ctx, ec, field)
 	case "unit":
-		return ec.fieldContext_LinePrice_unit(ctx, field)
+		return fieldContext_LinePrice_unit(ctx, ec, field)
 	case "discount":
-		return ec.fieldContext_LinePrice_discount(ctx, field)
+		return fieldContext_LinePrice_discount(ctx, ec, field)
 	case "total":
-		return ec.fieldContext_LinePrice_total(ctx, field)
+		return fieldContext_LinePrice_total(ctx, ec, field)
 	case "reason":
-		return ec.fieldContext_LinePrice_reason(ctx, field)
+		return fieldContext_LinePrice_reason(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LinePrice", field.Name)
 }
 
-func (ec *executionContext) childFields_Location(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Location(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_Location_id(ctx, field)
+		return fieldContext_Location_id(ctx, ec, field)
 	case "code":
-		return ec.fieldContext_Location_code(ctx, field)
+		return fieldContext_Location_code(ctx, ec, field)
 	case "name":
-		return ec.fieldContext_Location_name(ctx, field)
+		return fieldContext_Location_name(ctx, ec, field)
 	case "kind":
-		return ec.fieldContext_Location_kind(ctx, field)
+		return fieldContext_Location_kind(ctx, ec, field)
 	case "address":
-		return ec.fieldContext_Location_address(ctx, field)
+		return fieldContext_Location_address(ctx, ec, field)
 	case "position":
-		return ec.fieldContext_Location_position(ctx, field)
+		return fieldContext_Location_position(ctx, ec, field)
 	case "timeZone":
-		return ec.fieldContext_Location_timeZone(ctx, field)
+		return fieldContext_Location_timeZone(ctx, ec, field)
 	case "hours":
-		return ec.fieldContext_Location_hours(ctx, field)
+		return fieldContext_Location_hours(ctx, ec, field)
 	case "holidays":
-		return ec.fieldContext_Location_holidays(ctx, field)
+		return fieldContext_Location_holidays(ctx, ec, field)
 	case "openNow":
-		return ec.fieldContext_Location_openNow(ctx, field)
+		return fieldContext_Location_openNow(ctx, ec, field)
 	case "services":
-		return ec.fieldContext_Location_services(ctx, field)
+		return fieldContext_Location_services(ctx, ec, field)
 	case "pickup":
-		return ec.fieldContext_Location_pickup(ctx, field)
+		return fieldContext_Location_pickup(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Location", field.Name)
 }
 
-func (ec *executionContext) childFields_LocationConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_LocationConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
-		return ec.fieldContext_LocationConnection_edges(ctx, field)
+		return fieldContext_LocationConnection_edges(ctx, ec, field)
 	case "nodes":
-		return ec.fieldContext_LocationConnection_nodes(ctx, field)
+		return fieldContext_LocationConnection_nodes(ctx, ec, field)
 	case "pageInfo":
-		return ec.fieldContext_LocationConnection_pageInfo(ctx, field)
+		return fieldContext_LocationConnection_pageInfo(ctx, ec, field)
 	case "totalCount":
-		return ec.fieldContext_LocationConnection_totalCount(ctx, field)
+		return fieldContext_LocationConnection_totalCount(ctx, ec, field)
 	case "freshness":
-		return ec.fieldContext_LocationConnection_freshness(ctx, field)
+		return fieldContext_LocationConnection_freshness(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LocationConnection", field.Name)
 }
 
-func (ec *executionContext) childFields_LocationEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_LocationEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cursor":
-		return ec.fieldContext_LocationEdge_cursor(ctx, field)
+		return fieldContext_LocationEdge_cursor(ctx, ec, field)
 	case "node":
-		return ec.fieldContext_LocationEdge_node(ctx, field)
+		return fieldContext_LocationEdge_node(ctx, ec, field)
 	case "distanceKm":
-		return ec.fieldContext_LocationEdge_distanceKm(ctx, field)
+		return fieldContext_LocationEdge_distanceKm(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LocationEdge", field.Name)
 }
 
-func (ec *executionContext) childFields_Media(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Media(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "kind":
-		return ec.fieldContext_Media_kind(ctx, field)
+		return fieldContext_Media_kind(ctx, ec, field)
 	case "url":
-		return ec.fieldContext_Media_url(ctx, field)
+		return fieldContext_Media_url(ctx, ec, field)
 	case "alt":
-		return ec.fieldContext_Media_alt(ctx, field)
+		return fieldContext_Media_alt(ctx, ec, field)
 	case "mimeType":
-		return ec.fieldContext_Media_mimeType(ctx, field)
+		return fieldContext_Media_mimeType(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Media", field.Name)
 }
 
-func (ec *executionContext) childFields_Member(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Member(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_Member_id(ctx, field)
+		return fieldContext_Member_id(ctx, ec, field)
 	case "profile":
-		return ec.fieldContext_Member_profile(ctx, field)
+		return fieldContext_Member_profile(ctx, ec, field)
 	case "identities":
-		return ec.fieldContext_Member_identities(ctx, field)
+		return fieldContext_Member_identities(ctx, ec, field)
 	case "tier":
-		return ec.fieldContext_Member_tier(ctx, field)
+		return fieldContext_Member_tier(ctx, ec, field)
 	case "points":
-		return ec.fieldContext_Member_points(ctx, field)
+		return fieldContext_Member_points(ctx, ec, field)
 	case "coupons":
-		return ec.fieldContext_Member_coupons(ctx, field)
+		return fieldContext_Member_coupons(ctx, ec, field)
 	case "addresses":
-		return ec.fieldContext_Member_addresses(ctx, field)
+		return fieldContext_Member_addresses(ctx, ec, field)
 	case "preferredStore":
-		return ec.fieldContext_Member_preferredStore(ctx, field)
+		return fieldContext_Member_preferredStore(ctx, ec, field)
 	case "orders":
-		return ec.fieldContext_Member_orders(ctx, field)
+		return fieldContext_Member_orders(ctx, ec, field)
 	case "feedback":
-		return ec.fieldContext_Member_feedback(ctx, field)
+		return fieldContext_Member_feedback(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Member", field.Name)
 }
 
-func (ec *executionContext) childFields_MemberConsistency(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_MemberConsistency(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "checked":
-		return ec.fieldContext_MemberConsistency_checked(ctx, field)
+		return fieldContext_MemberConsistency_checked(ctx, ec, field)
 	case "consistent":
-		return ec.fieldContext_MemberConsistency_consistent(ctx, field)
+		return fieldContext_MemberConsistency_consistent(ctx, ec, field)
 	case "differences":
-		return ec.fieldContext_MemberConsistency_differences(ctx, field)
+		return fieldContext_MemberConsistency_differences(ctx, ec, field)
 	case "endCursor":
-		return ec.fieldContext_MemberConsistency_endCursor(ctx, field)
+		return fieldContext_MemberConsistency_endCursor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MemberConsistency", field.Name)
 }
 
-func (ec *executionContext) childFields_MemberDifference(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_MemberDifference(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "memberId":
-		return ec.fieldContext_MemberDifference_memberId(ctx, field)
+		return fieldContext_MemberDifference_memberId(ctx, ec, field)
 	case "missing":
-		return ec.fieldContext_MemberDifference_missing(ctx, field)
+		return fieldContext_MemberDifference_missing(ctx, ec, field)
 	case "silent":
-		return ec.fieldContext_MemberDifference_silent(ctx, field)
+		return fieldContext_MemberDifference_silent(ctx, ec, field)
 	case "fields":
-		return ec.fieldContext_MemberDifference_fields(ctx, field)
+		return fieldContext_MemberDifference_fields(ctx, ec, field)
 	case "weakMatches":
-		return ec.fieldContext_MemberDifference_weakMatches(ctx, field)
+		return fieldContext_MemberDifference_weakMatches(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MemberDifference", field.Name)
 }
 
-func (ec *executionContext) childFields_MemberIdentity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_MemberIdentity(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "system":
-		return ec.fieldContext_MemberIdentity_system(ctx, field)
+		return fieldContext_MemberIdentity_system(ctx, ec, field)
 	case "key":
-		return ec.fieldContext_MemberIdentity_key(ctx, field)
+		return fieldContext_MemberIdentity_key(ctx, ec, field)
 	case "linkedBy":
-		return ec.fieldContext_MemberIdentity_linkedBy(ctx, field)
+		return fieldContext_MemberIdentity_linkedBy(ctx, ec, field)
 	case "linkedAt":
-		return ec.fieldContext_MemberIdentity_linkedAt(ctx, field)
+		return fieldContext_MemberIdentity_linkedAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MemberIdentity", field.Name)
 }
 
-func (ec *executionContext) childFields_MemberMergePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_MemberMergePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "member":
-		return ec.fieldContext_MemberMergePayload_member(ctx, field)
+		return fieldContext_MemberMergePayload_member(ctx, ec, field)
 	case "mergeId":
-		return ec.fieldContext_MemberMergePayload_mergeId(ctx, field)
+		return fieldContext_MemberMergePayload_mergeId(ctx, ec, field)
 	case "userErrors":
-		return ec.fieldContext_MemberMergePayload_userErrors(ctx, field)
+		return fieldContext_MemberMergePayload_userErrors(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MemberMergePayload", field.Name)
 }
 
-func (ec *executionContext) childFields_MemberPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_MemberPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "member":
-		return ec.fieldContext_MemberPayload_member(ctx, field)
+		return fieldContext_MemberPayload_member(ctx, ec, field)
 	case "userErrors":
-		return ec.fieldContext_MemberPayload_userErrors(ctx, field)
+		return fieldContext_MemberPayload_userErrors(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MemberPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_MemberPoints(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_MemberPoints(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "balance":
-		return ec.fieldContext_MemberPoints_balance(ctx, field)
+		return fieldContext_MemberPoints_balance(ctx, ec, field)
 	case "entries":
-		return ec.fieldContext_MemberPoints_entries(ctx, field)
+		return fieldContext_MemberPoints_entries(ctx, ec, field)
 	case "silent":
-		return ec.fieldContext_MemberPoints_silent(ctx, field)
+		return fieldContext_MemberPoints_silent(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MemberPoints", field.Name)
 }
 
-func (ec *executionContext) childFields_MemberProfile(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_MemberProfile(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
-		return ec.fieldContext_MemberProfile_name(ctx, field)
+		return fieldContext_MemberProfile_name(ctx, ec, field)
 	case "phone":
-		return ec.fieldContext_MemberProfile_phone(ctx, field)
+		return fieldContext_MemberProfile_phone(ctx, ec, field)
 	case "phoneVerified":
-		return ec.fieldContext_MemberProfile_phoneVerified(ctx, field)
+		return fieldContext_MemberProfile_phoneVerified(ctx, ec, field)
 	case "email":
-		return ec.fieldContext_MemberProfile_email(ctx, field)
+		return fieldContext_MemberProfile_email(ctx, ec, field)
 	case "birthday":
-		return ec.fieldContext_MemberProfile_birthday(ctx, field)
+		return fieldContext_MemberProfile_birthday(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MemberProfile", field.Name)
 }
 
-func (ec *executionContext) childFields_MemberRegisterPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_MemberRegisterPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "accountId":
-		return ec.fieldContext_MemberRegisterPayload_accountId(ctx, field)
+		return fieldContext_MemberRegisterPayload_accountId(ctx, ec, field)
 	case "existed":
-		return ec.fieldContext_MemberRegisterPayload_existed(ctx, field)
+		return fieldContext_MemberRegisterPayload_existed(ctx, ec, field)
 	case "userErrors":
-		return ec.fieldContext_MemberRegisterPayload_userErrors(ctx, field)
+		return fieldContext_MemberRegisterPayload_userErrors(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MemberRegisterPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_MemberStanding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_MemberStanding(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "tier":
-		return ec.fieldContext_MemberStanding_tier(ctx, field)
+		return fieldContext_MemberStanding_tier(ctx, ec, field)
 	case "spent":
-		return ec.fieldContext_MemberStanding_spent(ctx, field)
+		return fieldContext_MemberStanding_spent(ctx, ec, field)
 	case "next":
-		return ec.fieldContext_MemberStanding_next(ctx, field)
+		return fieldContext_MemberStanding_next(ctx, ec, field)
 	case "missing":
-		return ec.fieldContext_MemberStanding_missing(ctx, field)
+		return fieldContext_MemberStanding_missing(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MemberStanding", field.Name)
 }
 
-func (ec *executionContext) childFields_Money(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Money(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "amount":
-		return ec.fieldContext_Money_amount(ctx, field)
+		return fieldContext_Money_amount(ctx, ec, field)
 	case "currencyCode":
-		return ec.fieldContext_Money_currencyCode(ctx, field)
+		return fieldContext_Money_currencyCode(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
 }
 
-func (ec *executionContext) childFields_OpeningHours(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_OpeningHours(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "weekday":
-		return ec.fieldContext_OpeningHours_weekday(ctx, field)
+		return fieldContext_OpeningHours_weekday(ctx, ec, field)
 	case "opens":
-		return ec.fieldContext_OpeningHours_opens(ctx, field)
+		return fieldContext_OpeningHours_opens(ctx, ec, field)
 	case "closes":
-		return ec.fieldContext_OpeningHours_closes(ctx, field)
+		return fieldContext_OpeningHours_closes(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OpeningHours", field.Name)
 }
 
-func (ec *executionContext) childFields_Order(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Order(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_Order_id(ctx, field)
+		return fieldContext_Order_id(ctx, ec, field)
 	case "number":
-		return ec.fieldContext_Order_number(ctx, field)
+		return fieldContext_Order_number(ctx, ec, field)
 	case "status":
-		return ec.fieldContext_Order_status(ctx, field)
+		return fieldContext_Order_status(ctx, ec, field)
 	case "channel":
-		return ec.fieldContext_Order_channel(ctx, field)
+		return fieldContext_Order_channel(ctx, ec, field)
 	case "placedAt":
-		return ec.fieldContext_Order_placedAt(ctx, field)
+		return fieldContext_Order_placedAt(ctx, ec, field)
 	case "payBy":
-		return ec.fieldContext_Order_payBy(ctx, field)
+		return fieldContext_Order_payBy(ctx, ec, field)
 	case "lines":
-		return ec.fieldContext_Order_lines(ctx, field)
+		return fieldContext_Order_lines(ctx, ec, field)
 	case "fulfillments":
-		return ec.fieldContext_Order_fulfillments(ctx, field)
+		return fieldContext_Order_fulfillments(ctx, ec, field)
 	case "totals":
-		return ec.fieldContext_Order_totals(ctx, field)
+		return fieldContext_Order_totals(ctx, ec, field)
 	case "note":
-		return ec.fieldContext_Order_note(ctx, field)
+		return fieldContext_Order_note(ctx, ec, field)
 	case "contact":
-		return ec.fieldContext_Order_contact(ctx, field)
+		return fieldContext_Order_contact(ctx, ec, field)
 	case "address":
-		return ec.fieldContext_Order_address(ctx, field)
+		return fieldContext_Order_address(ctx, ec, field)
 	case "payments":
-		return ec.fieldContext_Order_payments(ctx, field)
+		return fieldContext_Order_payments(ctx, ec, field)
 	case "refunds":
-		return ec.fieldContext_Order_refunds(ctx, field)
+		return fieldContext_Order_refunds(ctx, ec, field)
 	case "returns":
-		return ec.fieldContext_Order_returns(ctx, field)
+		return fieldContext_Order_returns(ctx, ec, field)
 	case "returnable":
-		return ec.fieldContext_Order_returnable(ctx, field)
+		return fieldContext_Order_returnable(ctx, ec, field)
 	case "timeline":
-		return ec.fieldContext_Order_timeline(ctx, field)
+		return fieldContext_Order_timeline(ctx, ec, field)
 	case "cancellation":
-		return ec.fieldContext_Order_cancellation(ctx, field)
+		return fieldContext_Order_cancellation(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Order", field.Name)
 }
 
-func (ec *executionContext) childFields_OrderLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_OrderLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_OrderLine_id(ctx, field)
+		return fieldContext_OrderLine_id(ctx, ec, field)
 	case "sku":
-		return ec.fieldContext_OrderLine_sku(ctx, field)
+		return fieldContext_OrderLine_sku(ctx, ec, field)
 	case "title":
-		return ec.fieldContext_OrderLine_title(ctx, field)
+		return fieldContext_OrderLine_title(ctx, ec, field)
 	case "variant":
-		return ec.fieldContext_OrderLine_variant(ctx, field)
+		return fieldContext_OrderLine_variant(ctx, ec, field)
 	case "quantity":
-		return ec.fieldContext_OrderLine_quantity(ctx, field)
+		return fieldContext_OrderLine_quantity(ctx, ec, field)
 	case "price":
-		return ec.fieldContext_OrderLine_price(ctx, field)
+		return fieldContext_OrderLine_price(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderLine", field.Name)
 }
 
-func (ec *executionContext) childFields_OrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_OrderPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "order":
-		return ec.fieldContext_OrderPayload_order(ctx, field)
+		return fieldContext_OrderPayload_order(ctx, ec, field)
 	case "userErrors":
-		return ec.fieldContext_OrderPayload_userErrors(ctx, field)
+		return fieldContext_OrderPayload_userErrors(ctx, ec, field)
 	case "warnings":
-		return ec.fieldContext_OrderPayload_warnings(ctx, field)
+		return fieldContext_OrderPayload_warnings(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
-		return ec.fieldContext_PageInfo_hasNextPage(ctx, field)
+		return fieldContext_PageInfo_hasNextPage(ctx, ec, field)
 	case "hasPreviousPage":
-		return ec.fieldContext_PageInfo_hasPreviousPage(ctx, field)
+		return fieldContext_PageInfo_hasPreviousPage(ctx, ec, field)
 	case "startCursor":
-		return ec.fieldContext_PageInfo_startCursor(ctx, field)
+		return fieldContext_PageInfo_startCursor(ctx, ec, field)
 	case "endCursor":
-		return ec.fieldContext_PageInfo_endCursor(ctx, field)
+		return fieldContext_PageInfo_endCursor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
-func (ec *executionContext) childFields_Payment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Payment(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "reference":
-		return ec.fieldContext_Payment_reference(ctx, field)
+		return fieldContext_Payment_reference(ctx, ec, field)
 	case "method":
-		return ec.fieldContext_Payment_method(ctx, field)
+		return fieldContext_Payment_method(ctx, ec, field)
 	case "amount":
-		return ec.fieldContext_Payment_amount(ctx, field)
+		return fieldContext_Payment_amount(ctx, ec, field)
 	case "status":
-		return ec.fieldContext_Payment_status(ctx, field)
+		return fieldContext_Payment_status(ctx, ec, field)
 	case "redirectUrl":
-		return ec.fieldContext_Payment_redirectUrl(ctx, field)
+		return fieldContext_Payment_redirectUrl(ctx, ec, field)
 	case "reason":
-		return ec.fieldContext_Payment_reason(ctx, field)
+		return fieldContext_Payment_reason(ctx, ec, field)
 	case "startedAt":
-		return ec.fieldContext_Payment_startedAt(ctx, field)
+		return fieldContext_Payment_startedAt(ctx, ec, field)
 	case "settledAt":
-		return ec.fieldContext_Payment_settledAt(ctx, field)
+		return fieldContext_Payment_settledAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Payment", field.Name)
 }
 
-func (ec *executionContext) childFields_PaymentMethod(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PaymentMethod(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "code":
-		return ec.fieldContext_PaymentMethod_code(ctx, field)
+		return fieldContext_PaymentMethod_code(ctx, ec, field)
 	case "title":
-		return ec.fieldContext_PaymentMethod_title(ctx, field)
+		return fieldContext_PaymentMethod_title(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PaymentMethod", field.Name)
 }
 
-func (ec *executionContext) childFields_PickupCode(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PickupCode(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "code":
-		return ec.fieldContext_PickupCode_code(ctx, field)
+		return fieldContext_PickupCode_code(ctx, ec, field)
 	case "qr":
-		return ec.fieldContext_PickupCode_qr(ctx, field)
+		return fieldContext_PickupCode_qr(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PickupCode", field.Name)
 }
 
-func (ec *executionContext) childFields_PickupOption(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PickupOption(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "location":
-		return ec.fieldContext_PickupOption_location(ctx, field)
+		return fieldContext_PickupOption_location(ctx, ec, field)
 	case "coverage":
-		return ec.fieldContext_PickupOption_coverage(ctx, field)
+		return fieldContext_PickupOption_coverage(ctx, ec, field)
 	case "lines":
-		return ec.fieldContext_PickupOption_lines(ctx, field)
+		return fieldContext_PickupOption_lines(ctx, ec, field)
 	case "distanceKm":
-		return ec.fieldContext_PickupOption_distanceKm(ctx, field)
+		return fieldContext_PickupOption_distanceKm(ctx, ec, field)
 	case "readyBy":
-		return ec.fieldContext_PickupOption_readyBy(ctx, field)
+		return fieldContext_PickupOption_readyBy(ctx, ec, field)
 	case "reasons":
-		return ec.fieldContext_PickupOption_reasons(ctx, field)
+		return fieldContext_PickupOption_reasons(ctx, ec, field)
 	case "freshness":
-		return ec.fieldContext_PickupOption_freshness(ctx, field)
+		return fieldContext_PickupOption_freshness(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PickupOption", field.Name)
 }
 
-func (ec *executionContext) childFields_PickupOptionLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PickupOptionLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sku":
-		return ec.fieldContext_PickupOptionLine_sku(ctx, field)
+		return fieldContext_PickupOptionLine_sku(ctx, ec, field)
 	case "requested":
-		return ec.fieldContext_PickupOptionLine_requested(ctx, field)
+		return fieldContext_PickupOptionLine_requested(ctx, ec, field)
 	case "fulfillable":
-		return ec.fieldContext_PickupOptionLine_fulfillable(ctx, field)
+		return fieldContext_PickupOptionLine_fulfillable(ctx, ec, field)
 	case "shortfall":
-		return ec.fieldContext_PickupOptionLine_shortfall(ctx, field)
+		return fieldContext_PickupOptionLine_shortfall(ctx, ec, field)
 	case "level":
-		return ec.fieldContext_PickupOptionLine_level(ctx, field)
+		return fieldContext_PickupOptionLine_level(ctx, ec, field)
 	case "reasons":
-		return ec.fieldContext_PickupOptionLine_reasons(ctx, field)
+		return fieldContext_PickupOptionLine_reasons(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PickupOptionLine", field.Name)
 }
 
-func (ec *executionContext) childFields_PickupSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PickupSettings(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "pickingMinutes":
-		return ec.fieldContext_PickupSettings_pickingMinutes(ctx, field)
+		return fieldContext_PickupSettings_pickingMinutes(ctx, ec, field)
 	case "cutoff":
-		return ec.fieldContext_PickupSettings_cutoff(ctx, field)
+		return fieldContext_PickupSettings_cutoff(ctx, ec, field)
 	case "capacity":
-		return ec.fieldContext_PickupSettings_capacity(ctx, field)
+		return fieldContext_PickupSettings_capacity(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PickupSettings", field.Name)
 }
 
-func (ec *executionContext) childFields_PickupSlot(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PickupSlot(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "startsAt":
-		return ec.fieldContext_PickupSlot_startsAt(ctx, field)
+		return fieldContext_PickupSlot_startsAt(ctx, ec, field)
 	case "endsAt":
-		return ec.fieldContext_PickupSlot_endsAt(ctx, field)
+		return fieldContext_PickupSlot_endsAt(ctx, ec, field)
 	case "capacity":
-		return ec.fieldContext_PickupSlot_capacity(ctx, field)
+		return fieldContext_PickupSlot_capacity(ctx, ec, field)
 	case "left":
-		return ec.fieldContext_PickupSlot_left(ctx, field)
+		return fieldContext_PickupSlot_left(ctx, ec, field)
 	case "available":
-		return ec.fieldContext_PickupSlot_available(ctx, field)
+		return fieldContext_PickupSlot_available(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PickupSlot", field.Name)
 }
 
-func (ec *executionContext) childFields_PointEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PointEntry(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "reference":
-		return ec.fieldContext_PointEntry_reference(ctx, field)
+		return fieldContext_PointEntry_reference(ctx, ec, field)
 	case "source":
-		return ec.fieldContext_PointEntry_source(ctx, field)
+		return fieldContext_PointEntry_source(ctx, ec, field)
 	case "points":
-		return ec.fieldContext_PointEntry_points(ctx, field)
+		return fieldContext_PointEntry_points(ctx, ec, field)
 	case "at":
-		return ec.fieldContext_PointEntry_at(ctx, field)
+		return fieldContext_PointEntry_at(ctx, ec, field)
 	case "title":
-		return ec.fieldContext_PointEntry_title(ctx, field)
+		return fieldContext_PointEntry_title(ctx, ec, field)
 	case "expiresAt":
-		return ec.fieldContext_PointEntry_expiresAt(ctx, field)
+		return fieldContext_PointEntry_expiresAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PointEntry", field.Name)
 }
 
-func (ec *executionContext) childFields_Price(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Price(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sku":
-		return ec.fieldContext_Price_sku(ctx, field)
+		return fieldContext_Price_sku(ctx, ec, field)
 	case "channel":
-		return ec.fieldContext_Price_channel(ctx, field)
+		return fieldContext_Price_channel(ctx, ec, field)
 	case "current":
-		return ec.fieldContext_Price_current(ctx, field)
+		return fieldContext_Price_current(ctx, ec, field)
 	case "list":
-		return ec.fieldContext_Price_list(ctx, field)
+		return fieldContext_Price_list(ctx, ec, field)
 	case "promotion":
-		return ec.fieldContext_Price_promotion(ctx, field)
+		return fieldContext_Price_promotion(ctx, ec, field)
 	case "tiers":
-		return ec.fieldContext_Price_tiers(ctx, field)
+		return fieldContext_Price_tiers(ctx, ec, field)
 	case "agreement":
-		return ec.fieldContext_Price_agreement(ctx, field)
+		return fieldContext_Price_agreement(ctx, ec, field)
 	case "sources":
-		return ec.fieldContext_Price_sources(ctx, field)
+		return fieldContext_Price_sources(ctx, ec, field)
 	case "freshness":
-		return ec.fieldContext_Price_freshness(ctx, field)
+		return fieldContext_Price_freshness(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Price", field.Name)
 }
 
-func (ec *executionContext) childFields_PriceRange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PriceRange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "min":
-		return ec.fieldContext_PriceRange_min(ctx, field)
+		return fieldContext_PriceRange_min(ctx, ec, field)
 	case "max":
-		return ec.fieldContext_PriceRange_max(ctx, field)
+		return fieldContext_PriceRange_max(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PriceRange", field.Name)
 }
 
-func (ec *executionContext) childFields_Product(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Product(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_Product_id(ctx, field)
+		return fieldContext_Product_id(ctx, ec, field)
 	case "code":
-		return ec.fieldContext_Product_code(ctx, field)
+		return fieldContext_Product_code(ctx, ec, field)
 	case "title":
-		return ec.fieldContext_Product_title(ctx, field)
+		return fieldContext_Product_title(ctx, ec, field)
 	case "description":
-		return ec.fieldContext_Product_description(ctx, field)
+		return fieldContext_Product_description(ctx, ec, field)
 	case "brand":
-		return ec.fieldContext_Product_brand(ctx, field)
+		return fieldContext_Product_brand(ctx, ec, field)
 	case "categories":
-		return ec.fieldContext_Product_categories(ctx, field)
+		return fieldContext_Product_categories(ctx, ec, field)
 	case "media":
-		return ec.fieldContext_Product_media(ctx, field)
+		return fieldContext_Product_media(ctx, ec, field)
 	case "attributes":
-		return ec.fieldContext_Product_attributes(ctx, field)
+		return fieldContext_Product_attributes(ctx, ec, field)
 	case "variants":
-		return ec.fieldContext_Product_variants(ctx, field)
+		return fieldContext_Product_variants(ctx, ec, field)
 	case "priceRange":
-		return ec.fieldContext_Product_priceRange(ctx, field)
+		return fieldContext_Product_priceRange(ctx, ec, field)
 	case "updatedAt":
-		return ec.fieldContext_Product_updatedAt(ctx, field)
+		return fieldContext_Product_updatedAt(ctx, ec, field)
 	case "freshness":
-		return ec.fieldContext_Product_freshness(ctx, field)
+		return fieldContext_Product_freshness(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Product", field.Name)
 }
 
-func (ec *executionContext) childFields_ProductConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_ProductConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
-		return ec.fieldContext_ProductConnection_edges(ctx, field)
+		return fieldContext_ProductConnection_edges(ctx, ec, field)
 	case "nodes":
-		return ec.fieldContext_ProductConnection_nodes(ctx, field)
+		return fieldContext_ProductConnection_nodes(ctx, ec, field)
 	case "pageInfo":
-		return ec.fieldContext_ProductConnection_pageInfo(ctx, field)
+		return fieldContext_ProductConnection_pageInfo(ctx, ec, field)
 	case "totalCount":
-		return ec.fieldContext_ProductConnection_totalCount(ctx, field)
+		return fieldContext_ProductConnection_totalCount(ctx, ec, field)
 	case "facets":
-		return ec.fieldContext_ProductConnection_facets(ctx, field)
+		return fieldContext_ProductConnection_facets(ctx, ec, field)
 	case "freshness":
-		return ec.fieldContext_ProductConnection_freshness(ctx, field)
+		return fieldContext_ProductConnection_freshness(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProductConnection", field.Name)
 }
 
-func (ec *executionContext) childFields_ProductEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_ProductEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cursor":
-		return ec.fieldContext_ProductEdge_cursor(ctx, field)
+		return fieldContext_ProductEdge_cursor(ctx, ec, field)
 	case "node":
-		return ec.fieldContext_ProductEdge_node(ctx, field)
+		return fieldContext_ProductEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProductEdge", field.Name)
 }
 
-func (ec *executionContext) childFields_ProductVariant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_ProductVariant(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_ProductVariant_id(ctx, field)
+		return fieldContext_ProductVariant_id(ctx, ec, field)
 	case "sku":
-		return ec.fieldContext_ProductVariant_sku(ctx, field)
+		return fieldContext_ProductVariant_sku(ctx, ec, field)
 	case "gtin":
-		return ec.fieldContext_ProductVariant_gtin(ctx, field)
+		return fieldContext_ProductVariant_gtin(ctx, ec, field)
 	case "title":
-		return ec.fieldContext_ProductVariant_title(ctx, field)
+		return fieldContext_ProductVariant_title(ctx, ec, field)
 	case "options":
-		return ec.fieldContext_ProductVariant_options(ctx, field)
+		return fieldContext_ProductVariant_options(ctx, ec, field)
 	case "product":
-		return ec.fieldContext_ProductVariant_product(ctx, field)
+		return fieldContext_ProductVariant_product(ctx, ec, field)
 	case "price":
-		return ec.fieldContext_ProductVariant_price(ctx, field)
+		return fieldContext_ProductVariant_price(ctx, ec, field)
 	case "storeAvailability":
-		return ec.fieldContext_ProductVariant_storeAvailability(ctx, field)
+		return fieldContext_ProductVariant_storeAvailability(ctx, ec, field)
 	case "rating":
-		return ec.fieldContext_ProductVariant_rating(ctx, field)
+		return fieldContext_ProductVariant_rating(ctx, ec, field)
 	case "reviews":
-		return ec.fieldContext_ProductVariant_reviews(ctx, field)
+		return fieldContext_ProductVariant_reviews(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProductVariant", field.Name)
 }
 
-func (ec *executionContext) childFields_Promotion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Promotion(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "title":
-		return ec.fieldContext_Promotion_title(ctx, field)
+		return fieldContext_Promotion_title(ctx, ec, field)
 	case "price":
-		return ec.fieldContext_Promotion_price(ctx, field)
+		return fieldContext_Promotion_price(ctx, ec, field)
 	case "startsAt":
-		return ec.fieldContext_Promotion_startsAt(ctx, field)
+		return fieldContext_Promotion_startsAt(ctx, ec, field)
 	case "endsAt":
-		return ec.fieldContext_Promotion_endsAt(ctx, field)
+		return fieldContext_Promotion_endsAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Promotion", field.Name)
 }
 
-func (ec *executionContext) childFields_Purchase(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Purchase(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "source":
-		return ec.fieldContext_Purchase_source(ctx, field)
+		return fieldContext_Purchase_source(ctx, ec, field)
 	case "number":
-		return ec.fieldContext_Purchase_number(ctx, field)
+		return fieldContext_Purchase_number(ctx, ec, field)
 	case "at":
-		return ec.fieldContext_Purchase_at(ctx, field)
+		return fieldContext_Purchase_at(ctx, ec, field)
 	case "total":
-		return ec.fieldContext_Purchase_total(ctx, field)
+		return fieldContext_Purchase_total(ctx, ec, field)
 	case "lines":
-		return ec.fieldContext_Purchase_lines(ctx, field)
+		return fieldContext_Purchase_lines(ctx, ec, field)
 	case "order":
-		return ec.fieldContext_Purchase_order(ctx, field)
+		return fieldContext_Purchase_order(ctx, ec, field)
 	case "receipt":
-		return ec.fieldContext_Purchase_receipt(ctx, field)
+		return fieldContext_Purchase_receipt(ctx, ec, field)
 	case "status":
-		return ec.fieldContext_Purchase_status(ctx, field)
+		return fieldContext_Purchase_status(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Purchase", field.Name)
 }
 
-func (ec *executionContext) childFields_PurchaseConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PurchaseConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
-		return ec.fieldContext_PurchaseConnection_edges(ctx, field)
+		return fieldContext_PurchaseConnection_edges(ctx, ec, field)
 	case "nodes":
-		return ec.fieldContext_PurchaseConnection_nodes(ctx, field)
+		return fieldContext_PurchaseConnection_nodes(ctx, ec, field)
 	case "pageInfo":
-		return ec.fieldContext_PurchaseConnection_pageInfo(ctx, field)
+		return fieldContext_PurchaseConnection_pageInfo(ctx, ec, field)
 	case "totalCount":
-		return ec.fieldContext_PurchaseConnection_totalCount(ctx, field)
+		return fieldContext_PurchaseConnection_totalCount(ctx, ec, field)
 	case "silent":
-		return ec.fieldContext_PurchaseConnection_silent(ctx, field)
+		return fieldContext_PurchaseConnection_silent(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PurchaseConnection", field.Name)
 }
 
-func (ec *executionContext) childFields_PurchaseEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PurchaseEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cursor":
-		return ec.fieldContext_PurchaseEdge_cursor(ctx, field)
+		return fieldContext_PurchaseEdge_cursor(ctx, ec, field)
 	case "node":
-		return ec.fieldContext_PurchaseEdge_node(ctx, field)
+		return fieldContext_PurchaseEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PurchaseEdge", field.Name)
 }
 
-func (ec *executionContext) childFields_PurchaseLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PurchaseLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sku":
-		return ec.fieldContext_PurchaseLine_sku(ctx, field)
+		return fieldContext_PurchaseLine_sku(ctx, ec, field)
 	case "quantity":
-		return ec.fieldContext_PurchaseLine_quantity(ctx, field)
+		return fieldContext_PurchaseLine_quantity(ctx, ec, field)
 	case "total":
-		return ec.fieldContext_PurchaseLine_total(ctx, field)
+		return fieldContext_PurchaseLine_total(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PurchaseLine", field.Name)
 }
 
-func (ec *executionContext) childFields_Quantity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "value":
-		return ec.fieldContext_Quantity_value(ctx, field)
+		return fieldContext_Quantity_value(ctx, ec, field)
 	case "precision":
-		return ec.fieldContext_Quantity_precision(ctx, field)
+		return fieldContext_Quantity_precision(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Quantity", field.Name)
 }
 
-func (ec *executionContext) childFields_Rating(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Rating(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "count":
-		return ec.fieldContext_Rating_count(ctx, field)
+		return fieldContext_Rating_count(ctx, ec, field)
 	case "average":
-		return ec.fieldContext_Rating_average(ctx, field)
+		return fieldContext_Rating_average(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Rating", field.Name)
 }
 
-func (ec *executionContext) childFields_Receipt(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Receipt(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_Receipt_id(ctx, field)
+		return fieldContext_Receipt_id(ctx, ec, field)
 	case "number":
-		return ec.fieldContext_Receipt_number(ctx, field)
+		return fieldContext_Receipt_number(ctx, ec, field)
 	case "location":
-		return ec.fieldContext_Receipt_location(ctx, field)
+		return fieldContext_Receipt_location(ctx, ec, field)
 	case "at":
-		return ec.fieldContext_Receipt_at(ctx, field)
+		return fieldContext_Receipt_at(ctx, ec, field)
 	case "lines":
-		return ec.fieldContext_Receipt_lines(ctx, field)
+		return fieldContext_Receipt_lines(ctx, ec, field)
 	case "total":
-		return ec.fieldContext_Receipt_total(ctx, field)
+		return fieldContext_Receipt_total(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Receipt", field.Name)
 }
 
-func (ec *executionContext) childFields_Refund(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Refund(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "reference":
-		return ec.fieldContext_Refund_reference(ctx, field)
+		return fieldContext_Refund_reference(ctx, ec, field)
 	case "amount":
-		return ec.fieldContext_Refund_amount(ctx, field)
+		return fieldContext_Refund_amount(ctx, ec, field)
 	case "reason":
-		return ec.fieldContext_Refund_reason(ctx, field)
+		return fieldContext_Refund_reason(ctx, ec, field)
 	case "status":
-		return ec.fieldContext_Refund_status(ctx, field)
+		return fieldContext_Refund_status(ctx, ec, field)
 	case "askedAt":
-		return ec.fieldContext_Refund_askedAt(ctx, field)
+		return fieldContext_Refund_askedAt(ctx, ec, field)
 	case "settledAt":
-		return ec.fieldContext_Refund_settledAt(ctx, field)
+		return fieldContext_Refund_settledAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Refund", field.Name)
 }
 
-func (ec *executionContext) childFields_Return(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Return(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_Return_id(ctx, field)
+		return fieldContext_Return_id(ctx, ec, field)
 	case "way":
-		return ec.fieldContext_Return_way(ctx, field)
+		return fieldContext_Return_way(ctx, ec, field)
 	case "location":
-		return ec.fieldContext_Return_location(ctx, field)
+		return fieldContext_Return_location(ctx, ec, field)
 	case "lines":
-		return ec.fieldContext_Return_lines(ctx, field)
+		return fieldContext_Return_lines(ctx, ec, field)
 	case "reason":
-		return ec.fieldContext_Return_reason(ctx, field)
+		return fieldContext_Return_reason(ctx, ec, field)
 	case "status":
-		return ec.fieldContext_Return_status(ctx, field)
+		return fieldContext_Return_status(ctx, ec, field)
 	case "amount":
-		return ec.fieldContext_Return_amount(ctx, field)
+		return fieldContext_Return_amount(ctx, ec, field)
 	case "exchange":
-		return ec.fieldContext_Return_exchange(ctx, field)
+		return fieldContext_Return_exchange(ctx, ec, field)
 	case "requestedAt":
-		return ec.fieldContext_Return_requestedAt(ctx, field)
+		return fieldContext_Return_requestedAt(ctx, ec, field)
 	case "receivedAt":
-		return ec.fieldContext_Return_receivedAt(ctx, field)
+		return fieldContext_Return_receivedAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Return", field.Name)
 }
 
-func (ec *executionContext) childFields_ReturnLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_ReturnLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "lineId":
-		return ec.fieldContext_ReturnLine_lineId(ctx, field)
+		return fieldContext_ReturnLine_lineId(ctx, ec, field)
 	case "sku":
-		return ec.fieldContext_ReturnLine_sku(ctx, field)
+		return fieldContext_ReturnLine_sku(ctx, ec, field)
 	case "quantity":
-		return ec.fieldContext_ReturnLine_quantity(ctx, field)
+		return fieldContext_ReturnLine_quantity(ctx, ec, field)
 	case "amount":
-		return ec.fieldContext_ReturnLine_amount(ctx, field)
+		return fieldContext_ReturnLine_amount(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReturnLine", field.Name)
 }
 
-func (ec *executionContext) childFields_ReturnPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_ReturnPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "order":
-		return ec.fieldContext_ReturnPayload_order(ctx, field)
+		return fieldContext_ReturnPayload_order(ctx, ec, field)
 	case "return":
-		return ec.fieldContext_ReturnPayload_return(ctx, field)
+		return fieldContext_ReturnPayload_return(ctx, ec, field)
 	case "userErrors":
-		return ec.fieldContext_ReturnPayload_userErrors(ctx, field)
+		return fieldContext_ReturnPayload_userErrors(ctx, ec, field)
 	case "warnings":
-		return ec.fieldContext_ReturnPayload_warnings(ctx, field)
+		return fieldContext_ReturnPayload_warnings(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReturnPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_ReturnableLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_ReturnableLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "lineId":
-		return ec.fieldContext_ReturnableLine_lineId(ctx, field)
+		return fieldContext_ReturnableLine_lineId(ctx, ec, field)
 	case "sku":
-		return ec.fieldContext_ReturnableLine_sku(ctx, field)
+		return fieldContext_ReturnableLine_sku(ctx, ec, field)
 	case "quantity":
-		return ec.fieldContext_ReturnableLine_quantity(ctx, field)
+		return fieldContext_ReturnableLine_quantity(ctx, ec, field)
 	case "until":
-		return ec.fieldContext_ReturnableLine_until(ctx, field)
+		return fieldContext_ReturnableLine_until(ctx, ec, field)
 	case "amount":
-		return ec.fieldContext_ReturnableLine_amount(ctx, field)
+		return fieldContext_ReturnableLine_amount(ctx, ec, field)
 	case "ways":
-		return ec.fieldContext_ReturnableLine_ways(ctx, field)
+		return fieldContext_ReturnableLine_ways(ctx, ec, field)
 	case "why":
-		return ec.fieldContext_ReturnableLine_why(ctx, field)
+		return fieldContext_ReturnableLine_why(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReturnableLine", field.Name)
 }
 
-func (ec *executionContext) childFields_SourcePrice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_SourcePrice(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "source":
-		return ec.fieldContext_SourcePrice_source(ctx, field)
+		return fieldContext_SourcePrice_source(ctx, ec, field)
 	case "price":
-		return ec.fieldContext_SourcePrice_price(ctx, field)
+		return fieldContext_SourcePrice_price(ctx, ec, field)
 	case "freshness":
-		return ec.fieldContext_SourcePrice_freshness(ctx, field)
+		return fieldContext_SourcePrice_freshness(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SourcePrice", field.Name)
 }
 
-func (ec *executionContext) childFields_StockBreakdown(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_StockBreakdown(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "onHand":
-		return ec.fieldContext_StockBreakdown_onHand(ctx, field)
+		return fieldContext_StockBreakdown_onHand(ctx, ec, field)
 	case "unsyncedSales":
-		return ec.fieldContext_StockBreakdown_unsyncedSales(ctx, field)
+		return fieldContext_StockBreakdown_unsyncedSales(ctx, ec, field)
 	case "allocated":
-		return ec.fieldContext_StockBreakdown_allocated(ctx, field)
+		return fieldContext_StockBreakdown_allocated(ctx, ec, field)
 	case "held":
-		return ec.fieldContext_StockBreakdown_held(ctx, field)
+		return fieldContext_StockBreakdown_held(ctx, ec, field)
 	case "safetyStock":
-		return ec.fieldContext_StockBreakdown_safetyStock(ctx, field)
+		return fieldContext_StockBreakdown_safetyStock(ctx, ec, field)
 	case "availableToPromise":
-		return ec.fieldContext_StockBreakdown_availableToPromise(ctx, field)
+		return fieldContext_StockBreakdown_availableToPromise(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StockBreakdown", field.Name)
 }
 
-func (ec *executionContext) childFields_StockCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_StockCheck(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "items":
-		return ec.fieldContext_StockCheck_items(ctx, field)
+		return fieldContext_StockCheck_items(ctx, ec, field)
 	case "locations":
-		return ec.fieldContext_StockCheck_locations(ctx, field)
+		return fieldContext_StockCheck_locations(ctx, ec, field)
 	case "freshness":
-		return ec.fieldContext_StockCheck_freshness(ctx, field)
+		return fieldContext_StockCheck_freshness(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StockCheck", field.Name)
 }
 
-func (ec *executionContext) childFields_StockHold(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_StockHold(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
-		return ec.fieldContext_StockHold_id(ctx, field)
+		return fieldContext_StockHold_id(ctx, ec, field)
 	case "location":
-		return ec.fieldContext_StockHold_location(ctx, field)
+		return fieldContext_StockHold_location(ctx, ec, field)
 	case "lines":
-		return ec.fieldContext_StockHold_lines(ctx, field)
+		return fieldContext_StockHold_lines(ctx, ec, field)
 	case "state":
-		return ec.fieldContext_StockHold_state(ctx, field)
+		return fieldContext_StockHold_state(ctx, ec, field)
 	case "expiresAt":
-		return ec.fieldContext_StockHold_expiresAt(ctx, field)
+		return fieldContext_StockHold_expiresAt(ctx, ec, field)
 	case "createdAt":
-		return ec.fieldContext_StockHold_createdAt(ctx, field)
+		return fieldContext_StockHold_createdAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StockHold", field.Name)
 }
 
-func (ec *executionContext) childFields_StockHoldLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_StockHoldLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sku":
-		return ec.fieldContext_StockHoldLine_sku(ctx, field)
+		return fieldContext_StockHoldLine_sku(ctx, ec, field)
 	case "requested":
-		return ec.fieldContext_StockHoldLine_requested(ctx, field)
+		return fieldContext_StockHoldLine_requested(ctx, ec, field)
 	case "held":
-		return ec.fieldContext_StockHoldLine_held(ctx, field)
+		return fieldContext_StockHoldLine_held(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StockHoldLine", field.Name)
 }
 
-func (ec *executionContext) childFields_StockHoldPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_StockHoldPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hold":
-		return ec.fieldContext_StockHoldPayload_hold(ctx, field)
+		return fieldContext_StockHoldPayload_hold(ctx, ec, field)
 	case "userErrors":
-		return ec.fieldContext_StockHoldPayload_userErrors(ctx, field)
+		return fieldContext_StockHoldPayload_userErrors(ctx, ec, field)
 	case "warnings":
-		return ec.fieldContext_StockHoldPayload_warnings(ctx, field)
+		return fieldContext_StockHoldPayload_warnings(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StockHoldPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_StoreAvailability(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_StoreAvailability(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "location":
-		return ec.fieldContext_StoreAvailability_location(ctx, field)
+		return fieldContext_StoreAvailability_location(ctx, ec, field)
 	case "sku":
-		return ec.fieldContext_StoreAvailability_sku(ctx, field)
+		return fieldContext_StoreAvailability_sku(ctx, ec, field)
 	case "level":
-		return ec.fieldContext_StoreAvailability_level(ctx, field)
+		return fieldContext_StoreAvailability_level(ctx, ec, field)
 	case "available":
-		return ec.fieldContext_StoreAvailability_available(ctx, field)
+		return fieldContext_StoreAvailability_available(ctx, ec, field)
 	case "quantity":
-		return ec.fieldContext_StoreAvailability_quantity(ctx, field)
+		return fieldContext_StoreAvailability_quantity(ctx, ec, field)
 	case "distanceKm":
-		return ec.fieldContext_StoreAvailability_distanceKm(ctx, field)
+		return fieldContext_StoreAvailability_distanceKm(ctx, ec, field)
 	case "readyBy":
-		return ec.fieldContext_StoreAvailability_readyBy(ctx, field)
+		return fieldContext_StoreAvailability_readyBy(ctx, ec, field)
 	case "reasons":
-		return ec.fieldContext_StoreAvailability_reasons(ctx, field)
+		return fieldContext_StoreAvailability_reasons(ctx, ec, field)
 	case "freshness":
-		return ec.fieldContext_StoreAvailability_freshness(ctx, field)
+		return fieldContext_StoreAvailability_freshness(ctx, ec, field)
 	case "breakdown":
-		return ec.fieldContext_StoreAvailability_breakdown(ctx, field)
+		return fieldContext_StoreAvailability_breakdown(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StoreAvailability", field.Name)
 }
 
-func (ec *executionContext) childFields_TierPrice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_TierPrice(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "tier":
-		return ec.fieldContext_TierPrice_tier(ctx, field)
+		return fieldContext_TierPrice_tier(ctx, ec, field)
 	case "price":
-		return ec.fieldContext_TierPrice_price(ctx, field)
+		return fieldContext_TierPrice_price(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TierPrice", field.Name)
 }
 
-func (ec *executionContext) childFields_TimeWindow(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_TimeWindow(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "startsAt":
-		return ec.fieldContext_TimeWindow_startsAt(ctx, field)
+		return fieldContext_TimeWindow_startsAt(ctx, ec, field)
 	case "endsAt":
-		return ec.fieldContext_TimeWindow_endsAt(ctx, field)
+		return fieldContext_TimeWindow_endsAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TimeWindow", field.Name)
 }
 
-func (ec *executionContext) childFields_TimelineEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_TimelineEntry(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "at":
-		return ec.fieldContext_TimelineEntry_at(ctx, field)
+		return fieldContext_TimelineEntry_at(ctx, ec, field)
 	case "kind":
-		return ec.fieldContext_TimelineEntry_kind(ctx, field)
+		return fieldContext_TimelineEntry_kind(ctx, ec, field)
 	case "fulfillmentId":
-		return ec.fieldContext_TimelineEntry_fulfillmentId(ctx, field)
+		return fieldContext_TimelineEntry_fulfillmentId(ctx, ec, field)
 	case "note":
-		return ec.fieldContext_TimelineEntry_note(ctx, field)
+		return fieldContext_TimelineEntry_note(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TimelineEntry", field.Name)
 }
 
-func (ec *executionContext) childFields_Totals(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Totals(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "subtotal":
-		return ec.fieldContext_Totals_subtotal(ctx, field)
+		return fieldContext_Totals_subtotal(ctx, ec, field)
 	case "discounts":
-		return ec.fieldContext_Totals_discounts(ctx, field)
+		return fieldContext_Totals_discounts(ctx, ec, field)
 	case "delivery":
-		return ec.fieldContext_Totals_delivery(ctx, field)
+		return fieldContext_Totals_delivery(ctx, ec, field)
 	case "total":
-		return ec.fieldContext_Totals_total(ctx, field)
+		return fieldContext_Totals_total(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Totals", field.Name)
 }
 
-func (ec *executionContext) childFields_VerificationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_VerificationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sent":
-		return ec.fieldContext_VerificationPayload_sent(ctx, field)
+		return fieldContext_VerificationPayload_sent(ctx, ec, field)
 	case "userErrors":
-		return ec.fieldContext_VerificationPayload_userErrors(ctx, field)
+		return fieldContext_VerificationPayload_userErrors(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VerificationPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_Warning(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_Warning(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "code":
-		return ec.fieldContext_Warning_code(ctx, field)
+		return fieldContext_Warning_code(ctx, ec, field)
 	case "message":
-		return ec.fieldContext_Warning_message(ctx, field)
+		return fieldContext_Warning_message(ctx, ec, field)
 	case "target":
-		return ec.fieldContext_Warning_target(ctx, field)
+		return fieldContext_Warning_target(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Warning", field.Name)
 }
 
-func (ec *executionContext) childFields_WeakMatch(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_WeakMatch(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "system":
-		return ec.fieldContext_WeakMatch_system(ctx, field)
+		return fieldContext_WeakMatch_system(ctx, ec, field)
 	case "key":
-		return ec.fieldContext_WeakMatch_key(ctx, field)
+		return fieldContext_WeakMatch_key(ctx, ec, field)
 	case "why":
-		return ec.fieldContext_WeakMatch_why(ctx, field)
+		return fieldContext_WeakMatch_why(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type WeakMatch", field.Name)
 }
 
-func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields___Directive(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
-		return ec.fieldContext___Directive_name(ctx, field)
+		return fieldContext___Directive_name(ctx, ec, field)
 	case "description":
-		return ec.fieldContext___Directive_description(ctx, field)
+		return fieldContext___Directive_description(ctx, ec, field)
 	case "isRepeatable":
-		return ec.fieldContext___Directive_isRepeatable(ctx, field)
+		return fieldContext___Directive_isRepeatable(ctx, ec, field)
 	case "locations":
-		return ec.fieldContext___Directive_locations(ctx, field)
+		return fieldContext___Directive_locations(ctx, ec, field)
 	case "args":
-		return ec.fieldContext___Directive_args(ctx, field)
+		return fieldContext___Directive_args(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type __Directive", field.Name)
 }
 
-func (ec *executionContext) childFields___EnumValue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields___EnumValue(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
-		return ec.fieldContext___EnumValue_name(ctx, field)
+		return fieldContext___EnumValue_name(ctx, ec, field)
 	case "description":
-		return ec.fieldContext___EnumValue_description(ctx, field)
+		return fieldContext___EnumValue_description(ctx, ec, field)
 	case "isDeprecated":
-		return ec.fieldContext___EnumValue_isDeprecated(ctx, field)
+		return fieldContext___EnumValue_isDeprecated(ctx, ec, field)
 	case "deprecationReason":
-		return ec.fieldContext___EnumValue_deprecationReason(ctx, field)
+		return fieldContext___EnumValue_deprecationReason(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type __EnumValue", field.Name)
 }
 
-func (ec *executionContext) childFields___Field(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields___Field(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
-		return ec.fieldContext___Field_name(ctx, field)
+		return fieldContext___Field_name(ctx, ec, field)
 	case "description":
-		return ec.fieldContext___Field_description(ctx, field)
+		return fieldContext___Field_description(ctx, ec, field)
 	case "args":
-		return ec.fieldContext___Field_args(ctx, field)
+		return fieldContext___Field_args(ctx, ec, field)
 	case "type":
-		return ec.fieldContext___Field_type(ctx, field)
+		return fieldContext___Field_type(ctx, ec, field)
 	case "isDeprecated":
-		return ec.fieldContext___Field_isDeprecated(ctx, field)
+		return fieldContext___Field_isDeprecated(ctx, ec, field)
 	case "deprecationReason":
-		return ec.fieldContext___Field_deprecationReason(ctx, field)
+		return fieldContext___Field_deprecationReason(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type __Field", field.Name)
 }
 
-func (ec *executionContext) childFields___InputValue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields___InputValue(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
-		return ec.fieldContext___InputValue_name(ctx, field)
+		return fieldContext___InputValue_name(ctx, ec, field)
 	case "description":
-		return ec.fieldContext___InputValue_description(ctx, field)
+		return fieldContext___InputValue_description(ctx, ec, field)
 	case "type":
-		return ec.fieldContext___InputValue_type(ctx, field)
+		return fieldContext___InputValue_type(ctx, ec, field)
 	case "defaultValue":
-		return ec.fieldContext___InputValue_defaultValue(ctx, field)
+		return fieldContext___InputValue_defaultValue(ctx, ec, field)
 	case "isDeprecated":
-		return ec.fieldContext___InputValue_isDeprecated(ctx, field)
+		return fieldContext___InputValue_isDeprecated(ctx, ec, field)
 	case "deprecationReason":
-		return ec.fieldContext___InputValue_deprecationReason(ctx, field)
+		return fieldContext___InputValue_deprecationReason(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type __InputValue", field.Name)
 }
 
-func (ec *executionContext) childFields___Schema(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields___Schema(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "description":
-		return ec.fieldContext___Schema_description(ctx, field)
+		return fieldContext___Schema_description(ctx, ec, field)
 	case "types":
-		return ec.fieldContext___Schema_types(ctx, field)
+		return fieldContext___Schema_types(ctx, ec, field)
 	case "queryType":
-		return ec.fieldContext___Schema_queryType(ctx, field)
+		return fieldContext___Schema_queryType(ctx, ec, field)
 	case "mutationType":
-		return ec.fieldContext___Schema_mutationType(ctx, field)
+		return fieldContext___Schema_mutationType(ctx, ec, field)
 	case "subscriptionType":
-		return ec.fieldContext___Schema_subscriptionType(ctx, field)
+		return fieldContext___Schema_subscriptionType(ctx, ec, field)
 	case "directives":
-		return ec.fieldContext___Schema_directives(ctx, field)
+		return fieldContext___Schema_directives(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type __Schema", field.Name)
 }
 
-func (ec *executionContext) childFields___Type(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields___Type(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "kind":
-		return ec.fieldContext___Type_kind(ctx, field)
+		return fieldContext___Type_kind(ctx, ec, field)
 	case "name":
-		return ec.fieldContext___Type_name(ctx, field)
+		return fieldContext___Type_name(ctx, ec, field)
 	case "description":
-		return ec.fieldContext___Type_description(ctx, field)
+		return fieldContext___Type_description(ctx, ec, field)
 	case "specifiedByURL":
-		return ec.fieldContext___Type_specifiedByURL(ctx, field)
+		return fieldContext___Type_specifiedByURL(ctx, ec, field)
 	case "fields":
-		return ec.fieldContext___Type_fields(ctx, field)
+		return fieldContext___Type_fields(ctx, ec, field)
 	case "interfaces":
-		return ec.fieldContext___Type_interfaces(ctx, field)
+		return fieldContext___Type_interfaces(ctx, ec, field)
 	case "possibleTypes":
-		return ec.fieldContext___Type_possibleTypes(ctx, field)
+		return fieldContext___Type_possibleTypes(ctx, ec, field)
 	case "enumValues":
-		return ec.fieldContext___Type_enumValues(ctx, field)
+		return fieldContext___Type_enumValues(ctx, ec, field)
 	case "inputFields":
-		return ec.fieldContext___Type_inputFields(ctx, field)
+		return fieldContext___Type_inputFields(ctx, ec, field)
 	case "ofType":
-		return ec.fieldContext___Type_ofType(ctx, field)
+		return fieldContext___Type_ofType(ctx, ec, field)
 	case "isOneOf":
-		return ec.fieldContext___Type_isOneOf(ctx, field)
+		return fieldContext___Type_isOneOf(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type __Type", field.Name)
 }

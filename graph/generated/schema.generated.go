@@ -100,12 +100,12 @@ type QueryResolver interface {
 
 // region    ***************************** args.gotpl *****************************
 
-func (ec *executionContext) dir_hasRole_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func dir_hasRole_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "any",
 		func(ctx context.Context, v any) ([]auth.Role, error) {
-			return ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, v)
+			return unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -114,12 +114,12 @@ func (ec *executionContext) dir_hasRole_args(ctx context.Context, rawArgs map[st
 	return args, nil
 }
 
-func (ec *executionContext) dir_hasScope_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func dir_hasScope_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "scope",
 		func(ctx context.Context, v any) (auth.Scope, error) {
-			return ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, v)
+			return unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -128,12 +128,12 @@ func (ec *executionContext) dir_hasScope_args(ctx context.Context, rawArgs map[s
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_cartAddressSet_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_cartAddressSet_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CartAddressSetInput, error) {
-			return ec.unmarshalNCartAddressSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartAddressSetInput(ctx, v)
+			return unmarshalNCartAddressSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartAddressSetInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (ec *executionContext) field_Mutation_cartAddressSet_args(ctx context.Conte
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -150,12 +150,12 @@ func (ec *executionContext) field_Mutation_cartAddressSet_args(ctx context.Conte
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_cartCouponApply_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_cartCouponApply_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CartCouponApplyInput, error) {
-			return ec.unmarshalNCartCouponApplyInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartCouponApplyInput(ctx, v)
+			return unmarshalNCartCouponApplyInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartCouponApplyInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ func (ec *executionContext) field_Mutation_cartCouponApply_args(ctx context.Cont
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -172,12 +172,12 @@ func (ec *executionContext) field_Mutation_cartCouponApply_args(ctx context.Cont
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_cartCouponRemove_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_cartCouponRemove_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CartCouponRemoveInput, error) {
-			return ec.unmarshalNCartCouponRemoveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartCouponRemoveInput(ctx, v)
+			return unmarshalNCartCouponRemoveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartCouponRemoveInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -185,7 +185,7 @@ func (ec *executionContext) field_Mutation_cartCouponRemove_args(ctx context.Con
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -194,12 +194,12 @@ func (ec *executionContext) field_Mutation_cartCouponRemove_args(ctx context.Con
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_cartCreate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_cartCreate_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CartCreateInput, error) {
-			return ec.unmarshalNCartCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartCreateInput(ctx, v)
+			return unmarshalNCartCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartCreateInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func (ec *executionContext) field_Mutation_cartCreate_args(ctx context.Context, 
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -216,12 +216,12 @@ func (ec *executionContext) field_Mutation_cartCreate_args(ctx context.Context, 
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_cartFulfillmentSet_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_cartFulfillmentSet_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CartFulfillmentSetInput, error) {
-			return ec.unmarshalNCartFulfillmentSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartFulfillmentSetInput(ctx, v)
+			return unmarshalNCartFulfillmentSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartFulfillmentSetInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -229,7 +229,7 @@ func (ec *executionContext) field_Mutation_cartFulfillmentSet_args(ctx context.C
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -238,12 +238,12 @@ func (ec *executionContext) field_Mutation_cartFulfillmentSet_args(ctx context.C
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_cartLinesAdd_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_cartLinesAdd_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CartLinesAddInput, error) {
-			return ec.unmarshalNCartLinesAddInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLinesAddInput(ctx, v)
+			return unmarshalNCartLinesAddInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLinesAddInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -251,7 +251,7 @@ func (ec *executionContext) field_Mutation_cartLinesAdd_args(ctx context.Context
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -260,12 +260,12 @@ func (ec *executionContext) field_Mutation_cartLinesAdd_args(ctx context.Context
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_cartLinesRemove_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_cartLinesRemove_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CartLinesRemoveInput, error) {
-			return ec.unmarshalNCartLinesRemoveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLinesRemoveInput(ctx, v)
+			return unmarshalNCartLinesRemoveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLinesRemoveInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -273,7 +273,7 @@ func (ec *executionContext) field_Mutation_cartLinesRemove_args(ctx context.Cont
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -282,12 +282,12 @@ func (ec *executionContext) field_Mutation_cartLinesRemove_args(ctx context.Cont
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_cartLinesUpdate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_cartLinesUpdate_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CartLinesUpdateInput, error) {
-			return ec.unmarshalNCartLinesUpdateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLinesUpdateInput(ctx, v)
+			return unmarshalNCartLinesUpdateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartLinesUpdateInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -295,7 +295,7 @@ func (ec *executionContext) field_Mutation_cartLinesUpdate_args(ctx context.Cont
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -304,12 +304,12 @@ func (ec *executionContext) field_Mutation_cartLinesUpdate_args(ctx context.Cont
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_cartMerge_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_cartMerge_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CartMergeInput, error) {
-			return ec.unmarshalNCartMergeInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartMergeInput(ctx, v)
+			return unmarshalNCartMergeInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartMergeInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -317,7 +317,7 @@ func (ec *executionContext) field_Mutation_cartMerge_args(ctx context.Context, r
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -326,12 +326,12 @@ func (ec *executionContext) field_Mutation_cartMerge_args(ctx context.Context, r
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_cartNoteSet_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_cartNoteSet_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CartNoteSetInput, error) {
-			return ec.unmarshalNCartNoteSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartNoteSetInput(ctx, v)
+			return unmarshalNCartNoteSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartNoteSetInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -339,7 +339,7 @@ func (ec *executionContext) field_Mutation_cartNoteSet_args(ctx context.Context,
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -348,12 +348,12 @@ func (ec *executionContext) field_Mutation_cartNoteSet_args(ctx context.Context,
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_checkoutComplete_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_checkoutComplete_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CheckoutCompleteInput, error) {
-			return ec.unmarshalNCheckoutCompleteInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCheckoutCompleteInput(ctx, v)
+			return unmarshalNCheckoutCompleteInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCheckoutCompleteInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -361,7 +361,7 @@ func (ec *executionContext) field_Mutation_checkoutComplete_args(ctx context.Con
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -370,12 +370,12 @@ func (ec *executionContext) field_Mutation_checkoutComplete_args(ctx context.Con
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_complaintCreate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_complaintCreate_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ComplaintCreateInput, error) {
-			return ec.unmarshalNComplaintCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐComplaintCreateInput(ctx, v)
+			return unmarshalNComplaintCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐComplaintCreateInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -383,7 +383,7 @@ func (ec *executionContext) field_Mutation_complaintCreate_args(ctx context.Cont
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -392,12 +392,12 @@ func (ec *executionContext) field_Mutation_complaintCreate_args(ctx context.Cont
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_exchangeComplete_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_exchangeComplete_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ExchangeCompleteInput, error) {
-			return ec.unmarshalNExchangeCompleteInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐExchangeCompleteInput(ctx, v)
+			return unmarshalNExchangeCompleteInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐExchangeCompleteInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -405,7 +405,7 @@ func (ec *executionContext) field_Mutation_exchangeComplete_args(ctx context.Con
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -414,12 +414,12 @@ func (ec *executionContext) field_Mutation_exchangeComplete_args(ctx context.Con
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_exchangeRequest_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_exchangeRequest_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ExchangeRequestInput, error) {
-			return ec.unmarshalNExchangeRequestInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐExchangeRequestInput(ctx, v)
+			return unmarshalNExchangeRequestInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐExchangeRequestInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -427,7 +427,7 @@ func (ec *executionContext) field_Mutation_exchangeRequest_args(ctx context.Cont
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -436,12 +436,12 @@ func (ec *executionContext) field_Mutation_exchangeRequest_args(ctx context.Cont
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_feedbackReply_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_feedbackReply_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.FeedbackReplyInput, error) {
-			return ec.unmarshalNFeedbackReplyInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackReplyInput(ctx, v)
+			return unmarshalNFeedbackReplyInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackReplyInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -449,7 +449,7 @@ func (ec *executionContext) field_Mutation_feedbackReply_args(ctx context.Contex
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -458,12 +458,12 @@ func (ec *executionContext) field_Mutation_feedbackReply_args(ctx context.Contex
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_feedbackResolve_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_feedbackResolve_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.FeedbackResolveInput, error) {
-			return ec.unmarshalNFeedbackResolveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackResolveInput(ctx, v)
+			return unmarshalNFeedbackResolveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackResolveInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -471,7 +471,7 @@ func (ec *executionContext) field_Mutation_feedbackResolve_args(ctx context.Cont
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -480,12 +480,12 @@ func (ec *executionContext) field_Mutation_feedbackResolve_args(ctx context.Cont
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_feedbackTake_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_feedbackTake_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.FeedbackTakeInput, error) {
-			return ec.unmarshalNFeedbackTakeInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackTakeInput(ctx, v)
+			return unmarshalNFeedbackTakeInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackTakeInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -493,7 +493,7 @@ func (ec *executionContext) field_Mutation_feedbackTake_args(ctx context.Context
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -502,12 +502,12 @@ func (ec *executionContext) field_Mutation_feedbackTake_args(ctx context.Context
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_memberAddressRemove_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_memberAddressRemove_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.MemberAddressRemoveInput, error) {
-			return ec.unmarshalNMemberAddressRemoveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberAddressRemoveInput(ctx, v)
+			return unmarshalNMemberAddressRemoveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberAddressRemoveInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -515,7 +515,7 @@ func (ec *executionContext) field_Mutation_memberAddressRemove_args(ctx context.
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -524,12 +524,12 @@ func (ec *executionContext) field_Mutation_memberAddressRemove_args(ctx context.
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_memberAddressSave_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_memberAddressSave_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.MemberAddressSaveInput, error) {
-			return ec.unmarshalNMemberAddressSaveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberAddressSaveInput(ctx, v)
+			return unmarshalNMemberAddressSaveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberAddressSaveInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -537,7 +537,7 @@ func (ec *executionContext) field_Mutation_memberAddressSave_args(ctx context.Co
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -546,12 +546,12 @@ func (ec *executionContext) field_Mutation_memberAddressSave_args(ctx context.Co
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_memberCardBind_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_memberCardBind_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.MemberCardBindInput, error) {
-			return ec.unmarshalNMemberCardBindInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberCardBindInput(ctx, v)
+			return unmarshalNMemberCardBindInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberCardBindInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -559,7 +559,7 @@ func (ec *executionContext) field_Mutation_memberCardBind_args(ctx context.Conte
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -568,12 +568,12 @@ func (ec *executionContext) field_Mutation_memberCardBind_args(ctx context.Conte
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_memberMergeUndo_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_memberMergeUndo_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.MemberMergeUndoInput, error) {
-			return ec.unmarshalNMemberMergeUndoInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberMergeUndoInput(ctx, v)
+			return unmarshalNMemberMergeUndoInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberMergeUndoInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -581,7 +581,7 @@ func (ec *executionContext) field_Mutation_memberMergeUndo_args(ctx context.Cont
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -590,12 +590,12 @@ func (ec *executionContext) field_Mutation_memberMergeUndo_args(ctx context.Cont
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_memberMerge_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_memberMerge_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.MemberMergeInput, error) {
-			return ec.unmarshalNMemberMergeInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberMergeInput(ctx, v)
+			return unmarshalNMemberMergeInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberMergeInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -603,7 +603,7 @@ func (ec *executionContext) field_Mutation_memberMerge_args(ctx context.Context,
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -612,12 +612,12 @@ func (ec *executionContext) field_Mutation_memberMerge_args(ctx context.Context,
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_memberPreferredStoreSet_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_memberPreferredStoreSet_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.MemberPreferredStoreSetInput, error) {
-			return ec.unmarshalNMemberPreferredStoreSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPreferredStoreSetInput(ctx, v)
+			return unmarshalNMemberPreferredStoreSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPreferredStoreSetInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -625,7 +625,7 @@ func (ec *executionContext) field_Mutation_memberPreferredStoreSet_args(ctx cont
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -634,12 +634,12 @@ func (ec *executionContext) field_Mutation_memberPreferredStoreSet_args(ctx cont
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_memberProfileUpdate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_memberProfileUpdate_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.MemberProfileUpdateInput, error) {
-			return ec.unmarshalNMemberProfileUpdateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberProfileUpdateInput(ctx, v)
+			return unmarshalNMemberProfileUpdateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberProfileUpdateInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -647,7 +647,7 @@ func (ec *executionContext) field_Mutation_memberProfileUpdate_args(ctx context.
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -656,12 +656,12 @@ func (ec *executionContext) field_Mutation_memberProfileUpdate_args(ctx context.
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_memberRegister_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_memberRegister_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.MemberRegisterInput, error) {
-			return ec.unmarshalNMemberRegisterInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberRegisterInput(ctx, v)
+			return unmarshalNMemberRegisterInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberRegisterInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -669,7 +669,7 @@ func (ec *executionContext) field_Mutation_memberRegister_args(ctx context.Conte
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -678,12 +678,12 @@ func (ec *executionContext) field_Mutation_memberRegister_args(ctx context.Conte
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_memberVerificationSend_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_memberVerificationSend_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.MemberVerificationSendInput, error) {
-			return ec.unmarshalNMemberVerificationSendInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberVerificationSendInput(ctx, v)
+			return unmarshalNMemberVerificationSendInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberVerificationSendInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -691,7 +691,7 @@ func (ec *executionContext) field_Mutation_memberVerificationSend_args(ctx conte
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -700,12 +700,12 @@ func (ec *executionContext) field_Mutation_memberVerificationSend_args(ctx conte
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_orderCancel_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_orderCancel_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.OrderCancelInput, error) {
-			return ec.unmarshalNOrderCancelInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderCancelInput(ctx, v)
+			return unmarshalNOrderCancelInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderCancelInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -713,7 +713,7 @@ func (ec *executionContext) field_Mutation_orderCancel_args(ctx context.Context,
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -722,12 +722,12 @@ func (ec *executionContext) field_Mutation_orderCancel_args(ctx context.Context,
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_orderCollectorSet_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_orderCollectorSet_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.OrderCollectorSetInput, error) {
-			return ec.unmarshalNOrderCollectorSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderCollectorSetInput(ctx, v)
+			return unmarshalNOrderCollectorSetInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderCollectorSetInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -735,7 +735,7 @@ func (ec *executionContext) field_Mutation_orderCollectorSet_args(ctx context.Co
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -744,12 +744,12 @@ func (ec *executionContext) field_Mutation_orderCollectorSet_args(ctx context.Co
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_orderCurbsideArrive_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_orderCurbsideArrive_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.OrderCurbsideArriveInput, error) {
-			return ec.unmarshalNOrderCurbsideArriveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderCurbsideArriveInput(ctx, v)
+			return unmarshalNOrderCurbsideArriveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderCurbsideArriveInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -757,7 +757,7 @@ func (ec *executionContext) field_Mutation_orderCurbsideArrive_args(ctx context.
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -766,12 +766,12 @@ func (ec *executionContext) field_Mutation_orderCurbsideArrive_args(ctx context.
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_orderPay_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_orderPay_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.OrderPayInput, error) {
-			return ec.unmarshalNOrderPayInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayInput(ctx, v)
+			return unmarshalNOrderPayInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -779,7 +779,7 @@ func (ec *executionContext) field_Mutation_orderPay_args(ctx context.Context, ra
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -788,12 +788,12 @@ func (ec *executionContext) field_Mutation_orderPay_args(ctx context.Context, ra
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_orderRejectionAnswer_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_orderRejectionAnswer_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.OrderRejectionAnswerInput, error) {
-			return ec.unmarshalNOrderRejectionAnswerInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderRejectionAnswerInput(ctx, v)
+			return unmarshalNOrderRejectionAnswerInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderRejectionAnswerInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -801,7 +801,7 @@ func (ec *executionContext) field_Mutation_orderRejectionAnswer_args(ctx context
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -810,12 +810,12 @@ func (ec *executionContext) field_Mutation_orderRejectionAnswer_args(ctx context
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_pickupHandOver_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_pickupHandOver_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.PickupHandOverInput, error) {
-			return ec.unmarshalNPickupHandOverInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐPickupHandOverInput(ctx, v)
+			return unmarshalNPickupHandOverInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐPickupHandOverInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -823,7 +823,7 @@ func (ec *executionContext) field_Mutation_pickupHandOver_args(ctx context.Conte
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -832,12 +832,12 @@ func (ec *executionContext) field_Mutation_pickupHandOver_args(ctx context.Conte
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_pickupVerify_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_pickupVerify_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.PickupVerifyInput, error) {
-			return ec.unmarshalNPickupVerifyInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐPickupVerifyInput(ctx, v)
+			return unmarshalNPickupVerifyInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐPickupVerifyInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -845,7 +845,7 @@ func (ec *executionContext) field_Mutation_pickupVerify_args(ctx context.Context
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -854,12 +854,12 @@ func (ec *executionContext) field_Mutation_pickupVerify_args(ctx context.Context
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_returnCancel_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_returnCancel_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ReturnCancelInput, error) {
-			return ec.unmarshalNReturnCancelInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnCancelInput(ctx, v)
+			return unmarshalNReturnCancelInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnCancelInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -867,7 +867,7 @@ func (ec *executionContext) field_Mutation_returnCancel_args(ctx context.Context
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -876,12 +876,12 @@ func (ec *executionContext) field_Mutation_returnCancel_args(ctx context.Context
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_returnReceive_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_returnReceive_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ReturnReceiveInput, error) {
-			return ec.unmarshalNReturnReceiveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnReceiveInput(ctx, v)
+			return unmarshalNReturnReceiveInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnReceiveInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -889,7 +889,7 @@ func (ec *executionContext) field_Mutation_returnReceive_args(ctx context.Contex
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -898,12 +898,12 @@ func (ec *executionContext) field_Mutation_returnReceive_args(ctx context.Contex
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_returnRequest_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_returnRequest_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ReturnRequestInput, error) {
-			return ec.unmarshalNReturnRequestInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnRequestInput(ctx, v)
+			return unmarshalNReturnRequestInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnRequestInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -911,7 +911,7 @@ func (ec *executionContext) field_Mutation_returnRequest_args(ctx context.Contex
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -920,12 +920,12 @@ func (ec *executionContext) field_Mutation_returnRequest_args(ctx context.Contex
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_reviewCreate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_reviewCreate_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ReviewCreateInput, error) {
-			return ec.unmarshalNReviewCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReviewCreateInput(ctx, v)
+			return unmarshalNReviewCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReviewCreateInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -933,7 +933,7 @@ func (ec *executionContext) field_Mutation_reviewCreate_args(ctx context.Context
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -942,12 +942,12 @@ func (ec *executionContext) field_Mutation_reviewCreate_args(ctx context.Context
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_reviewModerate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_reviewModerate_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ReviewModerateInput, error) {
-			return ec.unmarshalNReviewModerateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReviewModerateInput(ctx, v)
+			return unmarshalNReviewModerateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReviewModerateInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -955,7 +955,7 @@ func (ec *executionContext) field_Mutation_reviewModerate_args(ctx context.Conte
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -964,12 +964,12 @@ func (ec *executionContext) field_Mutation_reviewModerate_args(ctx context.Conte
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_stockHoldCreate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_stockHoldCreate_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.StockHoldCreateInput, error) {
-			return ec.unmarshalNStockHoldCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldCreateInput(ctx, v)
+			return unmarshalNStockHoldCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldCreateInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -977,7 +977,7 @@ func (ec *executionContext) field_Mutation_stockHoldCreate_args(ctx context.Cont
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -986,12 +986,12 @@ func (ec *executionContext) field_Mutation_stockHoldCreate_args(ctx context.Cont
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_stockHoldExtend_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_stockHoldExtend_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.StockHoldExtendInput, error) {
-			return ec.unmarshalNStockHoldExtendInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldExtendInput(ctx, v)
+			return unmarshalNStockHoldExtendInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldExtendInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -999,7 +999,7 @@ func (ec *executionContext) field_Mutation_stockHoldExtend_args(ctx context.Cont
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1008,12 +1008,12 @@ func (ec *executionContext) field_Mutation_stockHoldExtend_args(ctx context.Cont
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_stockHoldRelease_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_stockHoldRelease_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.StockHoldReleaseInput, error) {
-			return ec.unmarshalNStockHoldReleaseInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldReleaseInput(ctx, v)
+			return unmarshalNStockHoldReleaseInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldReleaseInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1021,7 +1021,7 @@ func (ec *executionContext) field_Mutation_stockHoldRelease_args(ctx context.Con
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1030,12 +1030,12 @@ func (ec *executionContext) field_Mutation_stockHoldRelease_args(ctx context.Con
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_surveyAnswer_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Mutation_surveyAnswer_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.SurveyAnswerInput, error) {
-			return ec.unmarshalNSurveyAnswerInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSurveyAnswerInput(ctx, v)
+			return unmarshalNSurveyAnswerInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSurveyAnswerInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1043,7 +1043,7 @@ func (ec *executionContext) field_Mutation_surveyAnswer_args(ctx context.Context
 	args["input"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "idempotencyKey",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1052,12 +1052,12 @@ func (ec *executionContext) field_Mutation_surveyAnswer_args(ctx context.Context
 	return args, nil
 }
 
-func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query___type_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "name",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+			return unmarshalNString2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1066,12 +1066,12 @@ func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_alerts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_alerts_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "open",
 		func(ctx context.Context, v any) (*bool, error) {
-			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			return unmarshalOBoolean2ᚖbool(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1079,7 +1079,7 @@ func (ec *executionContext) field_Query_alerts_args(ctx context.Context, rawArgs
 	args["open"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1087,7 +1087,7 @@ func (ec *executionContext) field_Query_alerts_args(ctx context.Context, rawArgs
 	args["first"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1096,12 +1096,12 @@ func (ec *executionContext) field_Query_alerts_args(ctx context.Context, rawArgs
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_cart_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_cart_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOID2ᚖstring(ctx, v)
+			return unmarshalOID2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1110,12 +1110,12 @@ func (ec *executionContext) field_Query_cart_args(ctx context.Context, rawArgs m
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_deliveryOptions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_deliveryOptions_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "items",
 		func(ctx context.Context, v any) ([]*stock.BasketItem, error) {
-			return ec.unmarshalNBasketItemInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItemᚄ(ctx, v)
+			return unmarshalNBasketItemInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItemᚄ(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1123,7 +1123,7 @@ func (ec *executionContext) field_Query_deliveryOptions_args(ctx context.Context
 	args["items"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "near",
 		func(ctx context.Context, v any) (*retail.GeoPoint, error) {
-			return ec.unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, v)
+			return unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1131,7 +1131,7 @@ func (ec *executionContext) field_Query_deliveryOptions_args(ctx context.Context
 	args["near"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "locationIds",
 		func(ctx context.Context, v any) ([]string, error) {
-			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			return unmarshalOID2ᚕstringᚄ(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1140,12 +1140,12 @@ func (ec *executionContext) field_Query_deliveryOptions_args(ctx context.Context
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_events_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_events_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+			return unmarshalNInt2int(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1153,7 +1153,7 @@ func (ec *executionContext) field_Query_events_args(ctx context.Context, rawArgs
 	args["after"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1162,12 +1162,12 @@ func (ec *executionContext) field_Query_events_args(ctx context.Context, rawArgs
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_feedback_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_feedback_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
 		func(ctx context.Context, v any) (*model.FeedbackFilter, error) {
-			return ec.unmarshalOFeedbackFilter2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackFilter(ctx, v)
+			return unmarshalOFeedbackFilter2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackFilter(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1175,7 +1175,7 @@ func (ec *executionContext) field_Query_feedback_args(ctx context.Context, rawAr
 	args["filter"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1183,7 +1183,7 @@ func (ec *executionContext) field_Query_feedback_args(ctx context.Context, rawAr
 	args["first"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1192,12 +1192,12 @@ func (ec *executionContext) field_Query_feedback_args(ctx context.Context, rawAr
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_locations_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_locations_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "near",
 		func(ctx context.Context, v any) (*retail.GeoPoint, error) {
-			return ec.unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, v)
+			return unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1205,7 +1205,7 @@ func (ec *executionContext) field_Query_locations_args(ctx context.Context, rawA
 	args["near"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "withinKm",
 		func(ctx context.Context, v any) (*float64, error) {
-			return ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			return unmarshalOFloat2ᚖfloat64(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1213,7 +1213,7 @@ func (ec *executionContext) field_Query_locations_args(ctx context.Context, rawA
 	args["withinKm"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "kinds",
 		func(ctx context.Context, v any) ([]retail.LocationKind, error) {
-			return ec.unmarshalOLocationKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKindᚄ(ctx, v)
+			return unmarshalOLocationKind2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationKindᚄ(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1221,7 +1221,7 @@ func (ec *executionContext) field_Query_locations_args(ctx context.Context, rawA
 	args["kinds"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "services",
 		func(ctx context.Context, v any) ([]retail.PickupService, error) {
-			return ec.unmarshalOPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx, v)
+			return unmarshalOPickupService2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPickupServiceᚄ(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1229,7 +1229,7 @@ func (ec *executionContext) field_Query_locations_args(ctx context.Context, rawA
 	args["services"] = arg3
 	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1237,7 +1237,7 @@ func (ec *executionContext) field_Query_locations_args(ctx context.Context, rawA
 	args["first"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1246,12 +1246,12 @@ func (ec *executionContext) field_Query_locations_args(ctx context.Context, rawA
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_memberConsistency_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_memberConsistency_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1259,7 +1259,7 @@ func (ec *executionContext) field_Query_memberConsistency_args(ctx context.Conte
 	args["first"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1268,12 +1268,12 @@ func (ec *executionContext) field_Query_memberConsistency_args(ctx context.Conte
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_node_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_node_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+			return unmarshalNID2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1282,12 +1282,12 @@ func (ec *executionContext) field_Query_node_args(ctx context.Context, rawArgs m
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_nodes_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_nodes_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "ids",
 		func(ctx context.Context, v any) ([]string, error) {
-			return ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			return unmarshalNID2ᚕstringᚄ(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1296,12 +1296,12 @@ func (ec *executionContext) field_Query_nodes_args(ctx context.Context, rawArgs 
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_order_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_order_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOID2ᚖstring(ctx, v)
+			return unmarshalOID2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1309,7 +1309,7 @@ func (ec *executionContext) field_Query_order_args(ctx context.Context, rawArgs 
 	args["id"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "number",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1318,12 +1318,12 @@ func (ec *executionContext) field_Query_order_args(ctx context.Context, rawArgs 
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_pickupOptions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_pickupOptions_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "items",
 		func(ctx context.Context, v any) ([]*stock.BasketItem, error) {
-			return ec.unmarshalNBasketItemInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItemᚄ(ctx, v)
+			return unmarshalNBasketItemInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItemᚄ(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1331,7 +1331,7 @@ func (ec *executionContext) field_Query_pickupOptions_args(ctx context.Context, 
 	args["items"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "near",
 		func(ctx context.Context, v any) (*retail.GeoPoint, error) {
-			return ec.unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, v)
+			return unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1339,7 +1339,7 @@ func (ec *executionContext) field_Query_pickupOptions_args(ctx context.Context, 
 	args["near"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "withinKm",
 		func(ctx context.Context, v any) (*float64, error) {
-			return ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			return unmarshalOFloat2ᚖfloat64(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1347,7 +1347,7 @@ func (ec *executionContext) field_Query_pickupOptions_args(ctx context.Context, 
 	args["withinKm"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "locationIds",
 		func(ctx context.Context, v any) ([]string, error) {
-			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			return unmarshalOID2ᚕstringᚄ(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1355,7 +1355,7 @@ func (ec *executionContext) field_Query_pickupOptions_args(ctx context.Context, 
 	args["locationIds"] = arg3
 	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "includePartial",
 		func(ctx context.Context, v any) (*bool, error) {
-			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			return unmarshalOBoolean2ᚖbool(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1363,7 +1363,7 @@ func (ec *executionContext) field_Query_pickupOptions_args(ctx context.Context, 
 	args["includePartial"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "maxAgeSeconds",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1371,7 +1371,7 @@ func (ec *executionContext) field_Query_pickupOptions_args(ctx context.Context, 
 	args["maxAgeSeconds"] = arg5
 	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1380,12 +1380,12 @@ func (ec *executionContext) field_Query_pickupOptions_args(ctx context.Context, 
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_pickupSlots_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_pickupSlots_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "locationId",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+			return unmarshalNID2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1393,7 +1393,7 @@ func (ec *executionContext) field_Query_pickupSlots_args(ctx context.Context, ra
 	args["locationId"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "method",
 		func(ctx context.Context, v any) (retail.FulfillmentMethod, error) {
-			return ec.unmarshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, v)
+			return unmarshalNFulfillmentMethod2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFulfillmentMethod(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1401,7 +1401,7 @@ func (ec *executionContext) field_Query_pickupSlots_args(ctx context.Context, ra
 	args["method"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "from",
 		func(ctx context.Context, v any) (*retail.Date, error) {
-			return ec.unmarshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx, v)
+			return unmarshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1409,7 +1409,7 @@ func (ec *executionContext) field_Query_pickupSlots_args(ctx context.Context, ra
 	args["from"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "days",
 		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+			return unmarshalNInt2int(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1418,12 +1418,12 @@ func (ec *executionContext) field_Query_pickupSlots_args(ctx context.Context, ra
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_product_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_product_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOID2ᚖstring(ctx, v)
+			return unmarshalOID2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1431,7 +1431,7 @@ func (ec *executionContext) field_Query_product_args(ctx context.Context, rawArg
 	args["id"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sku",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1439,7 +1439,7 @@ func (ec *executionContext) field_Query_product_args(ctx context.Context, rawArg
 	args["sku"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "gtin",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1447,7 +1447,7 @@ func (ec *executionContext) field_Query_product_args(ctx context.Context, rawArg
 	args["gtin"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "scan",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1456,12 +1456,12 @@ func (ec *executionContext) field_Query_product_args(ctx context.Context, rawArg
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_products_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_products_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "search",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1469,7 +1469,7 @@ func (ec *executionContext) field_Query_products_args(ctx context.Context, rawAr
 	args["search"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
 		func(ctx context.Context, v any) (*catalog.Filter, error) {
-			return ec.unmarshalOProductFilter2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFilter(ctx, v)
+			return unmarshalOProductFilter2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐFilter(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1477,7 +1477,7 @@ func (ec *executionContext) field_Query_products_args(ctx context.Context, rawAr
 	args["filter"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
 		func(ctx context.Context, v any) (*catalog.Sort, error) {
-			return ec.unmarshalOProductSort2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐSort(ctx, v)
+			return unmarshalOProductSort2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐSort(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1485,7 +1485,7 @@ func (ec *executionContext) field_Query_products_args(ctx context.Context, rawAr
 	args["sort"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1493,7 +1493,7 @@ func (ec *executionContext) field_Query_products_args(ctx context.Context, rawAr
 	args["first"] = arg3
 	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1502,12 +1502,12 @@ func (ec *executionContext) field_Query_products_args(ctx context.Context, rawAr
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_stockCheck_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_stockCheck_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "skus",
 		func(ctx context.Context, v any) ([]string, error) {
-			return ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			return unmarshalNString2ᚕstringᚄ(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1515,7 +1515,7 @@ func (ec *executionContext) field_Query_stockCheck_args(ctx context.Context, raw
 	args["skus"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "locationIds",
 		func(ctx context.Context, v any) ([]string, error) {
-			return ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			return unmarshalOID2ᚕstringᚄ(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1523,7 +1523,7 @@ func (ec *executionContext) field_Query_stockCheck_args(ctx context.Context, raw
 	args["locationIds"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "near",
 		func(ctx context.Context, v any) (*retail.GeoPoint, error) {
-			return ec.unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, v)
+			return unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1531,7 +1531,7 @@ func (ec *executionContext) field_Query_stockCheck_args(ctx context.Context, raw
 	args["near"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "withinKm",
 		func(ctx context.Context, v any) (*float64, error) {
-			return ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			return unmarshalOFloat2ᚖfloat64(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1539,7 +1539,7 @@ func (ec *executionContext) field_Query_stockCheck_args(ctx context.Context, raw
 	args["withinKm"] = arg3
 	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1547,7 +1547,7 @@ func (ec *executionContext) field_Query_stockCheck_args(ctx context.Context, raw
 	args["first"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "maxAgeSeconds",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1556,12 +1556,12 @@ func (ec *executionContext) field_Query_stockCheck_args(ctx context.Context, raw
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_stockHold_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_stockHold_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+			return unmarshalNID2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1570,12 +1570,12 @@ func (ec *executionContext) field_Query_stockHold_args(ctx context.Context, rawA
 	return args, nil
 }
 
-func (ec *executionContext) field_Query_storeOrders_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func field_Query_storeOrders_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "locationId",
 		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+			return unmarshalNID2string(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1583,7 +1583,7 @@ func (ec *executionContext) field_Query_storeOrders_args(ctx context.Context, ra
 	args["locationId"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
-			return ec.unmarshalOInt2ᚖint(ctx, v)
+			return unmarshalOInt2ᚖint(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1596,242 +1596,242 @@ func (ec *executionContext) field_Query_storeOrders_args(ctx context.Context, ra
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _Count_value(ctx context.Context, field graphql.CollectedField, obj *retail.Count) (ret graphql.Marshaler) {
+func _Count_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Count) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Count_value(ctx, field)
+			return fieldContext_Count_value(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Value, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Count_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Count_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Count", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Count_precision(ctx context.Context, field graphql.CollectedField, obj *retail.Count) (ret graphql.Marshaler) {
+func _Count_precision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Count) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Count_precision(ctx, field)
+			return fieldContext_Count_precision(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Precision, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Precision) graphql.Marshaler {
-			return ec.marshalNPrecision2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPrecision(ctx, selections, v)
+			return marshalNPrecision2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPrecision(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Count_precision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Count_precision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Count", field, false, false, errors.New("field of type Precision does not have child fields"))
 }
 
-func (ec *executionContext) _Freshness_asOf(ctx context.Context, field graphql.CollectedField, obj *retail.Freshness) (ret graphql.Marshaler) {
+func _Freshness_asOf(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Freshness) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Freshness_asOf(ctx, field)
+			return fieldContext_Freshness_asOf(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.AsOf, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Freshness_asOf(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Freshness_asOf(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Freshness", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _Freshness_ageSeconds(ctx context.Context, field graphql.CollectedField, obj *retail.Freshness) (ret graphql.Marshaler) {
+func _Freshness_ageSeconds(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Freshness) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Freshness_ageSeconds(ctx, field)
+			return fieldContext_Freshness_ageSeconds(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.AgeSeconds, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Freshness_ageSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Freshness_ageSeconds(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Freshness", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Freshness_source(ctx context.Context, field graphql.CollectedField, obj *retail.Freshness) (ret graphql.Marshaler) {
+func _Freshness_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Freshness) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Freshness_source(ctx, field)
+			return fieldContext_Freshness_source(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Source, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Source) graphql.Marshaler {
-			return ec.marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, selections, v)
+			return marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Freshness_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Freshness_source(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Freshness", field, false, false, errors.New("field of type SourceSystem does not have child fields"))
 }
 
-func (ec *executionContext) _Freshness_basis(ctx context.Context, field graphql.CollectedField, obj *retail.Freshness) (ret graphql.Marshaler) {
+func _Freshness_basis(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Freshness) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Freshness_basis(ctx, field)
+			return fieldContext_Freshness_basis(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Basis, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Basis) graphql.Marshaler {
-			return ec.marshalNFreshnessBasis2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐBasis(ctx, selections, v)
+			return marshalNFreshnessBasis2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐBasis(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Freshness_basis(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Freshness_basis(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Freshness", field, false, false, errors.New("field of type FreshnessBasis does not have child fields"))
 }
 
-func (ec *executionContext) _GuestSession_token(ctx context.Context, field graphql.CollectedField, obj *auth.GuestSession) (ret graphql.Marshaler) {
+func _GuestSession_token(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *auth.GuestSession) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_GuestSession_token(ctx, field)
+			return fieldContext_GuestSession_token(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Token, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_GuestSession_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_GuestSession_token(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("GuestSession", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _GuestSession_expiresAt(ctx context.Context, field graphql.CollectedField, obj *auth.GuestSession) (ret graphql.Marshaler) {
+func _GuestSession_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *auth.GuestSession) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_GuestSession_expiresAt(ctx, field)
+			return fieldContext_GuestSession_expiresAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ExpiresAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_GuestSession_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_GuestSession_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("GuestSession", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _GuestSessionPayload_session(ctx context.Context, field graphql.CollectedField, obj *model.GuestSessionPayload) (ret graphql.Marshaler) {
+func _GuestSessionPayload_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.GuestSessionPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_GuestSessionPayload_session(ctx, field)
+			return fieldContext_GuestSessionPayload_session(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Session, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *auth.GuestSession) graphql.Marshaler {
-			return ec.marshalOGuestSession2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐGuestSession(ctx, selections, v)
+			return marshalOGuestSession2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐGuestSession(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_GuestSessionPayload_session(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_GuestSessionPayload_session(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "GuestSessionPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_GuestSession(ctx, field)
+			return childFields_GuestSession(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _GuestSessionPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.GuestSessionPayload) (ret graphql.Marshaler) {
+func _GuestSessionPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.GuestSessionPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_GuestSessionPayload_userErrors(ctx, field)
+			return fieldContext_GuestSessionPayload_userErrors(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UserErrors, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
-			return ec.marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+			return marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_GuestSessionPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_GuestSessionPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "GuestSessionPayload",
 		Field:      field,
@@ -1844,330 +1844,330 @@ func (ec *executionContext) fieldContext_GuestSessionPayload_userErrors(_ contex
 	return fc, nil
 }
 
-func (ec *executionContext) _InsufficientStock_code(ctx context.Context, field graphql.CollectedField, obj *model.InsufficientStock) (ret graphql.Marshaler) {
+func _InsufficientStock_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InsufficientStock) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_InsufficientStock_code(ctx, field)
+			return fieldContext_InsufficientStock_code(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Code, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Why) graphql.Marshaler {
-			return ec.marshalNUserErrorCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWhy(ctx, selections, v)
+			return marshalNUserErrorCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWhy(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_InsufficientStock_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_InsufficientStock_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("InsufficientStock", field, false, false, errors.New("field of type UserErrorCode does not have child fields"))
 }
 
-func (ec *executionContext) _InsufficientStock_message(ctx context.Context, field graphql.CollectedField, obj *model.InsufficientStock) (ret graphql.Marshaler) {
+func _InsufficientStock_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InsufficientStock) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_InsufficientStock_message(ctx, field)
+			return fieldContext_InsufficientStock_message(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Message, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_InsufficientStock_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_InsufficientStock_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("InsufficientStock", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _InsufficientStock_field(ctx context.Context, field graphql.CollectedField, obj *model.InsufficientStock) (ret graphql.Marshaler) {
+func _InsufficientStock_field(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InsufficientStock) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_InsufficientStock_field(ctx, field)
+			return fieldContext_InsufficientStock_field(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Field, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+			return marshalOString2ᚕstringᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_InsufficientStock_field(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_InsufficientStock_field(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("InsufficientStock", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _InsufficientStock_sku(ctx context.Context, field graphql.CollectedField, obj *model.InsufficientStock) (ret graphql.Marshaler) {
+func _InsufficientStock_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InsufficientStock) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_InsufficientStock_sku(ctx, field)
+			return fieldContext_InsufficientStock_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_InsufficientStock_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_InsufficientStock_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("InsufficientStock", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _InsufficientStock_location(ctx context.Context, field graphql.CollectedField, obj *model.InsufficientStock) (ret graphql.Marshaler) {
+func _InsufficientStock_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InsufficientStock) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_InsufficientStock_location(ctx, field)
+			return fieldContext_InsufficientStock_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Location, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalOLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_InsufficientStock_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_InsufficientStock_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "InsufficientStock",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _InsufficientStock_availableQuantity(ctx context.Context, field graphql.CollectedField, obj *model.InsufficientStock) (ret graphql.Marshaler) {
+func _InsufficientStock_availableQuantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InsufficientStock) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_InsufficientStock_availableQuantity(ctx, field)
+			return fieldContext_InsufficientStock_availableQuantity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.AvailableQuantity, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_InsufficientStock_availableQuantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_InsufficientStock_availableQuantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("InsufficientStock", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _LimitReached_code(ctx context.Context, field graphql.CollectedField, obj *model.LimitReached) (ret graphql.Marshaler) {
+func _LimitReached_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LimitReached) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LimitReached_code(ctx, field)
+			return fieldContext_LimitReached_code(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Code, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Why) graphql.Marshaler {
-			return ec.marshalNUserErrorCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWhy(ctx, selections, v)
+			return marshalNUserErrorCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWhy(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LimitReached_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LimitReached_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("LimitReached", field, false, false, errors.New("field of type UserErrorCode does not have child fields"))
 }
 
-func (ec *executionContext) _LimitReached_message(ctx context.Context, field graphql.CollectedField, obj *model.LimitReached) (ret graphql.Marshaler) {
+func _LimitReached_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LimitReached) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LimitReached_message(ctx, field)
+			return fieldContext_LimitReached_message(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Message, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LimitReached_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LimitReached_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("LimitReached", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _LimitReached_field(ctx context.Context, field graphql.CollectedField, obj *model.LimitReached) (ret graphql.Marshaler) {
+func _LimitReached_field(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LimitReached) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LimitReached_field(ctx, field)
+			return fieldContext_LimitReached_field(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Field, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+			return marshalOString2ᚕstringᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_LimitReached_field(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LimitReached_field(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("LimitReached", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _LimitReached_limit(ctx context.Context, field graphql.CollectedField, obj *model.LimitReached) (ret graphql.Marshaler) {
+func _LimitReached_limit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LimitReached) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LimitReached_limit(ctx, field)
+			return fieldContext_LimitReached_limit(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Limit, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_LimitReached_limit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_LimitReached_limit(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("LimitReached", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Money_amount(ctx context.Context, field graphql.CollectedField, obj *retail.Money) (ret graphql.Marshaler) {
+func _Money_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Money) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Money_amount(ctx, field)
+			return fieldContext_Money_amount(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Amount(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx, selections, v)
+			return marshalNDecimal2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Money_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Money_amount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Money", field, true, false, errors.New("field of type Decimal does not have child fields"))
 }
 
-func (ec *executionContext) _Money_currencyCode(ctx context.Context, field graphql.CollectedField, obj *retail.Money) (ret graphql.Marshaler) {
+func _Money_currencyCode(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Money) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Money_currencyCode(ctx, field)
+			return fieldContext_Money_currencyCode(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.CurrencyCode, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Money_currencyCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Money_currencyCode(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Money", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Mutation_guestSessionCreate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_guestSessionCreate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_guestSessionCreate(ctx, field)
+			return fieldContext_Mutation_guestSessionCreate(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Mutation().GuestSessionCreate(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.GuestSessionPayload) graphql.Marshaler {
-			return ec.marshalNGuestSessionPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐGuestSessionPayload(ctx, selections, v)
+			return marshalNGuestSessionPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐGuestSessionPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_guestSessionCreate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_guestSessionCreate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_GuestSessionPayload(ctx, field)
+			return childFields_GuestSessionPayload(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_reviewCreate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_reviewCreate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_reviewCreate(ctx, field)
+			return fieldContext_Mutation_reviewCreate(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2177,7 +2177,7 @@ func (ec *executionContext) _Mutation_reviewCreate(ctx context.Context, field gr
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.FeedbackPayload
 					return zeroVal, err
@@ -2193,20 +2193,20 @@ func (ec *executionContext) _Mutation_reviewCreate(ctx context.Context, field gr
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FeedbackPayload) graphql.Marshaler {
-			return ec.marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, selections, v)
+			return marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_reviewCreate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_reviewCreate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FeedbackPayload(ctx, field)
+			return childFields_FeedbackPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2216,20 +2216,20 @@ func (ec *executionContext) fieldContext_Mutation_reviewCreate(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_reviewCreate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_reviewCreate_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_surveyAnswer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_surveyAnswer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_surveyAnswer(ctx, field)
+			return fieldContext_Mutation_surveyAnswer(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2239,7 +2239,7 @@ func (ec *executionContext) _Mutation_surveyAnswer(ctx context.Context, field gr
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.FeedbackPayload
 					return zeroVal, err
@@ -2255,20 +2255,20 @@ func (ec *executionContext) _Mutation_surveyAnswer(ctx context.Context, field gr
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FeedbackPayload) graphql.Marshaler {
-			return ec.marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, selections, v)
+			return marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_surveyAnswer(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_surveyAnswer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FeedbackPayload(ctx, field)
+			return childFields_FeedbackPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2278,20 +2278,20 @@ func (ec *executionContext) fieldContext_Mutation_surveyAnswer(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_surveyAnswer_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_surveyAnswer_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_complaintCreate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_complaintCreate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_complaintCreate(ctx, field)
+			return fieldContext_Mutation_complaintCreate(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2301,7 +2301,7 @@ func (ec *executionContext) _Mutation_complaintCreate(ctx context.Context, field
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.FeedbackPayload
 					return zeroVal, err
@@ -2317,20 +2317,20 @@ func (ec *executionContext) _Mutation_complaintCreate(ctx context.Context, field
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FeedbackPayload) graphql.Marshaler {
-			return ec.marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, selections, v)
+			return marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_complaintCreate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_complaintCreate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FeedbackPayload(ctx, field)
+			return childFields_FeedbackPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2340,20 +2340,20 @@ func (ec *executionContext) fieldContext_Mutation_complaintCreate(ctx context.Co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_complaintCreate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_complaintCreate_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_feedbackReply(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_feedbackReply(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_feedbackReply(ctx, field)
+			return fieldContext_Mutation_feedbackReply(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2363,7 +2363,7 @@ func (ec *executionContext) _Mutation_feedbackReply(ctx context.Context, field g
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER", "ASSOCIATE", "OPERATOR"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER", "ASSOCIATE", "OPERATOR"})
 				if err != nil {
 					var zeroVal *model.FeedbackPayload
 					return zeroVal, err
@@ -2379,20 +2379,20 @@ func (ec *executionContext) _Mutation_feedbackReply(ctx context.Context, field g
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FeedbackPayload) graphql.Marshaler {
-			return ec.marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, selections, v)
+			return marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_feedbackReply(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_feedbackReply(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FeedbackPayload(ctx, field)
+			return childFields_FeedbackPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2402,20 +2402,20 @@ func (ec *executionContext) fieldContext_Mutation_feedbackReply(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_feedbackReply_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_feedbackReply_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_feedbackTake(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_feedbackTake(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_feedbackTake(ctx, field)
+			return fieldContext_Mutation_feedbackTake(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2425,7 +2425,7 @@ func (ec *executionContext) _Mutation_feedbackTake(ctx context.Context, field gr
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "CARE_ANSWER")
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "CARE_ANSWER")
 				if err != nil {
 					var zeroVal *model.FeedbackPayload
 					return zeroVal, err
@@ -2441,20 +2441,20 @@ func (ec *executionContext) _Mutation_feedbackTake(ctx context.Context, field gr
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FeedbackPayload) graphql.Marshaler {
-			return ec.marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, selections, v)
+			return marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_feedbackTake(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_feedbackTake(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FeedbackPayload(ctx, field)
+			return childFields_FeedbackPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2464,20 +2464,20 @@ func (ec *executionContext) fieldContext_Mutation_feedbackTake(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_feedbackTake_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_feedbackTake_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_reviewModerate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_reviewModerate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_reviewModerate(ctx, field)
+			return fieldContext_Mutation_reviewModerate(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2487,7 +2487,7 @@ func (ec *executionContext) _Mutation_reviewModerate(ctx context.Context, field 
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "CARE_ANSWER")
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "CARE_ANSWER")
 				if err != nil {
 					var zeroVal *model.FeedbackPayload
 					return zeroVal, err
@@ -2503,20 +2503,20 @@ func (ec *executionContext) _Mutation_reviewModerate(ctx context.Context, field 
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FeedbackPayload) graphql.Marshaler {
-			return ec.marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, selections, v)
+			return marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_reviewModerate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_reviewModerate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FeedbackPayload(ctx, field)
+			return childFields_FeedbackPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2526,20 +2526,20 @@ func (ec *executionContext) fieldContext_Mutation_reviewModerate(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_reviewModerate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_reviewModerate_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_feedbackResolve(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_feedbackResolve(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_feedbackResolve(ctx, field)
+			return fieldContext_Mutation_feedbackResolve(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2549,7 +2549,7 @@ func (ec *executionContext) _Mutation_feedbackResolve(ctx context.Context, field
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER", "ASSOCIATE", "OPERATOR"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER", "ASSOCIATE", "OPERATOR"})
 				if err != nil {
 					var zeroVal *model.FeedbackPayload
 					return zeroVal, err
@@ -2565,20 +2565,20 @@ func (ec *executionContext) _Mutation_feedbackResolve(ctx context.Context, field
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FeedbackPayload) graphql.Marshaler {
-			return ec.marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, selections, v)
+			return marshalNFeedbackPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_feedbackResolve(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_feedbackResolve(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FeedbackPayload(ctx, field)
+			return childFields_FeedbackPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2588,20 +2588,20 @@ func (ec *executionContext) fieldContext_Mutation_feedbackResolve(ctx context.Co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_feedbackResolve_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_feedbackResolve_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_cartCreate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_cartCreate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_cartCreate(ctx, field)
+			return fieldContext_Mutation_cartCreate(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2611,7 +2611,7 @@ func (ec *executionContext) _Mutation_cartCreate(ctx context.Context, field grap
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.CartPayload
 					return zeroVal, err
@@ -2627,20 +2627,20 @@ func (ec *executionContext) _Mutation_cartCreate(ctx context.Context, field grap
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CartPayload) graphql.Marshaler {
-			return ec.marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, selections, v)
+			return marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_cartCreate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_cartCreate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CartPayload(ctx, field)
+			return childFields_CartPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2650,20 +2650,20 @@ func (ec *executionContext) fieldContext_Mutation_cartCreate(ctx context.Context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_cartCreate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_cartCreate_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_cartLinesAdd(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_cartLinesAdd(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_cartLinesAdd(ctx, field)
+			return fieldContext_Mutation_cartLinesAdd(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2673,7 +2673,7 @@ func (ec *executionContext) _Mutation_cartLinesAdd(ctx context.Context, field gr
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.CartPayload
 					return zeroVal, err
@@ -2689,20 +2689,20 @@ func (ec *executionContext) _Mutation_cartLinesAdd(ctx context.Context, field gr
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CartPayload) graphql.Marshaler {
-			return ec.marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, selections, v)
+			return marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_cartLinesAdd(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_cartLinesAdd(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CartPayload(ctx, field)
+			return childFields_CartPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2712,20 +2712,20 @@ func (ec *executionContext) fieldContext_Mutation_cartLinesAdd(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_cartLinesAdd_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_cartLinesAdd_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_cartLinesUpdate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_cartLinesUpdate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_cartLinesUpdate(ctx, field)
+			return fieldContext_Mutation_cartLinesUpdate(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2735,7 +2735,7 @@ func (ec *executionContext) _Mutation_cartLinesUpdate(ctx context.Context, field
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.CartPayload
 					return zeroVal, err
@@ -2751,20 +2751,20 @@ func (ec *executionContext) _Mutation_cartLinesUpdate(ctx context.Context, field
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CartPayload) graphql.Marshaler {
-			return ec.marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, selections, v)
+			return marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_cartLinesUpdate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_cartLinesUpdate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CartPayload(ctx, field)
+			return childFields_CartPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2774,20 +2774,20 @@ func (ec *executionContext) fieldContext_Mutation_cartLinesUpdate(ctx context.Co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_cartLinesUpdate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_cartLinesUpdate_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_cartLinesRemove(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_cartLinesRemove(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_cartLinesRemove(ctx, field)
+			return fieldContext_Mutation_cartLinesRemove(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2797,7 +2797,7 @@ func (ec *executionContext) _Mutation_cartLinesRemove(ctx context.Context, field
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.CartPayload
 					return zeroVal, err
@@ -2813,20 +2813,20 @@ func (ec *executionContext) _Mutation_cartLinesRemove(ctx context.Context, field
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CartPayload) graphql.Marshaler {
-			return ec.marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, selections, v)
+			return marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_cartLinesRemove(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_cartLinesRemove(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CartPayload(ctx, field)
+			return childFields_CartPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2836,20 +2836,20 @@ func (ec *executionContext) fieldContext_Mutation_cartLinesRemove(ctx context.Co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_cartLinesRemove_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_cartLinesRemove_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_cartFulfillmentSet(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_cartFulfillmentSet(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_cartFulfillmentSet(ctx, field)
+			return fieldContext_Mutation_cartFulfillmentSet(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2859,7 +2859,7 @@ func (ec *executionContext) _Mutation_cartFulfillmentSet(ctx context.Context, fi
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.CartPayload
 					return zeroVal, err
@@ -2875,20 +2875,20 @@ func (ec *executionContext) _Mutation_cartFulfillmentSet(ctx context.Context, fi
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CartPayload) graphql.Marshaler {
-			return ec.marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, selections, v)
+			return marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_cartFulfillmentSet(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_cartFulfillmentSet(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CartPayload(ctx, field)
+			return childFields_CartPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2898,20 +2898,20 @@ func (ec *executionContext) fieldContext_Mutation_cartFulfillmentSet(ctx context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_cartFulfillmentSet_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_cartFulfillmentSet_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_cartAddressSet(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_cartAddressSet(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_cartAddressSet(ctx, field)
+			return fieldContext_Mutation_cartAddressSet(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2921,7 +2921,7 @@ func (ec *executionContext) _Mutation_cartAddressSet(ctx context.Context, field 
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.CartPayload
 					return zeroVal, err
@@ -2937,20 +2937,20 @@ func (ec *executionContext) _Mutation_cartAddressSet(ctx context.Context, field 
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CartPayload) graphql.Marshaler {
-			return ec.marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, selections, v)
+			return marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_cartAddressSet(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_cartAddressSet(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CartPayload(ctx, field)
+			return childFields_CartPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2960,20 +2960,20 @@ func (ec *executionContext) fieldContext_Mutation_cartAddressSet(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_cartAddressSet_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_cartAddressSet_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_cartCouponApply(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_cartCouponApply(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_cartCouponApply(ctx, field)
+			return fieldContext_Mutation_cartCouponApply(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -2983,7 +2983,7 @@ func (ec *executionContext) _Mutation_cartCouponApply(ctx context.Context, field
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.CartPayload
 					return zeroVal, err
@@ -2999,20 +2999,20 @@ func (ec *executionContext) _Mutation_cartCouponApply(ctx context.Context, field
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CartPayload) graphql.Marshaler {
-			return ec.marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, selections, v)
+			return marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_cartCouponApply(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_cartCouponApply(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CartPayload(ctx, field)
+			return childFields_CartPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3022,20 +3022,20 @@ func (ec *executionContext) fieldContext_Mutation_cartCouponApply(ctx context.Co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_cartCouponApply_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_cartCouponApply_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_cartCouponRemove(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_cartCouponRemove(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_cartCouponRemove(ctx, field)
+			return fieldContext_Mutation_cartCouponRemove(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3045,7 +3045,7 @@ func (ec *executionContext) _Mutation_cartCouponRemove(ctx context.Context, fiel
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.CartPayload
 					return zeroVal, err
@@ -3061,20 +3061,20 @@ func (ec *executionContext) _Mutation_cartCouponRemove(ctx context.Context, fiel
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CartPayload) graphql.Marshaler {
-			return ec.marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, selections, v)
+			return marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_cartCouponRemove(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_cartCouponRemove(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CartPayload(ctx, field)
+			return childFields_CartPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3084,20 +3084,20 @@ func (ec *executionContext) fieldContext_Mutation_cartCouponRemove(ctx context.C
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_cartCouponRemove_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_cartCouponRemove_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_cartNoteSet(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_cartNoteSet(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_cartNoteSet(ctx, field)
+			return fieldContext_Mutation_cartNoteSet(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3107,7 +3107,7 @@ func (ec *executionContext) _Mutation_cartNoteSet(ctx context.Context, field gra
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.CartPayload
 					return zeroVal, err
@@ -3123,20 +3123,20 @@ func (ec *executionContext) _Mutation_cartNoteSet(ctx context.Context, field gra
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CartPayload) graphql.Marshaler {
-			return ec.marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, selections, v)
+			return marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_cartNoteSet(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_cartNoteSet(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CartPayload(ctx, field)
+			return childFields_CartPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3146,20 +3146,20 @@ func (ec *executionContext) fieldContext_Mutation_cartNoteSet(ctx context.Contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_cartNoteSet_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_cartNoteSet_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_cartMerge(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_cartMerge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_cartMerge(ctx, field)
+			return fieldContext_Mutation_cartMerge(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3169,7 +3169,7 @@ func (ec *executionContext) _Mutation_cartMerge(ctx context.Context, field graph
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"MEMBER"})
 				if err != nil {
 					var zeroVal *model.CartPayload
 					return zeroVal, err
@@ -3185,20 +3185,20 @@ func (ec *executionContext) _Mutation_cartMerge(ctx context.Context, field graph
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CartPayload) graphql.Marshaler {
-			return ec.marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, selections, v)
+			return marshalNCartPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐCartPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_cartMerge(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_cartMerge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CartPayload(ctx, field)
+			return childFields_CartPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3208,20 +3208,20 @@ func (ec *executionContext) fieldContext_Mutation_cartMerge(ctx context.Context,
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_cartMerge_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_cartMerge_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_memberVerificationSend(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_memberVerificationSend(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_memberVerificationSend(ctx, field)
+			return fieldContext_Mutation_memberVerificationSend(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3231,7 +3231,7 @@ func (ec *executionContext) _Mutation_memberVerificationSend(ctx context.Context
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.VerificationPayload
 					return zeroVal, err
@@ -3247,20 +3247,20 @@ func (ec *executionContext) _Mutation_memberVerificationSend(ctx context.Context
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.VerificationPayload) graphql.Marshaler {
-			return ec.marshalNVerificationPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐVerificationPayload(ctx, selections, v)
+			return marshalNVerificationPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐVerificationPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_memberVerificationSend(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_memberVerificationSend(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_VerificationPayload(ctx, field)
+			return childFields_VerificationPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3270,20 +3270,20 @@ func (ec *executionContext) fieldContext_Mutation_memberVerificationSend(ctx con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_memberVerificationSend_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_memberVerificationSend_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_memberRegister(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_memberRegister(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_memberRegister(ctx, field)
+			return fieldContext_Mutation_memberRegister(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3293,7 +3293,7 @@ func (ec *executionContext) _Mutation_memberRegister(ctx context.Context, field 
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST"})
 				if err != nil {
 					var zeroVal *model.MemberRegisterPayload
 					return zeroVal, err
@@ -3309,20 +3309,20 @@ func (ec *executionContext) _Mutation_memberRegister(ctx context.Context, field 
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberRegisterPayload) graphql.Marshaler {
-			return ec.marshalNMemberRegisterPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberRegisterPayload(ctx, selections, v)
+			return marshalNMemberRegisterPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberRegisterPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_memberRegister(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_memberRegister(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberRegisterPayload(ctx, field)
+			return childFields_MemberRegisterPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3332,20 +3332,20 @@ func (ec *executionContext) fieldContext_Mutation_memberRegister(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_memberRegister_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_memberRegister_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_memberProfileUpdate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_memberProfileUpdate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_memberProfileUpdate(ctx, field)
+			return fieldContext_Mutation_memberProfileUpdate(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3355,7 +3355,7 @@ func (ec *executionContext) _Mutation_memberProfileUpdate(ctx context.Context, f
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"MEMBER"})
 				if err != nil {
 					var zeroVal *model.MemberPayload
 					return zeroVal, err
@@ -3371,20 +3371,20 @@ func (ec *executionContext) _Mutation_memberProfileUpdate(ctx context.Context, f
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+			return marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_memberProfileUpdate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_memberProfileUpdate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return childFields_MemberPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3394,20 +3394,20 @@ func (ec *executionContext) fieldContext_Mutation_memberProfileUpdate(ctx contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_memberProfileUpdate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_memberProfileUpdate_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_memberCardBind(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_memberCardBind(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_memberCardBind(ctx, field)
+			return fieldContext_Mutation_memberCardBind(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3417,7 +3417,7 @@ func (ec *executionContext) _Mutation_memberCardBind(ctx context.Context, field 
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"MEMBER"})
 				if err != nil {
 					var zeroVal *model.MemberPayload
 					return zeroVal, err
@@ -3433,20 +3433,20 @@ func (ec *executionContext) _Mutation_memberCardBind(ctx context.Context, field 
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+			return marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_memberCardBind(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_memberCardBind(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return childFields_MemberPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3456,20 +3456,20 @@ func (ec *executionContext) fieldContext_Mutation_memberCardBind(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_memberCardBind_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_memberCardBind_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_memberMerge(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_memberMerge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_memberMerge(ctx, field)
+			return fieldContext_Mutation_memberMerge(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3479,7 +3479,7 @@ func (ec *executionContext) _Mutation_memberMerge(ctx context.Context, field gra
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"MEMBER"})
 				if err != nil {
 					var zeroVal *model.MemberMergePayload
 					return zeroVal, err
@@ -3495,20 +3495,20 @@ func (ec *executionContext) _Mutation_memberMerge(ctx context.Context, field gra
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberMergePayload) graphql.Marshaler {
-			return ec.marshalNMemberMergePayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberMergePayload(ctx, selections, v)
+			return marshalNMemberMergePayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberMergePayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_memberMerge(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_memberMerge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberMergePayload(ctx, field)
+			return childFields_MemberMergePayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3518,20 +3518,20 @@ func (ec *executionContext) fieldContext_Mutation_memberMerge(ctx context.Contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_memberMerge_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_memberMerge_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_memberMergeUndo(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_memberMergeUndo(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_memberMergeUndo(ctx, field)
+			return fieldContext_Mutation_memberMergeUndo(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3541,7 +3541,7 @@ func (ec *executionContext) _Mutation_memberMergeUndo(ctx context.Context, field
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"MEMBER"})
 				if err != nil {
 					var zeroVal *model.MemberPayload
 					return zeroVal, err
@@ -3557,20 +3557,20 @@ func (ec *executionContext) _Mutation_memberMergeUndo(ctx context.Context, field
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+			return marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_memberMergeUndo(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_memberMergeUndo(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return childFields_MemberPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3580,20 +3580,20 @@ func (ec *executionContext) fieldContext_Mutation_memberMergeUndo(ctx context.Co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_memberMergeUndo_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_memberMergeUndo_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_memberAddressSave(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_memberAddressSave(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_memberAddressSave(ctx, field)
+			return fieldContext_Mutation_memberAddressSave(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3603,7 +3603,7 @@ func (ec *executionContext) _Mutation_memberAddressSave(ctx context.Context, fie
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"MEMBER"})
 				if err != nil {
 					var zeroVal *model.MemberPayload
 					return zeroVal, err
@@ -3619,20 +3619,20 @@ func (ec *executionContext) _Mutation_memberAddressSave(ctx context.Context, fie
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+			return marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_memberAddressSave(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_memberAddressSave(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return childFields_MemberPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3642,20 +3642,20 @@ func (ec *executionContext) fieldContext_Mutation_memberAddressSave(ctx context.
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_memberAddressSave_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_memberAddressSave_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_memberAddressRemove(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_memberAddressRemove(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_memberAddressRemove(ctx, field)
+			return fieldContext_Mutation_memberAddressRemove(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3665,7 +3665,7 @@ func (ec *executionContext) _Mutation_memberAddressRemove(ctx context.Context, f
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"MEMBER"})
 				if err != nil {
 					var zeroVal *model.MemberPayload
 					return zeroVal, err
@@ -3681,20 +3681,20 @@ func (ec *executionContext) _Mutation_memberAddressRemove(ctx context.Context, f
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+			return marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_memberAddressRemove(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_memberAddressRemove(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return childFields_MemberPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3704,20 +3704,20 @@ func (ec *executionContext) fieldContext_Mutation_memberAddressRemove(ctx contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_memberAddressRemove_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_memberAddressRemove_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_memberPreferredStoreSet(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_memberPreferredStoreSet(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_memberPreferredStoreSet(ctx, field)
+			return fieldContext_Mutation_memberPreferredStoreSet(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3727,7 +3727,7 @@ func (ec *executionContext) _Mutation_memberPreferredStoreSet(ctx context.Contex
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"MEMBER"})
 				if err != nil {
 					var zeroVal *model.MemberPayload
 					return zeroVal, err
@@ -3743,20 +3743,20 @@ func (ec *executionContext) _Mutation_memberPreferredStoreSet(ctx context.Contex
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+			return marshalNMemberPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_memberPreferredStoreSet(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_memberPreferredStoreSet(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return childFields_MemberPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3766,20 +3766,20 @@ func (ec *executionContext) fieldContext_Mutation_memberPreferredStoreSet(ctx co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_memberPreferredStoreSet_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_memberPreferredStoreSet_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_checkoutComplete(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_checkoutComplete(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_checkoutComplete(ctx, field)
+			return fieldContext_Mutation_checkoutComplete(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3789,7 +3789,7 @@ func (ec *executionContext) _Mutation_checkoutComplete(ctx context.Context, fiel
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.OrderPayload
 					return zeroVal, err
@@ -3805,20 +3805,20 @@ func (ec *executionContext) _Mutation_checkoutComplete(ctx context.Context, fiel
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.OrderPayload) graphql.Marshaler {
-			return ec.marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, selections, v)
+			return marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_checkoutComplete(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_checkoutComplete(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OrderPayload(ctx, field)
+			return childFields_OrderPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3828,20 +3828,20 @@ func (ec *executionContext) fieldContext_Mutation_checkoutComplete(ctx context.C
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_checkoutComplete_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_checkoutComplete_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_orderPay(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_orderPay(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_orderPay(ctx, field)
+			return fieldContext_Mutation_orderPay(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3851,7 +3851,7 @@ func (ec *executionContext) _Mutation_orderPay(ctx context.Context, field graphq
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.OrderPayload
 					return zeroVal, err
@@ -3867,20 +3867,20 @@ func (ec *executionContext) _Mutation_orderPay(ctx context.Context, field graphq
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.OrderPayload) graphql.Marshaler {
-			return ec.marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, selections, v)
+			return marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_orderPay(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_orderPay(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OrderPayload(ctx, field)
+			return childFields_OrderPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3890,20 +3890,20 @@ func (ec *executionContext) fieldContext_Mutation_orderPay(ctx context.Context, 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_orderPay_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_orderPay_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_orderCancel(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_orderCancel(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_orderCancel(ctx, field)
+			return fieldContext_Mutation_orderCancel(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3913,7 +3913,7 @@ func (ec *executionContext) _Mutation_orderCancel(ctx context.Context, field gra
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.OrderPayload
 					return zeroVal, err
@@ -3929,20 +3929,20 @@ func (ec *executionContext) _Mutation_orderCancel(ctx context.Context, field gra
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.OrderPayload) graphql.Marshaler {
-			return ec.marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, selections, v)
+			return marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_orderCancel(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_orderCancel(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OrderPayload(ctx, field)
+			return childFields_OrderPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3952,20 +3952,20 @@ func (ec *executionContext) fieldContext_Mutation_orderCancel(ctx context.Contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_orderCancel_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_orderCancel_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_orderRejectionAnswer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_orderRejectionAnswer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_orderRejectionAnswer(ctx, field)
+			return fieldContext_Mutation_orderRejectionAnswer(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -3975,7 +3975,7 @@ func (ec *executionContext) _Mutation_orderRejectionAnswer(ctx context.Context, 
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.OrderPayload
 					return zeroVal, err
@@ -3991,20 +3991,20 @@ func (ec *executionContext) _Mutation_orderRejectionAnswer(ctx context.Context, 
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.OrderPayload) graphql.Marshaler {
-			return ec.marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, selections, v)
+			return marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_orderRejectionAnswer(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_orderRejectionAnswer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OrderPayload(ctx, field)
+			return childFields_OrderPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4014,20 +4014,20 @@ func (ec *executionContext) fieldContext_Mutation_orderRejectionAnswer(ctx conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_orderRejectionAnswer_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_orderRejectionAnswer_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_orderCollectorSet(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_orderCollectorSet(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_orderCollectorSet(ctx, field)
+			return fieldContext_Mutation_orderCollectorSet(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4037,7 +4037,7 @@ func (ec *executionContext) _Mutation_orderCollectorSet(ctx context.Context, fie
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.OrderPayload
 					return zeroVal, err
@@ -4053,20 +4053,20 @@ func (ec *executionContext) _Mutation_orderCollectorSet(ctx context.Context, fie
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.OrderPayload) graphql.Marshaler {
-			return ec.marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, selections, v)
+			return marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_orderCollectorSet(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_orderCollectorSet(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OrderPayload(ctx, field)
+			return childFields_OrderPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4076,20 +4076,20 @@ func (ec *executionContext) fieldContext_Mutation_orderCollectorSet(ctx context.
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_orderCollectorSet_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_orderCollectorSet_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_orderCurbsideArrive(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_orderCurbsideArrive(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_orderCurbsideArrive(ctx, field)
+			return fieldContext_Mutation_orderCurbsideArrive(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4099,7 +4099,7 @@ func (ec *executionContext) _Mutation_orderCurbsideArrive(ctx context.Context, f
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.OrderPayload
 					return zeroVal, err
@@ -4115,20 +4115,20 @@ func (ec *executionContext) _Mutation_orderCurbsideArrive(ctx context.Context, f
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.OrderPayload) graphql.Marshaler {
-			return ec.marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, selections, v)
+			return marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_orderCurbsideArrive(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_orderCurbsideArrive(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OrderPayload(ctx, field)
+			return childFields_OrderPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4138,20 +4138,20 @@ func (ec *executionContext) fieldContext_Mutation_orderCurbsideArrive(ctx contex
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_orderCurbsideArrive_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_orderCurbsideArrive_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_pickupVerify(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_pickupVerify(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_pickupVerify(ctx, field)
+			return fieldContext_Mutation_pickupVerify(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4161,7 +4161,7 @@ func (ec *executionContext) _Mutation_pickupVerify(ctx context.Context, field gr
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "ORDER_SERVE")
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "ORDER_SERVE")
 				if err != nil {
 					var zeroVal *model.OrderPayload
 					return zeroVal, err
@@ -4177,20 +4177,20 @@ func (ec *executionContext) _Mutation_pickupVerify(ctx context.Context, field gr
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.OrderPayload) graphql.Marshaler {
-			return ec.marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, selections, v)
+			return marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_pickupVerify(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_pickupVerify(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OrderPayload(ctx, field)
+			return childFields_OrderPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4200,20 +4200,20 @@ func (ec *executionContext) fieldContext_Mutation_pickupVerify(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_pickupVerify_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_pickupVerify_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_pickupHandOver(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_pickupHandOver(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_pickupHandOver(ctx, field)
+			return fieldContext_Mutation_pickupHandOver(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4223,7 +4223,7 @@ func (ec *executionContext) _Mutation_pickupHandOver(ctx context.Context, field 
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "ORDER_SERVE")
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "ORDER_SERVE")
 				if err != nil {
 					var zeroVal *model.OrderPayload
 					return zeroVal, err
@@ -4239,20 +4239,20 @@ func (ec *executionContext) _Mutation_pickupHandOver(ctx context.Context, field 
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.OrderPayload) graphql.Marshaler {
-			return ec.marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, selections, v)
+			return marshalNOrderPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_pickupHandOver(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_pickupHandOver(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OrderPayload(ctx, field)
+			return childFields_OrderPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4262,20 +4262,20 @@ func (ec *executionContext) fieldContext_Mutation_pickupHandOver(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_pickupHandOver_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_pickupHandOver_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_returnRequest(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_returnRequest(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_returnRequest(ctx, field)
+			return fieldContext_Mutation_returnRequest(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4285,7 +4285,7 @@ func (ec *executionContext) _Mutation_returnRequest(ctx context.Context, field g
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.ReturnPayload
 					return zeroVal, err
@@ -4301,20 +4301,20 @@ func (ec *executionContext) _Mutation_returnRequest(ctx context.Context, field g
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ReturnPayload) graphql.Marshaler {
-			return ec.marshalNReturnPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnPayload(ctx, selections, v)
+			return marshalNReturnPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_returnRequest(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_returnRequest(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ReturnPayload(ctx, field)
+			return childFields_ReturnPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4324,20 +4324,20 @@ func (ec *executionContext) fieldContext_Mutation_returnRequest(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_returnRequest_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_returnRequest_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_exchangeRequest(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_exchangeRequest(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_exchangeRequest(ctx, field)
+			return fieldContext_Mutation_exchangeRequest(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4347,7 +4347,7 @@ func (ec *executionContext) _Mutation_exchangeRequest(ctx context.Context, field
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.ReturnPayload
 					return zeroVal, err
@@ -4363,20 +4363,20 @@ func (ec *executionContext) _Mutation_exchangeRequest(ctx context.Context, field
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ReturnPayload) graphql.Marshaler {
-			return ec.marshalNReturnPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnPayload(ctx, selections, v)
+			return marshalNReturnPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_exchangeRequest(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_exchangeRequest(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ReturnPayload(ctx, field)
+			return childFields_ReturnPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4386,20 +4386,20 @@ func (ec *executionContext) fieldContext_Mutation_exchangeRequest(ctx context.Co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_exchangeRequest_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_exchangeRequest_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_returnCancel(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_returnCancel(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_returnCancel(ctx, field)
+			return fieldContext_Mutation_returnCancel(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4409,7 +4409,7 @@ func (ec *executionContext) _Mutation_returnCancel(ctx context.Context, field gr
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *model.ReturnPayload
 					return zeroVal, err
@@ -4425,20 +4425,20 @@ func (ec *executionContext) _Mutation_returnCancel(ctx context.Context, field gr
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ReturnPayload) graphql.Marshaler {
-			return ec.marshalNReturnPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnPayload(ctx, selections, v)
+			return marshalNReturnPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_returnCancel(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_returnCancel(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ReturnPayload(ctx, field)
+			return childFields_ReturnPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4448,20 +4448,20 @@ func (ec *executionContext) fieldContext_Mutation_returnCancel(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_returnCancel_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_returnCancel_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_returnReceive(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_returnReceive(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_returnReceive(ctx, field)
+			return fieldContext_Mutation_returnReceive(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4471,7 +4471,7 @@ func (ec *executionContext) _Mutation_returnReceive(ctx context.Context, field g
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "ORDER_SERVE")
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "ORDER_SERVE")
 				if err != nil {
 					var zeroVal *model.ReturnPayload
 					return zeroVal, err
@@ -4487,20 +4487,20 @@ func (ec *executionContext) _Mutation_returnReceive(ctx context.Context, field g
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ReturnPayload) graphql.Marshaler {
-			return ec.marshalNReturnPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnPayload(ctx, selections, v)
+			return marshalNReturnPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_returnReceive(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_returnReceive(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ReturnPayload(ctx, field)
+			return childFields_ReturnPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4510,20 +4510,20 @@ func (ec *executionContext) fieldContext_Mutation_returnReceive(ctx context.Cont
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_returnReceive_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_returnReceive_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_exchangeComplete(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_exchangeComplete(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_exchangeComplete(ctx, field)
+			return fieldContext_Mutation_exchangeComplete(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4533,7 +4533,7 @@ func (ec *executionContext) _Mutation_exchangeComplete(ctx context.Context, fiel
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "ORDER_SERVE")
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "ORDER_SERVE")
 				if err != nil {
 					var zeroVal *model.ReturnPayload
 					return zeroVal, err
@@ -4549,20 +4549,20 @@ func (ec *executionContext) _Mutation_exchangeComplete(ctx context.Context, fiel
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ReturnPayload) graphql.Marshaler {
-			return ec.marshalNReturnPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnPayload(ctx, selections, v)
+			return marshalNReturnPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐReturnPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_exchangeComplete(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_exchangeComplete(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ReturnPayload(ctx, field)
+			return childFields_ReturnPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4572,20 +4572,20 @@ func (ec *executionContext) fieldContext_Mutation_exchangeComplete(ctx context.C
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_exchangeComplete_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_exchangeComplete_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_stockHoldCreate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_stockHoldCreate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_stockHoldCreate(ctx, field)
+			return fieldContext_Mutation_stockHoldCreate(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4595,7 +4595,7 @@ func (ec *executionContext) _Mutation_stockHoldCreate(ctx context.Context, field
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER", "ASSOCIATE", "PARTNER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER", "ASSOCIATE", "PARTNER"})
 				if err != nil {
 					var zeroVal *model.StockHoldPayload
 					return zeroVal, err
@@ -4611,20 +4611,20 @@ func (ec *executionContext) _Mutation_stockHoldCreate(ctx context.Context, field
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.StockHoldPayload) graphql.Marshaler {
-			return ec.marshalNStockHoldPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldPayload(ctx, selections, v)
+			return marshalNStockHoldPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_stockHoldCreate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_stockHoldCreate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_StockHoldPayload(ctx, field)
+			return childFields_StockHoldPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4634,20 +4634,20 @@ func (ec *executionContext) fieldContext_Mutation_stockHoldCreate(ctx context.Co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_stockHoldCreate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_stockHoldCreate_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_stockHoldExtend(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_stockHoldExtend(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_stockHoldExtend(ctx, field)
+			return fieldContext_Mutation_stockHoldExtend(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4657,7 +4657,7 @@ func (ec *executionContext) _Mutation_stockHoldExtend(ctx context.Context, field
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER", "ASSOCIATE", "PARTNER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER", "ASSOCIATE", "PARTNER"})
 				if err != nil {
 					var zeroVal *model.StockHoldPayload
 					return zeroVal, err
@@ -4673,20 +4673,20 @@ func (ec *executionContext) _Mutation_stockHoldExtend(ctx context.Context, field
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.StockHoldPayload) graphql.Marshaler {
-			return ec.marshalNStockHoldPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldPayload(ctx, selections, v)
+			return marshalNStockHoldPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_stockHoldExtend(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_stockHoldExtend(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_StockHoldPayload(ctx, field)
+			return childFields_StockHoldPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4696,20 +4696,20 @@ func (ec *executionContext) fieldContext_Mutation_stockHoldExtend(ctx context.Co
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_stockHoldExtend_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_stockHoldExtend_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Mutation_stockHoldRelease(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Mutation_stockHoldRelease(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_stockHoldRelease(ctx, field)
+			return fieldContext_Mutation_stockHoldRelease(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4719,7 +4719,7 @@ func (ec *executionContext) _Mutation_stockHoldRelease(ctx context.Context, fiel
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER", "ASSOCIATE", "PARTNER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER", "ASSOCIATE", "PARTNER"})
 				if err != nil {
 					var zeroVal *model.StockHoldPayload
 					return zeroVal, err
@@ -4735,20 +4735,20 @@ func (ec *executionContext) _Mutation_stockHoldRelease(ctx context.Context, fiel
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.StockHoldPayload) graphql.Marshaler {
-			return ec.marshalNStockHoldPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldPayload(ctx, selections, v)
+			return marshalNStockHoldPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_stockHoldRelease(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Mutation_stockHoldRelease(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_StockHoldPayload(ctx, field)
+			return childFields_StockHoldPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -4758,181 +4758,181 @@ func (ec *executionContext) fieldContext_Mutation_stockHoldRelease(ctx context.C
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_stockHoldRelease_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Mutation_stockHoldRelease_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *retail.PageInfo) (ret graphql.Marshaler) {
+func _PageInfo_hasNextPage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PageInfo_hasNextPage(ctx, field)
+			return fieldContext_PageInfo_hasNextPage(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.HasNextPage, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+			return marshalNBoolean2bool(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PageInfo_hasNextPage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PageInfo_hasNextPage(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _PageInfo_hasPreviousPage(ctx context.Context, field graphql.CollectedField, obj *retail.PageInfo) (ret graphql.Marshaler) {
+func _PageInfo_hasPreviousPage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PageInfo_hasPreviousPage(ctx, field)
+			return fieldContext_PageInfo_hasPreviousPage(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.HasPreviousPage, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+			return marshalNBoolean2bool(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PageInfo_hasPreviousPage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PageInfo_hasPreviousPage(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _PageInfo_startCursor(ctx context.Context, field graphql.CollectedField, obj *retail.PageInfo) (ret graphql.Marshaler) {
+func _PageInfo_startCursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PageInfo_startCursor(ctx, field)
+			return fieldContext_PageInfo_startCursor(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.StartCursor, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_PageInfo_startCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PageInfo_startCursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PageInfo_endCursor(ctx context.Context, field graphql.CollectedField, obj *retail.PageInfo) (ret graphql.Marshaler) {
+func _PageInfo_endCursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PageInfo_endCursor(ctx, field)
+			return fieldContext_PageInfo_endCursor(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.EndCursor, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PageInfo_endCursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PlainUserError_code(ctx context.Context, field graphql.CollectedField, obj *model.PlainUserError) (ret graphql.Marshaler) {
+func _PlainUserError_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PlainUserError) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PlainUserError_code(ctx, field)
+			return fieldContext_PlainUserError_code(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Code, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Why) graphql.Marshaler {
-			return ec.marshalNUserErrorCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWhy(ctx, selections, v)
+			return marshalNUserErrorCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWhy(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PlainUserError_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PlainUserError_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PlainUserError", field, false, false, errors.New("field of type UserErrorCode does not have child fields"))
 }
 
-func (ec *executionContext) _PlainUserError_message(ctx context.Context, field graphql.CollectedField, obj *model.PlainUserError) (ret graphql.Marshaler) {
+func _PlainUserError_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PlainUserError) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PlainUserError_message(ctx, field)
+			return fieldContext_PlainUserError_message(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Message, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PlainUserError_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PlainUserError_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PlainUserError", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PlainUserError_field(ctx context.Context, field graphql.CollectedField, obj *model.PlainUserError) (ret graphql.Marshaler) {
+func _PlainUserError_field(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PlainUserError) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PlainUserError_field(ctx, field)
+			return fieldContext_PlainUserError_field(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Field, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+			return marshalOString2ᚕstringᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_PlainUserError_field(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PlainUserError_field(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PlainUserError", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Query_node(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_node(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_node(ctx, field)
+			return fieldContext_Query_node(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4940,13 +4940,13 @@ func (ec *executionContext) _Query_node(ctx context.Context, field graphql.Colle
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.Node) graphql.Marshaler {
-			return ec.marshalONode2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐNode(ctx, selections, v)
+			return marshalONode2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐNode(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_node(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_node(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
@@ -4963,20 +4963,20 @@ func (ec *executionContext) fieldContext_Query_node(ctx context.Context, field g
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_node_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_node_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_nodes(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_nodes(ctx, field)
+			return fieldContext_Query_nodes(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -4984,13 +4984,13 @@ func (ec *executionContext) _Query_nodes(ctx context.Context, field graphql.Coll
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.Node) graphql.Marshaler {
-			return ec.marshalNNode2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐNode(ctx, selections, v)
+			return marshalNNode2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐNode(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Query_nodes(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
@@ -5007,20 +5007,20 @@ func (ec *executionContext) fieldContext_Query_nodes(ctx context.Context, field 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_nodes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_nodes_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_feedback(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_feedback(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_feedback(ctx, field)
+			return fieldContext_Query_feedback(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5030,7 +5030,7 @@ func (ec *executionContext) _Query_feedback(ctx context.Context, field graphql.C
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "CARE_ANSWER")
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "CARE_ANSWER")
 				if err != nil {
 					var zeroVal *model.FeedbackConnection
 					return zeroVal, err
@@ -5046,20 +5046,20 @@ func (ec *executionContext) _Query_feedback(ctx context.Context, field graphql.C
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FeedbackConnection) graphql.Marshaler {
-			return ec.marshalOFeedbackConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackConnection(ctx, selections, v)
+			return marshalOFeedbackConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐFeedbackConnection(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_feedback(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_feedback(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_FeedbackConnection(ctx, field)
+			return childFields_FeedbackConnection(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5069,20 +5069,20 @@ func (ec *executionContext) fieldContext_Query_feedback(ctx context.Context, fie
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_feedback_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_feedback_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_cart(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_cart(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_cart(ctx, field)
+			return fieldContext_Query_cart(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5092,7 +5092,7 @@ func (ec *executionContext) _Query_cart(ctx context.Context, field graphql.Colle
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER"})
 				if err != nil {
 					var zeroVal *retail.PricedCart
 					return zeroVal, err
@@ -5108,20 +5108,20 @@ func (ec *executionContext) _Query_cart(ctx context.Context, field graphql.Colle
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.PricedCart) graphql.Marshaler {
-			return ec.marshalOCart2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedCart(ctx, selections, v)
+			return marshalOCart2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPricedCart(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_cart(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_cart(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Cart(ctx, field)
+			return childFields_Cart(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5131,20 +5131,20 @@ func (ec *executionContext) fieldContext_Query_cart(ctx context.Context, field g
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_cart_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_cart_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_product(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_product(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_product(ctx, field)
+			return fieldContext_Query_product(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5152,20 +5152,20 @@ func (ec *executionContext) _Query_product(ctx context.Context, field graphql.Co
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Product) graphql.Marshaler {
-			return ec.marshalOProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx, selections, v)
+			return marshalOProduct2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐProduct(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_product(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_product(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Product(ctx, field)
+			return childFields_Product(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5175,20 +5175,20 @@ func (ec *executionContext) fieldContext_Query_product(ctx context.Context, fiel
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_product_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_product_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_products(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_products(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_products(ctx, field)
+			return fieldContext_Query_products(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5196,20 +5196,20 @@ func (ec *executionContext) _Query_products(ctx context.Context, field graphql.C
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *catalog.Connection) graphql.Marshaler {
-			return ec.marshalNProductConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐConnection(ctx, selections, v)
+			return marshalNProductConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋcatalogᚐConnection(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Query_products(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_products(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ProductConnection(ctx, field)
+			return childFields_ProductConnection(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5219,52 +5219,52 @@ func (ec *executionContext) fieldContext_Query_products(ctx context.Context, fie
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_products_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_products_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_categories(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_categories(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_categories(ctx, field)
+			return fieldContext_Query_categories(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Query().Categories(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Category) graphql.Marshaler {
-			return ec.marshalOCategory2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategoryᚄ(ctx, selections, v)
+			return marshalOCategory2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCategoryᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_categories(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_categories(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Category(ctx, field)
+			return childFields_Category(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_deliveryOptions(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_deliveryOptions(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_deliveryOptions(ctx, field)
+			return fieldContext_Query_deliveryOptions(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5272,20 +5272,20 @@ func (ec *executionContext) _Query_deliveryOptions(ctx context.Context, field gr
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*sourcing.DeliveryOption) graphql.Marshaler {
-			return ec.marshalODeliveryOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOptionᚄ(ctx, selections, v)
+			return marshalODeliveryOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐDeliveryOptionᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_deliveryOptions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_deliveryOptions(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_DeliveryOption(ctx, field)
+			return childFields_DeliveryOption(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5295,20 +5295,20 @@ func (ec *executionContext) fieldContext_Query_deliveryOptions(ctx context.Conte
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_deliveryOptions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_deliveryOptions_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_pickupSlots(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_pickupSlots(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_pickupSlots(ctx, field)
+			return fieldContext_Query_pickupSlots(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5316,20 +5316,20 @@ func (ec *executionContext) _Query_pickupSlots(ctx context.Context, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*sourcing.SlotOption) graphql.Marshaler {
-			return ec.marshalOPickupSlot2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOptionᚄ(ctx, selections, v)
+			return marshalOPickupSlot2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋsourcingᚐSlotOptionᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_pickupSlots(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_pickupSlots(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PickupSlot(ctx, field)
+			return childFields_PickupSlot(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5339,20 +5339,20 @@ func (ec *executionContext) fieldContext_Query_pickupSlots(ctx context.Context, 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_pickupSlots_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_pickupSlots_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_locations(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_locations(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_locations(ctx, field)
+			return fieldContext_Query_locations(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5360,20 +5360,20 @@ func (ec *executionContext) _Query_locations(ctx context.Context, field graphql.
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *location.Connection) graphql.Marshaler {
-			return ec.marshalNLocationConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐConnection(ctx, selections, v)
+			return marshalNLocationConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋlocationᚐConnection(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Query_locations(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_locations(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_LocationConnection(ctx, field)
+			return childFields_LocationConnection(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5383,20 +5383,20 @@ func (ec *executionContext) fieldContext_Query_locations(ctx context.Context, fi
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_locations_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_locations_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_me(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_me(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_me(ctx, field)
+			return fieldContext_Query_me(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Query().Me(ctx)
@@ -5405,7 +5405,7 @@ func (ec *executionContext) _Query_me(ctx context.Context, field graphql.Collect
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"MEMBER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"MEMBER"})
 				if err != nil {
 					var zeroVal *retail.Member
 					return zeroVal, err
@@ -5421,32 +5421,32 @@ func (ec *executionContext) _Query_me(ctx context.Context, field graphql.Collect
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Member) graphql.Marshaler {
-			return ec.marshalOMember2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMember(ctx, selections, v)
+			return marshalOMember2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMember(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_me(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_me(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Member(ctx, field)
+			return childFields_Member(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_memberConsistency(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_memberConsistency(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_memberConsistency(ctx, field)
+			return fieldContext_Query_memberConsistency(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5456,7 +5456,7 @@ func (ec *executionContext) _Query_memberConsistency(ctx context.Context, field 
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "MEMBER_READ")
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "MEMBER_READ")
 				if err != nil {
 					var zeroVal *model.MemberConsistency
 					return zeroVal, err
@@ -5472,20 +5472,20 @@ func (ec *executionContext) _Query_memberConsistency(ctx context.Context, field 
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberConsistency) graphql.Marshaler {
-			return ec.marshalOMemberConsistency2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberConsistency(ctx, selections, v)
+			return marshalOMemberConsistency2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐMemberConsistency(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_memberConsistency(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_memberConsistency(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberConsistency(ctx, field)
+			return childFields_MemberConsistency(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5495,20 +5495,20 @@ func (ec *executionContext) fieldContext_Query_memberConsistency(ctx context.Con
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_memberConsistency_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_memberConsistency_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_alerts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_alerts(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_alerts(ctx, field)
+			return fieldContext_Query_alerts(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5518,7 +5518,7 @@ func (ec *executionContext) _Query_alerts(ctx context.Context, field graphql.Col
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "OPS_READ")
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "OPS_READ")
 				if err != nil {
 					var zeroVal *model.AlertConnection
 					return zeroVal, err
@@ -5534,20 +5534,20 @@ func (ec *executionContext) _Query_alerts(ctx context.Context, field graphql.Col
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.AlertConnection) graphql.Marshaler {
-			return ec.marshalOAlertConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐAlertConnection(ctx, selections, v)
+			return marshalOAlertConnection2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐAlertConnection(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_alerts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_alerts(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_AlertConnection(ctx, field)
+			return childFields_AlertConnection(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5557,20 +5557,20 @@ func (ec *executionContext) fieldContext_Query_alerts(ctx context.Context, field
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_alerts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_alerts_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_events(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_events(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_events(ctx, field)
+			return fieldContext_Query_events(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5580,7 +5580,7 @@ func (ec *executionContext) _Query_events(ctx context.Context, field graphql.Col
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "EVENT_READ")
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "EVENT_READ")
 				if err != nil {
 					var zeroVal []*retail.Event
 					return zeroVal, err
@@ -5596,20 +5596,20 @@ func (ec *executionContext) _Query_events(ctx context.Context, field graphql.Col
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Event) graphql.Marshaler {
-			return ec.marshalOEvent2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventᚄ(ctx, selections, v)
+			return marshalOEvent2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐEventᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_events(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_events(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Event(ctx, field)
+			return childFields_Event(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5619,20 +5619,20 @@ func (ec *executionContext) fieldContext_Query_events(ctx context.Context, field
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_events_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_events_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_order(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_order(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_order(ctx, field)
+			return fieldContext_Query_order(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5642,7 +5642,7 @@ func (ec *executionContext) _Query_order(ctx context.Context, field graphql.Coll
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER", "ASSOCIATE", "OPERATOR"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER", "ASSOCIATE", "OPERATOR"})
 				if err != nil {
 					var zeroVal *retail.Order
 					return zeroVal, err
@@ -5658,20 +5658,20 @@ func (ec *executionContext) _Query_order(ctx context.Context, field graphql.Coll
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Order) graphql.Marshaler {
-			return ec.marshalOOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx, selections, v)
+			return marshalOOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_order(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_order(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Order(ctx, field)
+			return childFields_Order(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5681,52 +5681,52 @@ func (ec *executionContext) fieldContext_Query_order(ctx context.Context, field 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_order_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_order_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_paymentMethods(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_paymentMethods(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_paymentMethods(ctx, field)
+			return fieldContext_Query_paymentMethods(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Query().PaymentMethods(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.PaymentMethod) graphql.Marshaler {
-			return ec.marshalOPaymentMethod2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentMethodᚄ(ctx, selections, v)
+			return marshalOPaymentMethod2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentMethodᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_paymentMethods(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_paymentMethods(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PaymentMethod(ctx, field)
+			return childFields_PaymentMethod(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_storeOrders(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_storeOrders(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_storeOrders(ctx, field)
+			return fieldContext_Query_storeOrders(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5736,7 +5736,7 @@ func (ec *executionContext) _Query_storeOrders(ctx context.Context, field graphq
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "ORDER_SERVE")
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "ORDER_SERVE")
 				if err != nil {
 					var zeroVal []*retail.Order
 					return zeroVal, err
@@ -5752,20 +5752,20 @@ func (ec *executionContext) _Query_storeOrders(ctx context.Context, field graphq
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Order) graphql.Marshaler {
-			return ec.marshalOOrder2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderᚄ(ctx, selections, v)
+			return marshalOOrder2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_storeOrders(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_storeOrders(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Order(ctx, field)
+			return childFields_Order(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5775,20 +5775,20 @@ func (ec *executionContext) fieldContext_Query_storeOrders(ctx context.Context, 
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_storeOrders_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_storeOrders_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_stockCheck(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_stockCheck(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_stockCheck(ctx, field)
+			return fieldContext_Query_stockCheck(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5796,20 +5796,20 @@ func (ec *executionContext) _Query_stockCheck(ctx context.Context, field graphql
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *stock.Check) graphql.Marshaler {
-			return ec.marshalNStockCheck2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐCheck(ctx, selections, v)
+			return marshalNStockCheck2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐCheck(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Query_stockCheck(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_stockCheck(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_StockCheck(ctx, field)
+			return childFields_StockCheck(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5819,20 +5819,20 @@ func (ec *executionContext) fieldContext_Query_stockCheck(ctx context.Context, f
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_stockCheck_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_stockCheck_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_pickupOptions(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_pickupOptions(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_pickupOptions(ctx, field)
+			return fieldContext_Query_pickupOptions(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5840,20 +5840,20 @@ func (ec *executionContext) _Query_pickupOptions(ctx context.Context, field grap
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*stock.PickupOption) graphql.Marshaler {
-			return ec.marshalNPickupOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupOptionᚄ(ctx, selections, v)
+			return marshalNPickupOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupOptionᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Query_pickupOptions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_pickupOptions(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PickupOption(ctx, field)
+			return childFields_PickupOption(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5863,20 +5863,20 @@ func (ec *executionContext) fieldContext_Query_pickupOptions(ctx context.Context
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_pickupOptions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_pickupOptions_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_stockHold(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query_stockHold(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_stockHold(ctx, field)
+			return fieldContext_Query_stockHold(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5886,7 +5886,7 @@ func (ec *executionContext) _Query_stockHold(ctx context.Context, field graphql.
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				any, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, []any{"GUEST", "MEMBER", "ASSOCIATE", "PARTNER"})
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER", "ASSOCIATE", "PARTNER"})
 				if err != nil {
 					var zeroVal *stock.Hold
 					return zeroVal, err
@@ -5902,20 +5902,20 @@ func (ec *executionContext) _Query_stockHold(ctx context.Context, field graphql.
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *stock.Hold) graphql.Marshaler {
-			return ec.marshalOStockHold2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHold(ctx, selections, v)
+			return marshalOStockHold2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHold(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_stockHold(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_stockHold(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_StockHold(ctx, field)
+			return childFields_StockHold(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5925,20 +5925,20 @@ func (ec *executionContext) fieldContext_Query_stockHold(ctx context.Context, fi
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_stockHold_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query_stockHold_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query___type(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query___type(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query___type(ctx, field)
+			return fieldContext_Query___type(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
@@ -5946,20 +5946,20 @@ func (ec *executionContext) _Query___type(ctx context.Context, field graphql.Col
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *introspection.Type) graphql.Marshaler {
-			return ec.marshalO__Type2ᚖgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx, selections, v)
+			return marshalO__Type2ᚖgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query___type(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query___type(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields___Type(ctx, field)
+			return childFields___Type(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -5969,203 +5969,203 @@ func (ec *executionContext) fieldContext_Query___type(ctx context.Context, field
 		}
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query___type_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+	if fc.Args, err = field_Query___type_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Query___schema(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func _Query___schema(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query___schema(ctx, field)
+			return fieldContext_Query___schema(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return ec.IntrospectSchema()
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *introspection.Schema) graphql.Marshaler {
-			return ec.marshalO__Schema2ᚖgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐSchema(ctx, selections, v)
+			return marshalO__Schema2ᚖgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐSchema(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query___schema(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields___Schema(ctx, field)
+			return childFields___Schema(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _VersionConflict_code(ctx context.Context, field graphql.CollectedField, obj *model.VersionConflict) (ret graphql.Marshaler) {
+func _VersionConflict_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.VersionConflict) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_VersionConflict_code(ctx, field)
+			return fieldContext_VersionConflict_code(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Code, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Why) graphql.Marshaler {
-			return ec.marshalNUserErrorCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWhy(ctx, selections, v)
+			return marshalNUserErrorCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWhy(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_VersionConflict_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_VersionConflict_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("VersionConflict", field, false, false, errors.New("field of type UserErrorCode does not have child fields"))
 }
 
-func (ec *executionContext) _VersionConflict_message(ctx context.Context, field graphql.CollectedField, obj *model.VersionConflict) (ret graphql.Marshaler) {
+func _VersionConflict_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.VersionConflict) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_VersionConflict_message(ctx, field)
+			return fieldContext_VersionConflict_message(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Message, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_VersionConflict_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_VersionConflict_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("VersionConflict", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _VersionConflict_field(ctx context.Context, field graphql.CollectedField, obj *model.VersionConflict) (ret graphql.Marshaler) {
+func _VersionConflict_field(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.VersionConflict) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_VersionConflict_field(ctx, field)
+			return fieldContext_VersionConflict_field(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Field, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+			return marshalOString2ᚕstringᚄ(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_VersionConflict_field(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_VersionConflict_field(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("VersionConflict", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _VersionConflict_version(ctx context.Context, field graphql.CollectedField, obj *model.VersionConflict) (ret graphql.Marshaler) {
+func _VersionConflict_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.VersionConflict) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_VersionConflict_version(ctx, field)
+			return fieldContext_VersionConflict_version(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Version, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_VersionConflict_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_VersionConflict_version(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("VersionConflict", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Warning_code(ctx context.Context, field graphql.CollectedField, obj *retail.Warning) (ret graphql.Marshaler) {
+func _Warning_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Warning) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Warning_code(ctx, field)
+			return fieldContext_Warning_code(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Code, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.WarningCode) graphql.Marshaler {
-			return ec.marshalNWarningCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningCode(ctx, selections, v)
+			return marshalNWarningCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningCode(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Warning_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Warning_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Warning", field, false, false, errors.New("field of type WarningCode does not have child fields"))
 }
 
-func (ec *executionContext) _Warning_message(ctx context.Context, field graphql.CollectedField, obj *retail.Warning) (ret graphql.Marshaler) {
+func _Warning_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Warning) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Warning_message(ctx, field)
+			return fieldContext_Warning_message(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Message, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Warning_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Warning_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Warning", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _Warning_target(ctx context.Context, field graphql.CollectedField, obj *retail.Warning) (ret graphql.Marshaler) {
+func _Warning_target(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Warning) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Warning_target(ctx, field)
+			return fieldContext_Warning_target(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Target, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Warning_target(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Warning_target(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Warning", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -6177,7 +6177,7 @@ func (ec *executionContext) fieldContext_Warning_target(_ context.Context, field
 
 // region    ************************** interface.gotpl ***************************
 
-func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj model.Node) graphql.Marshaler {
+func _Node(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj model.Node) graphql.Marshaler {
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
@@ -6185,52 +6185,52 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._StockHold(ctx, sel, obj)
+		return _StockHold(ctx, ec, sel, obj)
 	case *retail.Receipt:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._Receipt(ctx, sel, obj)
+		return _Receipt(ctx, ec, sel, obj)
 	case *retail.Variant:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._ProductVariant(ctx, sel, obj)
+		return _ProductVariant(ctx, ec, sel, obj)
 	case *retail.Product:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._Product(ctx, sel, obj)
+		return _Product(ctx, ec, sel, obj)
 	case *retail.Order:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._Order(ctx, sel, obj)
+		return _Order(ctx, ec, sel, obj)
 	case *retail.Member:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._Member(ctx, sel, obj)
+		return _Member(ctx, ec, sel, obj)
 	case *retail.Location:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._Location(ctx, sel, obj)
+		return _Location(ctx, ec, sel, obj)
 	case *care.Feedback:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._Feedback(ctx, sel, obj)
+		return _Feedback(ctx, ec, sel, obj)
 	case *retail.Category:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._Category(ctx, sel, obj)
+		return _Category(ctx, ec, sel, obj)
 	case *retail.PricedCart:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._Cart(ctx, sel, obj)
+		return _Cart(ctx, ec, sel, obj)
 	default:
 		if typedObj, ok := obj.(graphql.Marshaler); ok {
 			return typedObj
@@ -6240,38 +6240,38 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 	}
 }
 
-func (ec *executionContext) _UserError(ctx context.Context, sel ast.SelectionSet, obj model.UserError) graphql.Marshaler {
+func _UserError(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj model.UserError) graphql.Marshaler {
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
 	case model.VersionConflict:
-		return ec._VersionConflict(ctx, sel, &obj)
+		return _VersionConflict(ctx, ec, sel, &obj)
 	case *model.VersionConflict:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._VersionConflict(ctx, sel, obj)
+		return _VersionConflict(ctx, ec, sel, obj)
 	case model.PlainUserError:
-		return ec._PlainUserError(ctx, sel, &obj)
+		return _PlainUserError(ctx, ec, sel, &obj)
 	case *model.PlainUserError:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._PlainUserError(ctx, sel, obj)
+		return _PlainUserError(ctx, ec, sel, obj)
 	case model.LimitReached:
-		return ec._LimitReached(ctx, sel, &obj)
+		return _LimitReached(ctx, ec, sel, &obj)
 	case *model.LimitReached:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._LimitReached(ctx, sel, obj)
+		return _LimitReached(ctx, ec, sel, obj)
 	case model.InsufficientStock:
-		return ec._InsufficientStock(ctx, sel, &obj)
+		return _InsufficientStock(ctx, ec, sel, &obj)
 	case *model.InsufficientStock:
 		if obj == nil {
 			return graphql.Null
 		}
-		return ec._InsufficientStock(ctx, sel, obj)
+		return _InsufficientStock(ctx, ec, sel, obj)
 	default:
 		if typedObj, ok := obj.(graphql.Marshaler); ok {
 			return typedObj
@@ -6287,7 +6287,7 @@ func (ec *executionContext) _UserError(ctx context.Context, sel ast.SelectionSet
 
 var countImplementors = []string{"Count"}
 
-func (ec *executionContext) _Count(ctx context.Context, sel ast.SelectionSet, obj *retail.Count) graphql.Marshaler {
+func _Count(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Count) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, countImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6298,12 +6298,12 @@ func (ec *executionContext) _Count(ctx context.Context, sel ast.SelectionSet, ob
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Count")
 		case "value":
-			out.Values[i] = ec._Count_value(ctx, field, obj)
+			out.Values[i] = _Count_value(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "precision":
-			out.Values[i] = ec._Count_precision(ctx, field, obj)
+			out.Values[i] = _Count_precision(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -6330,7 +6330,7 @@ func (ec *executionContext) _Count(ctx context.Context, sel ast.SelectionSet, ob
 
 var freshnessImplementors = []string{"Freshness"}
 
-func (ec *executionContext) _Freshness(ctx context.Context, sel ast.SelectionSet, obj *retail.Freshness) graphql.Marshaler {
+func _Freshness(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Freshness) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, freshnessImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6341,22 +6341,22 @@ func (ec *executionContext) _Freshness(ctx context.Context, sel ast.SelectionSet
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Freshness")
 		case "asOf":
-			out.Values[i] = ec._Freshness_asOf(ctx, field, obj)
+			out.Values[i] = _Freshness_asOf(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "ageSeconds":
-			out.Values[i] = ec._Freshness_ageSeconds(ctx, field, obj)
+			out.Values[i] = _Freshness_ageSeconds(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "source":
-			out.Values[i] = ec._Freshness_source(ctx, field, obj)
+			out.Values[i] = _Freshness_source(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "basis":
-			out.Values[i] = ec._Freshness_basis(ctx, field, obj)
+			out.Values[i] = _Freshness_basis(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -6383,7 +6383,7 @@ func (ec *executionContext) _Freshness(ctx context.Context, sel ast.SelectionSet
 
 var guestSessionImplementors = []string{"GuestSession"}
 
-func (ec *executionContext) _GuestSession(ctx context.Context, sel ast.SelectionSet, obj *auth.GuestSession) graphql.Marshaler {
+func _GuestSession(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *auth.GuestSession) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, guestSessionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6394,12 +6394,12 @@ func (ec *executionContext) _GuestSession(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("GuestSession")
 		case "token":
-			out.Values[i] = ec._GuestSession_token(ctx, field, obj)
+			out.Values[i] = _GuestSession_token(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "expiresAt":
-			out.Values[i] = ec._GuestSession_expiresAt(ctx, field, obj)
+			out.Values[i] = _GuestSession_expiresAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -6426,7 +6426,7 @@ func (ec *executionContext) _GuestSession(ctx context.Context, sel ast.Selection
 
 var guestSessionPayloadImplementors = []string{"GuestSessionPayload"}
 
-func (ec *executionContext) _GuestSessionPayload(ctx context.Context, sel ast.SelectionSet, obj *model.GuestSessionPayload) graphql.Marshaler {
+func _GuestSessionPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.GuestSessionPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, guestSessionPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6437,12 +6437,12 @@ func (ec *executionContext) _GuestSessionPayload(ctx context.Context, sel ast.Se
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("GuestSessionPayload")
 		case "session":
-			out.Values[i] = ec._GuestSessionPayload_session(ctx, field, obj)
+			out.Values[i] = _GuestSessionPayload_session(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "userErrors":
-			out.Values[i] = ec._GuestSessionPayload_userErrors(ctx, field, obj)
+			out.Values[i] = _GuestSessionPayload_userErrors(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -6469,7 +6469,7 @@ func (ec *executionContext) _GuestSessionPayload(ctx context.Context, sel ast.Se
 
 var insufficientStockImplementors = []string{"InsufficientStock", "UserError"}
 
-func (ec *executionContext) _InsufficientStock(ctx context.Context, sel ast.SelectionSet, obj *model.InsufficientStock) graphql.Marshaler {
+func _InsufficientStock(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InsufficientStock) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, insufficientStockImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6480,32 +6480,32 @@ func (ec *executionContext) _InsufficientStock(ctx context.Context, sel ast.Sele
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("InsufficientStock")
 		case "code":
-			out.Values[i] = ec._InsufficientStock_code(ctx, field, obj)
+			out.Values[i] = _InsufficientStock_code(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "message":
-			out.Values[i] = ec._InsufficientStock_message(ctx, field, obj)
+			out.Values[i] = _InsufficientStock_message(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "field":
-			out.Values[i] = ec._InsufficientStock_field(ctx, field, obj)
+			out.Values[i] = _InsufficientStock_field(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "sku":
-			out.Values[i] = ec._InsufficientStock_sku(ctx, field, obj)
+			out.Values[i] = _InsufficientStock_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "location":
-			out.Values[i] = ec._InsufficientStock_location(ctx, field, obj)
+			out.Values[i] = _InsufficientStock_location(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "availableQuantity":
-			out.Values[i] = ec._InsufficientStock_availableQuantity(ctx, field, obj)
+			out.Values[i] = _InsufficientStock_availableQuantity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -6532,7 +6532,7 @@ func (ec *executionContext) _InsufficientStock(ctx context.Context, sel ast.Sele
 
 var limitReachedImplementors = []string{"LimitReached", "UserError"}
 
-func (ec *executionContext) _LimitReached(ctx context.Context, sel ast.SelectionSet, obj *model.LimitReached) graphql.Marshaler {
+func _LimitReached(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LimitReached) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, limitReachedImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6543,22 +6543,22 @@ func (ec *executionContext) _LimitReached(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("LimitReached")
 		case "code":
-			out.Values[i] = ec._LimitReached_code(ctx, field, obj)
+			out.Values[i] = _LimitReached_code(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "message":
-			out.Values[i] = ec._LimitReached_message(ctx, field, obj)
+			out.Values[i] = _LimitReached_message(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "field":
-			out.Values[i] = ec._LimitReached_field(ctx, field, obj)
+			out.Values[i] = _LimitReached_field(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "limit":
-			out.Values[i] = ec._LimitReached_limit(ctx, field, obj)
+			out.Values[i] = _LimitReached_limit(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -6585,7 +6585,7 @@ func (ec *executionContext) _LimitReached(ctx context.Context, sel ast.Selection
 
 var moneyImplementors = []string{"Money"}
 
-func (ec *executionContext) _Money(ctx context.Context, sel ast.SelectionSet, obj *retail.Money) graphql.Marshaler {
+func _Money(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Money) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, moneyImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6596,12 +6596,12 @@ func (ec *executionContext) _Money(ctx context.Context, sel ast.SelectionSet, ob
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Money")
 		case "amount":
-			out.Values[i] = ec._Money_amount(ctx, field, obj)
+			out.Values[i] = _Money_amount(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "currencyCode":
-			out.Values[i] = ec._Money_currencyCode(ctx, field, obj)
+			out.Values[i] = _Money_currencyCode(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -6628,7 +6628,7 @@ func (ec *executionContext) _Money(ctx context.Context, sel ast.SelectionSet, ob
 
 var mutationImplementors = []string{"Mutation"}
 
-func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet) graphql.Marshaler {
+func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, mutationImplementors)
 	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{
 		Object: "Mutation",
@@ -6648,301 +6648,301 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			out.Values[i] = graphql.MarshalString("Mutation")
 		case "guestSessionCreate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_guestSessionCreate(ctx, field)
+				return _Mutation_guestSessionCreate(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "reviewCreate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_reviewCreate(ctx, field)
+				return _Mutation_reviewCreate(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "surveyAnswer":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_surveyAnswer(ctx, field)
+				return _Mutation_surveyAnswer(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "complaintCreate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_complaintCreate(ctx, field)
+				return _Mutation_complaintCreate(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "feedbackReply":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_feedbackReply(ctx, field)
+				return _Mutation_feedbackReply(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "feedbackTake":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_feedbackTake(ctx, field)
+				return _Mutation_feedbackTake(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "reviewModerate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_reviewModerate(ctx, field)
+				return _Mutation_reviewModerate(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "feedbackResolve":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_feedbackResolve(ctx, field)
+				return _Mutation_feedbackResolve(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "cartCreate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_cartCreate(ctx, field)
+				return _Mutation_cartCreate(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "cartLinesAdd":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_cartLinesAdd(ctx, field)
+				return _Mutation_cartLinesAdd(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "cartLinesUpdate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_cartLinesUpdate(ctx, field)
+				return _Mutation_cartLinesUpdate(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "cartLinesRemove":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_cartLinesRemove(ctx, field)
+				return _Mutation_cartLinesRemove(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "cartFulfillmentSet":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_cartFulfillmentSet(ctx, field)
+				return _Mutation_cartFulfillmentSet(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "cartAddressSet":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_cartAddressSet(ctx, field)
+				return _Mutation_cartAddressSet(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "cartCouponApply":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_cartCouponApply(ctx, field)
+				return _Mutation_cartCouponApply(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "cartCouponRemove":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_cartCouponRemove(ctx, field)
+				return _Mutation_cartCouponRemove(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "cartNoteSet":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_cartNoteSet(ctx, field)
+				return _Mutation_cartNoteSet(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "cartMerge":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_cartMerge(ctx, field)
+				return _Mutation_cartMerge(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "memberVerificationSend":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_memberVerificationSend(ctx, field)
+				return _Mutation_memberVerificationSend(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "memberRegister":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_memberRegister(ctx, field)
+				return _Mutation_memberRegister(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "memberProfileUpdate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_memberProfileUpdate(ctx, field)
+				return _Mutation_memberProfileUpdate(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "memberCardBind":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_memberCardBind(ctx, field)
+				return _Mutation_memberCardBind(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "memberMerge":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_memberMerge(ctx, field)
+				return _Mutation_memberMerge(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "memberMergeUndo":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_memberMergeUndo(ctx, field)
+				return _Mutation_memberMergeUndo(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "memberAddressSave":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_memberAddressSave(ctx, field)
+				return _Mutation_memberAddressSave(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "memberAddressRemove":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_memberAddressRemove(ctx, field)
+				return _Mutation_memberAddressRemove(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "memberPreferredStoreSet":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_memberPreferredStoreSet(ctx, field)
+				return _Mutation_memberPreferredStoreSet(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "checkoutComplete":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_checkoutComplete(ctx, field)
+				return _Mutation_checkoutComplete(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "orderPay":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_orderPay(ctx, field)
+				return _Mutation_orderPay(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "orderCancel":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_orderCancel(ctx, field)
+				return _Mutation_orderCancel(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "orderRejectionAnswer":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_orderRejectionAnswer(ctx, field)
+				return _Mutation_orderRejectionAnswer(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "orderCollectorSet":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_orderCollectorSet(ctx, field)
+				return _Mutation_orderCollectorSet(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "orderCurbsideArrive":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_orderCurbsideArrive(ctx, field)
+				return _Mutation_orderCurbsideArrive(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "pickupVerify":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_pickupVerify(ctx, field)
+				return _Mutation_pickupVerify(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "pickupHandOver":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_pickupHandOver(ctx, field)
+				return _Mutation_pickupHandOver(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "returnRequest":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_returnRequest(ctx, field)
+				return _Mutation_returnRequest(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "exchangeRequest":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_exchangeRequest(ctx, field)
+				return _Mutation_exchangeRequest(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "returnCancel":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_returnCancel(ctx, field)
+				return _Mutation_returnCancel(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "returnReceive":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_returnReceive(ctx, field)
+				return _Mutation_returnReceive(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "exchangeComplete":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_exchangeComplete(ctx, field)
+				return _Mutation_exchangeComplete(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "stockHoldCreate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_stockHoldCreate(ctx, field)
+				return _Mutation_stockHoldCreate(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "stockHoldExtend":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_stockHoldExtend(ctx, field)
+				return _Mutation_stockHoldExtend(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "stockHoldRelease":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_stockHoldRelease(ctx, field)
+				return _Mutation_stockHoldRelease(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -6970,7 +6970,7 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 
 var pageInfoImplementors = []string{"PageInfo"}
 
-func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet, obj *retail.PageInfo) graphql.Marshaler {
+func _PageInfo(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.PageInfo) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pageInfoImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -6981,22 +6981,22 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PageInfo")
 		case "hasNextPage":
-			out.Values[i] = ec._PageInfo_hasNextPage(ctx, field, obj)
+			out.Values[i] = _PageInfo_hasNextPage(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "hasPreviousPage":
-			out.Values[i] = ec._PageInfo_hasPreviousPage(ctx, field, obj)
+			out.Values[i] = _PageInfo_hasPreviousPage(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "startCursor":
-			out.Values[i] = ec._PageInfo_startCursor(ctx, field, obj)
+			out.Values[i] = _PageInfo_startCursor(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "endCursor":
-			out.Values[i] = ec._PageInfo_endCursor(ctx, field, obj)
+			out.Values[i] = _PageInfo_endCursor(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -7023,7 +7023,7 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 
 var plainUserErrorImplementors = []string{"PlainUserError", "UserError"}
 
-func (ec *executionContext) _PlainUserError(ctx context.Context, sel ast.SelectionSet, obj *model.PlainUserError) graphql.Marshaler {
+func _PlainUserError(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PlainUserError) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, plainUserErrorImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7034,17 +7034,17 @@ func (ec *executionContext) _PlainUserError(ctx context.Context, sel ast.Selecti
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PlainUserError")
 		case "code":
-			out.Values[i] = ec._PlainUserError_code(ctx, field, obj)
+			out.Values[i] = _PlainUserError_code(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "message":
-			out.Values[i] = ec._PlainUserError_message(ctx, field, obj)
+			out.Values[i] = _PlainUserError_message(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "field":
-			out.Values[i] = ec._PlainUserError_field(ctx, field, obj)
+			out.Values[i] = _PlainUserError_field(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -7071,7 +7071,7 @@ func (ec *executionContext) _PlainUserError(ctx context.Context, sel ast.Selecti
 
 var queryImplementors = []string{"Query"}
 
-func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) graphql.Marshaler {
+func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, queryImplementors)
 	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{
 		Object: "Query",
@@ -7098,7 +7098,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_node(ctx, field)
+				res = _Query_node(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7120,7 +7120,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_nodes(ctx, field)
+				res = _Query_nodes(ctx, ec, field)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7142,7 +7142,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_feedback(ctx, field)
+				res = _Query_feedback(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7164,7 +7164,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_cart(ctx, field)
+				res = _Query_cart(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7186,7 +7186,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_product(ctx, field)
+				res = _Query_product(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7208,7 +7208,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_products(ctx, field)
+				res = _Query_products(ctx, ec, field)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7230,7 +7230,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_categories(ctx, field)
+				res = _Query_categories(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7252,7 +7252,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_deliveryOptions(ctx, field)
+				res = _Query_deliveryOptions(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7274,7 +7274,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_pickupSlots(ctx, field)
+				res = _Query_pickupSlots(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7296,7 +7296,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_locations(ctx, field)
+				res = _Query_locations(ctx, ec, field)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7318,7 +7318,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_me(ctx, field)
+				res = _Query_me(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7340,7 +7340,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_memberConsistency(ctx, field)
+				res = _Query_memberConsistency(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7362,7 +7362,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_alerts(ctx, field)
+				res = _Query_alerts(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7384,7 +7384,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_events(ctx, field)
+				res = _Query_events(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7406,7 +7406,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_order(ctx, field)
+				res = _Query_order(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7428,7 +7428,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_paymentMethods(ctx, field)
+				res = _Query_paymentMethods(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7450,7 +7450,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_storeOrders(ctx, field)
+				res = _Query_storeOrders(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7472,7 +7472,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_stockCheck(ctx, field)
+				res = _Query_stockCheck(ctx, ec, field)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7494,7 +7494,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_pickupOptions(ctx, field)
+				res = _Query_pickupOptions(ctx, ec, field)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7516,7 +7516,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._Query_stockHold(ctx, field)
+				res = _Query_stockHold(ctx, ec, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -7531,14 +7531,14 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Query___type(ctx, field)
+				return _Query___type(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "__schema":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Query___schema(ctx, field)
+				return _Query___schema(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
@@ -7566,7 +7566,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 
 var versionConflictImplementors = []string{"VersionConflict", "UserError"}
 
-func (ec *executionContext) _VersionConflict(ctx context.Context, sel ast.SelectionSet, obj *model.VersionConflict) graphql.Marshaler {
+func _VersionConflict(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.VersionConflict) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, versionConflictImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7577,22 +7577,22 @@ func (ec *executionContext) _VersionConflict(ctx context.Context, sel ast.Select
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("VersionConflict")
 		case "code":
-			out.Values[i] = ec._VersionConflict_code(ctx, field, obj)
+			out.Values[i] = _VersionConflict_code(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "message":
-			out.Values[i] = ec._VersionConflict_message(ctx, field, obj)
+			out.Values[i] = _VersionConflict_message(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "field":
-			out.Values[i] = ec._VersionConflict_field(ctx, field, obj)
+			out.Values[i] = _VersionConflict_field(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "version":
-			out.Values[i] = ec._VersionConflict_version(ctx, field, obj)
+			out.Values[i] = _VersionConflict_version(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -7619,7 +7619,7 @@ func (ec *executionContext) _VersionConflict(ctx context.Context, sel ast.Select
 
 var warningImplementors = []string{"Warning"}
 
-func (ec *executionContext) _Warning(ctx context.Context, sel ast.SelectionSet, obj *retail.Warning) graphql.Marshaler {
+func _Warning(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Warning) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, warningImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -7630,17 +7630,17 @@ func (ec *executionContext) _Warning(ctx context.Context, sel ast.SelectionSet, 
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Warning")
 		case "code":
-			out.Values[i] = ec._Warning_code(ctx, field, obj)
+			out.Values[i] = _Warning_code(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "message":
-			out.Values[i] = ec._Warning_message(ctx, field, obj)
+			out.Values[i] = _Warning_message(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "target":
-			out.Values[i] = ec._Warning_target(ctx, field, obj)
+			out.Values[i] = _Warning_target(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -7669,13 +7669,13 @@ func (ec *executionContext) _Warning(ctx context.Context, sel ast.SelectionSet, 
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) unmarshalNChannel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx context.Context, v any) (retail.Channel, error) {
+func unmarshalNChannel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx context.Context, ec *executionContext, v any) (retail.Channel, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.Channel(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNChannel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx context.Context, sel ast.SelectionSet, v retail.Channel) graphql.Marshaler {
+func marshalNChannel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Channel) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -7686,17 +7686,17 @@ func (ec *executionContext) marshalNChannel2githubᚗcomᚋporticoᚑretailᚋpo
 	return res
 }
 
-func (ec *executionContext) marshalNCount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCount(ctx context.Context, sel ast.SelectionSet, v retail.Count) graphql.Marshaler {
-	return ec._Count(ctx, sel, &v)
+func marshalNCount2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐCount(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Count) graphql.Marshaler {
+	return _Count(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) unmarshalNDate2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx context.Context, v any) (retail.Date, error) {
+func unmarshalNDate2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx context.Context, ec *executionContext, v any) (retail.Date, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.Date(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNDate2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx context.Context, sel ast.SelectionSet, v retail.Date) graphql.Marshaler {
+func marshalNDate2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Date) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -7707,12 +7707,12 @@ func (ec *executionContext) marshalNDate2githubᚗcomᚋporticoᚑretailᚋporti
 	return res
 }
 
-func (ec *executionContext) unmarshalNDateTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
+func unmarshalNDateTime2timeᚐTime(ctx context.Context, ec *executionContext, v any) (time.Time, error) {
 	res, err := scalar.UnmarshalDateTime(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNDateTime2timeᚐTime(ctx context.Context, sel ast.SelectionSet, v time.Time) graphql.Marshaler {
+func marshalNDateTime2timeᚐTime(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v time.Time) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalDateTime(v)
 	if res == graphql.Null {
@@ -7723,13 +7723,13 @@ func (ec *executionContext) marshalNDateTime2timeᚐTime(ctx context.Context, se
 	return res
 }
 
-func (ec *executionContext) unmarshalNDecimal2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx context.Context, v any) (retail.Decimal, error) {
+func unmarshalNDecimal2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx context.Context, ec *executionContext, v any) (retail.Decimal, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.Decimal(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNDecimal2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx context.Context, sel ast.SelectionSet, v retail.Decimal) graphql.Marshaler {
+func marshalNDecimal2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Decimal) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -7740,17 +7740,17 @@ func (ec *executionContext) marshalNDecimal2githubᚗcomᚋporticoᚑretailᚋpo
 	return res
 }
 
-func (ec *executionContext) marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx context.Context, sel ast.SelectionSet, v retail.Freshness) graphql.Marshaler {
-	return ec._Freshness(ctx, sel, &v)
+func marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Freshness) graphql.Marshaler {
+	return _Freshness(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) unmarshalNFreshnessBasis2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐBasis(ctx context.Context, v any) (retail.Basis, error) {
+func unmarshalNFreshnessBasis2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐBasis(ctx context.Context, ec *executionContext, v any) (retail.Basis, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.Basis(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNFreshnessBasis2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐBasis(ctx context.Context, sel ast.SelectionSet, v retail.Basis) graphql.Marshaler {
+func marshalNFreshnessBasis2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐBasis(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Basis) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -7761,23 +7761,23 @@ func (ec *executionContext) marshalNFreshnessBasis2githubᚗcomᚋporticoᚑreta
 	return res
 }
 
-func (ec *executionContext) marshalNGuestSessionPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐGuestSessionPayload(ctx context.Context, sel ast.SelectionSet, v *model.GuestSessionPayload) graphql.Marshaler {
+func marshalNGuestSessionPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐGuestSessionPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.GuestSessionPayload) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._GuestSessionPayload(ctx, sel, v)
+	return _GuestSessionPayload(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNLocalTime2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx context.Context, v any) (retail.LocalTime, error) {
+func unmarshalNLocalTime2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx context.Context, ec *executionContext, v any) (retail.LocalTime, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.LocalTime(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNLocalTime2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx context.Context, sel ast.SelectionSet, v retail.LocalTime) graphql.Marshaler {
+func marshalNLocalTime2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.LocalTime) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -7788,31 +7788,31 @@ func (ec *executionContext) marshalNLocalTime2githubᚗcomᚋporticoᚑretailᚋ
 	return res
 }
 
-func (ec *executionContext) marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx context.Context, sel ast.SelectionSet, v retail.Money) graphql.Marshaler {
-	return ec._Money(ctx, sel, &v)
+func marshalNMoney2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Money) graphql.Marshaler {
+	return _Money(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐNode(ctx context.Context, sel ast.SelectionSet, v []model.Node) graphql.Marshaler {
+func marshalNNode2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐNode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.Node) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalONode2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐNode(ctx, sel, v[i])
+		return marshalONode2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐNode(ctx, ec, sel, v[i])
 	})
 
 	return ret
 }
 
-func (ec *executionContext) marshalNPageInfo2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v retail.PageInfo) graphql.Marshaler {
-	return ec._PageInfo(ctx, sel, &v)
+func marshalNPageInfo2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPageInfo(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.PageInfo) graphql.Marshaler {
+	return _PageInfo(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) unmarshalNPrecision2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPrecision(ctx context.Context, v any) (retail.Precision, error) {
+func unmarshalNPrecision2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPrecision(ctx context.Context, ec *executionContext, v any) (retail.Precision, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.Precision(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNPrecision2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPrecision(ctx context.Context, sel ast.SelectionSet, v retail.Precision) graphql.Marshaler {
+func marshalNPrecision2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPrecision(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Precision) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -7823,23 +7823,23 @@ func (ec *executionContext) marshalNPrecision2githubᚗcomᚋporticoᚑretailᚋ
 	return res
 }
 
-func (ec *executionContext) unmarshalNRole2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRole(ctx context.Context, v any) (auth.Role, error) {
+func unmarshalNRole2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRole(ctx context.Context, ec *executionContext, v any) (auth.Role, error) {
 	var res auth.Role
 	err := res.UnmarshalGQL(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNRole2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRole(ctx context.Context, sel ast.SelectionSet, v auth.Role) graphql.Marshaler {
+func marshalNRole2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRole(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v auth.Role) graphql.Marshaler {
 	return v
 }
 
-func (ec *executionContext) unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx context.Context, v any) ([]auth.Role, error) {
+func unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx context.Context, ec *executionContext, v any) ([]auth.Role, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
 	res := make([]auth.Role, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNRole2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRole(ctx, vSlice[i])
+		res[i], err = unmarshalNRole2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRole(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -7847,11 +7847,11 @@ func (ec *executionContext) unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋ
 	return res, nil
 }
 
-func (ec *executionContext) marshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx context.Context, sel ast.SelectionSet, v []auth.Role) graphql.Marshaler {
+func marshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []auth.Role) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNRole2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRole(ctx, sel, v[i])
+		return marshalNRole2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRole(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -7863,23 +7863,23 @@ func (ec *executionContext) marshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋpo
 	return ret
 }
 
-func (ec *executionContext) unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx context.Context, v any) (auth.Scope, error) {
+func unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx context.Context, ec *executionContext, v any) (auth.Scope, error) {
 	var res auth.Scope
 	err := res.UnmarshalGQL(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx context.Context, sel ast.SelectionSet, v auth.Scope) graphql.Marshaler {
+func marshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v auth.Scope) graphql.Marshaler {
 	return v
 }
 
-func (ec *executionContext) unmarshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx context.Context, v any) (retail.Source, error) {
+func unmarshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx context.Context, ec *executionContext, v any) (retail.Source, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.Source(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx context.Context, sel ast.SelectionSet, v retail.Source) graphql.Marshaler {
+func marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Source) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -7890,13 +7890,13 @@ func (ec *executionContext) marshalNSourceSystem2githubᚗcomᚋporticoᚑretail
 	return res
 }
 
-func (ec *executionContext) unmarshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourceᚄ(ctx context.Context, v any) ([]retail.Source, error) {
+func unmarshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourceᚄ(ctx context.Context, ec *executionContext, v any) ([]retail.Source, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
 	res := make([]retail.Source, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, vSlice[i])
+		res[i], err = unmarshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -7904,11 +7904,11 @@ func (ec *executionContext) unmarshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑr
 	return res, nil
 }
 
-func (ec *executionContext) marshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourceᚄ(ctx context.Context, sel ast.SelectionSet, v []retail.Source) graphql.Marshaler {
+func marshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSourceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.Source) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, sel, v[i])
+		return marshalNSourceSystem2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐSource(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -7920,12 +7920,12 @@ func (ec *executionContext) marshalNSourceSystem2ᚕgithubᚗcomᚋporticoᚑret
 	return ret
 }
 
-func (ec *executionContext) unmarshalNURL2string(ctx context.Context, v any) (string, error) {
+func unmarshalNURL2string(ctx context.Context, ec *executionContext, v any) (string, error) {
 	res, err := scalar.UnmarshalString(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNURL2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+func marshalNURL2string(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v string) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(v)
 	if res == graphql.Null {
@@ -7936,21 +7936,21 @@ func (ec *executionContext) marshalNURL2string(ctx context.Context, sel ast.Sele
 	return res
 }
 
-func (ec *executionContext) marshalNUserError2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserError(ctx context.Context, sel ast.SelectionSet, v model.UserError) graphql.Marshaler {
+func marshalNUserError2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserError(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.UserError) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._UserError(ctx, sel, v)
+	return _UserError(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx context.Context, sel ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+func marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.UserError) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNUserError2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserError(ctx, sel, v[i])
+		return marshalNUserError2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserError(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -7962,13 +7962,13 @@ func (ec *executionContext) marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretail
 	return ret
 }
 
-func (ec *executionContext) unmarshalNUserErrorCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWhy(ctx context.Context, v any) (retail.Why, error) {
+func unmarshalNUserErrorCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWhy(ctx context.Context, ec *executionContext, v any) (retail.Why, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.Why(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNUserErrorCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWhy(ctx context.Context, sel ast.SelectionSet, v retail.Why) graphql.Marshaler {
+func marshalNUserErrorCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWhy(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.Why) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -7979,11 +7979,11 @@ func (ec *executionContext) marshalNUserErrorCode2githubᚗcomᚋporticoᚑretai
 	return res
 }
 
-func (ec *executionContext) marshalNWarning2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningᚄ(ctx context.Context, sel ast.SelectionSet, v []*retail.Warning) graphql.Marshaler {
+func marshalNWarning2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.Warning) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNWarning2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarning(ctx, sel, v[i])
+		return marshalNWarning2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarning(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -7995,23 +7995,23 @@ func (ec *executionContext) marshalNWarning2ᚕᚖgithubᚗcomᚋporticoᚑretai
 	return ret
 }
 
-func (ec *executionContext) marshalNWarning2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarning(ctx context.Context, sel ast.SelectionSet, v *retail.Warning) graphql.Marshaler {
+func marshalNWarning2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarning(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Warning) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._Warning(ctx, sel, v)
+	return _Warning(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNWarningCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningCode(ctx context.Context, v any) (retail.WarningCode, error) {
+func unmarshalNWarningCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningCode(ctx context.Context, ec *executionContext, v any) (retail.WarningCode, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.WarningCode(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNWarningCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningCode(ctx context.Context, sel ast.SelectionSet, v retail.WarningCode) graphql.Marshaler {
+func marshalNWarningCode2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningCode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.WarningCode) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -8022,7 +8022,7 @@ func (ec *executionContext) marshalNWarningCode2githubᚗcomᚋporticoᚑretail�
 	return res
 }
 
-func (ec *executionContext) unmarshalOChannel2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx context.Context, v any) (*retail.Channel, error) {
+func unmarshalOChannel2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx context.Context, ec *executionContext, v any) (*retail.Channel, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -8031,7 +8031,7 @@ func (ec *executionContext) unmarshalOChannel2ᚖgithubᚗcomᚋporticoᚑretail
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOChannel2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx context.Context, sel ast.SelectionSet, v *retail.Channel) graphql.Marshaler {
+func marshalOChannel2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐChannel(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Channel) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -8041,7 +8041,7 @@ func (ec *executionContext) marshalOChannel2ᚖgithubᚗcomᚋporticoᚑretail�
 	return res
 }
 
-func (ec *executionContext) unmarshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx context.Context, v any) (*retail.Date, error) {
+func unmarshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx context.Context, ec *executionContext, v any) (*retail.Date, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -8050,7 +8050,7 @@ func (ec *executionContext) unmarshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋ
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx context.Context, sel ast.SelectionSet, v *retail.Date) graphql.Marshaler {
+func marshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Date) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -8060,7 +8060,7 @@ func (ec *executionContext) marshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋpo
 	return res
 }
 
-func (ec *executionContext) unmarshalODateTime2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {
+func unmarshalODateTime2ᚖtimeᚐTime(ctx context.Context, ec *executionContext, v any) (*time.Time, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -8068,7 +8068,7 @@ func (ec *executionContext) unmarshalODateTime2ᚖtimeᚐTime(ctx context.Contex
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalODateTime2ᚖtimeᚐTime(ctx context.Context, sel ast.SelectionSet, v *time.Time) graphql.Marshaler {
+func marshalODateTime2ᚖtimeᚐTime(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *time.Time) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -8078,7 +8078,7 @@ func (ec *executionContext) marshalODateTime2ᚖtimeᚐTime(ctx context.Context,
 	return res
 }
 
-func (ec *executionContext) unmarshalODecimal2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx context.Context, v any) (*retail.Decimal, error) {
+func unmarshalODecimal2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx context.Context, ec *executionContext, v any) (*retail.Decimal, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -8087,7 +8087,7 @@ func (ec *executionContext) unmarshalODecimal2ᚖgithubᚗcomᚋporticoᚑretail
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalODecimal2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx context.Context, sel ast.SelectionSet, v *retail.Decimal) graphql.Marshaler {
+func marshalODecimal2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDecimal(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Decimal) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -8097,14 +8097,14 @@ func (ec *executionContext) marshalODecimal2ᚖgithubᚗcomᚋporticoᚑretail�
 	return res
 }
 
-func (ec *executionContext) marshalOGuestSession2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐGuestSession(ctx context.Context, sel ast.SelectionSet, v *auth.GuestSession) graphql.Marshaler {
+func marshalOGuestSession2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐGuestSession(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *auth.GuestSession) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._GuestSession(ctx, sel, v)
+	return _GuestSession(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalOLanguage2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLanguage(ctx context.Context, v any) (*retail.Language, error) {
+func unmarshalOLanguage2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLanguage(ctx context.Context, ec *executionContext, v any) (*retail.Language, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -8113,7 +8113,7 @@ func (ec *executionContext) unmarshalOLanguage2ᚖgithubᚗcomᚋporticoᚑretai
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOLanguage2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLanguage(ctx context.Context, sel ast.SelectionSet, v *retail.Language) graphql.Marshaler {
+func marshalOLanguage2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLanguage(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Language) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -8123,7 +8123,7 @@ func (ec *executionContext) marshalOLanguage2ᚖgithubᚗcomᚋporticoᚑretail�
 	return res
 }
 
-func (ec *executionContext) unmarshalOLocalTime2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx context.Context, v any) (*retail.LocalTime, error) {
+func unmarshalOLocalTime2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx context.Context, ec *executionContext, v any) (*retail.LocalTime, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -8132,7 +8132,7 @@ func (ec *executionContext) unmarshalOLocalTime2ᚖgithubᚗcomᚋporticoᚑreta
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOLocalTime2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx context.Context, sel ast.SelectionSet, v *retail.LocalTime) graphql.Marshaler {
+func marshalOLocalTime2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocalTime(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.LocalTime) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -8142,21 +8142,21 @@ func (ec *executionContext) marshalOLocalTime2ᚖgithubᚗcomᚋporticoᚑretail
 	return res
 }
 
-func (ec *executionContext) marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx context.Context, sel ast.SelectionSet, v *retail.Money) graphql.Marshaler {
+func marshalOMoney2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMoney(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Money) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Money(ctx, sel, v)
+	return _Money(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalONode2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐNode(ctx context.Context, sel ast.SelectionSet, v model.Node) graphql.Marshaler {
+func marshalONode2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐNode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.Node) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Node(ctx, sel, v)
+	return _Node(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalOURL2ᚖstring(ctx context.Context, v any) (*string, error) {
+func unmarshalOURL2ᚖstring(ctx context.Context, ec *executionContext, v any) (*string, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -8164,7 +8164,7 @@ func (ec *executionContext) unmarshalOURL2ᚖstring(ctx context.Context, v any) 
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOURL2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+func marshalOURL2ᚖstring(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *string) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

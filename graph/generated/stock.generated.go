@@ -29,889 +29,889 @@ import (
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _PickupOption_location(ctx context.Context, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
+func _PickupOption_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOption_location(ctx, field)
+			return fieldContext_PickupOption_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Location, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOption_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOption_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "PickupOption",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _PickupOption_coverage(ctx context.Context, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
+func _PickupOption_coverage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOption_coverage(ctx, field)
+			return fieldContext_PickupOption_coverage(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Coverage, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v stock.Coverage) graphql.Marshaler {
-			return ec.marshalNCoverage2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐCoverage(ctx, selections, v)
+			return marshalNCoverage2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐCoverage(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOption_coverage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOption_coverage(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupOption", field, false, false, errors.New("field of type Coverage does not have child fields"))
 }
 
-func (ec *executionContext) _PickupOption_lines(ctx context.Context, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
+func _PickupOption_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOption_lines(ctx, field)
+			return fieldContext_PickupOption_lines(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Lines, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []stock.PickupLine) graphql.Marshaler {
-			return ec.marshalNPickupOptionLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupLineᚄ(ctx, selections, v)
+			return marshalNPickupOptionLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupLineᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOption_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOption_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "PickupOption",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PickupOptionLine(ctx, field)
+			return childFields_PickupOptionLine(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _PickupOption_distanceKm(ctx context.Context, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
+func _PickupOption_distanceKm(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOption_distanceKm(ctx, field)
+			return fieldContext_PickupOption_distanceKm(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.DistanceKm, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
-			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+			return marshalOFloat2ᚖfloat64(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOption_distanceKm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOption_distanceKm(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupOption", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _PickupOption_readyBy(ctx context.Context, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
+func _PickupOption_readyBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOption_readyBy(ctx, field)
+			return fieldContext_PickupOption_readyBy(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ReadyBy, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOption_readyBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOption_readyBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupOption", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _PickupOption_reasons(ctx context.Context, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
+func _PickupOption_reasons(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOption_reasons(ctx, field)
+			return fieldContext_PickupOption_reasons(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Reasons, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []stock.Reason) graphql.Marshaler {
-			return ec.marshalNAvailabilityReason2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReasonᚄ(ctx, selections, v)
+			return marshalNAvailabilityReason2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReasonᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOption_reasons(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOption_reasons(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupOption", field, false, false, errors.New("field of type AvailabilityReason does not have child fields"))
 }
 
-func (ec *executionContext) _PickupOption_freshness(ctx context.Context, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
+func _PickupOption_freshness(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOption_freshness(ctx, field)
+			return fieldContext_PickupOption_freshness(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Freshness, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Freshness) graphql.Marshaler {
-			return ec.marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, selections, v)
+			return marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOption_freshness(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOption_freshness(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "PickupOption",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Freshness(ctx, field)
+			return childFields_Freshness(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _PickupOptionLine_sku(ctx context.Context, field graphql.CollectedField, obj *stock.PickupLine) (ret graphql.Marshaler) {
+func _PickupOptionLine_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOptionLine_sku(ctx, field)
+			return fieldContext_PickupOptionLine_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOptionLine_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOptionLine_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupOptionLine", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _PickupOptionLine_requested(ctx context.Context, field graphql.CollectedField, obj *stock.PickupLine) (ret graphql.Marshaler) {
+func _PickupOptionLine_requested(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOptionLine_requested(ctx, field)
+			return fieldContext_PickupOptionLine_requested(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Requested, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOptionLine_requested(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOptionLine_requested(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupOptionLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _PickupOptionLine_fulfillable(ctx context.Context, field graphql.CollectedField, obj *stock.PickupLine) (ret graphql.Marshaler) {
+func _PickupOptionLine_fulfillable(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOptionLine_fulfillable(ctx, field)
+			return fieldContext_PickupOptionLine_fulfillable(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Fulfillable, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOptionLine_fulfillable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOptionLine_fulfillable(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupOptionLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _PickupOptionLine_shortfall(ctx context.Context, field graphql.CollectedField, obj *stock.PickupLine) (ret graphql.Marshaler) {
+func _PickupOptionLine_shortfall(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOptionLine_shortfall(ctx, field)
+			return fieldContext_PickupOptionLine_shortfall(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Shortfall, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint(ctx, selections, v)
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOptionLine_shortfall(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOptionLine_shortfall(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupOptionLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _PickupOptionLine_level(ctx context.Context, field graphql.CollectedField, obj *stock.PickupLine) (ret graphql.Marshaler) {
+func _PickupOptionLine_level(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOptionLine_level(ctx, field)
+			return fieldContext_PickupOptionLine_level(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Level, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v stock.Level) graphql.Marshaler {
-			return ec.marshalNStockLevel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐLevel(ctx, selections, v)
+			return marshalNStockLevel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐLevel(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOptionLine_level(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOptionLine_level(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupOptionLine", field, false, false, errors.New("field of type StockLevel does not have child fields"))
 }
 
-func (ec *executionContext) _PickupOptionLine_reasons(ctx context.Context, field graphql.CollectedField, obj *stock.PickupLine) (ret graphql.Marshaler) {
+func _PickupOptionLine_reasons(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.PickupLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PickupOptionLine_reasons(ctx, field)
+			return fieldContext_PickupOptionLine_reasons(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Reasons, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []stock.Reason) graphql.Marshaler {
-			return ec.marshalNAvailabilityReason2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReasonᚄ(ctx, selections, v)
+			return marshalNAvailabilityReason2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReasonᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_PickupOptionLine_reasons(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_PickupOptionLine_reasons(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PickupOptionLine", field, false, false, errors.New("field of type AvailabilityReason does not have child fields"))
 }
 
-func (ec *executionContext) _Quantity_value(ctx context.Context, field graphql.CollectedField, obj *stock.Quantity) (ret graphql.Marshaler) {
+func _Quantity_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Quantity) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Quantity_value(ctx, field)
+			return fieldContext_Quantity_value(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Value, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Quantity_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Quantity_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Quantity", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _Quantity_precision(ctx context.Context, field graphql.CollectedField, obj *stock.Quantity) (ret graphql.Marshaler) {
+func _Quantity_precision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Quantity) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Quantity_precision(ctx, field)
+			return fieldContext_Quantity_precision(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Precision, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Precision) graphql.Marshaler {
-			return ec.marshalNPrecision2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPrecision(ctx, selections, v)
+			return marshalNPrecision2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPrecision(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Quantity_precision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Quantity_precision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Quantity", field, false, false, errors.New("field of type Precision does not have child fields"))
 }
 
-func (ec *executionContext) _StockBreakdown_onHand(ctx context.Context, field graphql.CollectedField, obj *stock.Breakdown) (ret graphql.Marshaler) {
+func _StockBreakdown_onHand(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Breakdown) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockBreakdown_onHand(ctx, field)
+			return fieldContext_StockBreakdown_onHand(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.OnHand, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockBreakdown_onHand(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockBreakdown_onHand(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockBreakdown", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _StockBreakdown_unsyncedSales(ctx context.Context, field graphql.CollectedField, obj *stock.Breakdown) (ret graphql.Marshaler) {
+func _StockBreakdown_unsyncedSales(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Breakdown) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockBreakdown_unsyncedSales(ctx, field)
+			return fieldContext_StockBreakdown_unsyncedSales(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UnsyncedSales, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockBreakdown_unsyncedSales(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockBreakdown_unsyncedSales(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockBreakdown", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _StockBreakdown_allocated(ctx context.Context, field graphql.CollectedField, obj *stock.Breakdown) (ret graphql.Marshaler) {
+func _StockBreakdown_allocated(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Breakdown) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockBreakdown_allocated(ctx, field)
+			return fieldContext_StockBreakdown_allocated(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Allocated, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockBreakdown_allocated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockBreakdown_allocated(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockBreakdown", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _StockBreakdown_held(ctx context.Context, field graphql.CollectedField, obj *stock.Breakdown) (ret graphql.Marshaler) {
+func _StockBreakdown_held(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Breakdown) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockBreakdown_held(ctx, field)
+			return fieldContext_StockBreakdown_held(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Held, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockBreakdown_held(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockBreakdown_held(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockBreakdown", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _StockBreakdown_safetyStock(ctx context.Context, field graphql.CollectedField, obj *stock.Breakdown) (ret graphql.Marshaler) {
+func _StockBreakdown_safetyStock(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Breakdown) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockBreakdown_safetyStock(ctx, field)
+			return fieldContext_StockBreakdown_safetyStock(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SafetyStock, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockBreakdown_safetyStock(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockBreakdown_safetyStock(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockBreakdown", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _StockBreakdown_availableToPromise(ctx context.Context, field graphql.CollectedField, obj *stock.Breakdown) (ret graphql.Marshaler) {
+func _StockBreakdown_availableToPromise(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Breakdown) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockBreakdown_availableToPromise(ctx, field)
+			return fieldContext_StockBreakdown_availableToPromise(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.AvailableToPromise, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockBreakdown_availableToPromise(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockBreakdown_availableToPromise(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockBreakdown", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _StockCheck_items(ctx context.Context, field graphql.CollectedField, obj *stock.Check) (ret graphql.Marshaler) {
+func _StockCheck_items(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Check) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockCheck_items(ctx, field)
+			return fieldContext_StockCheck_items(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Items, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []stock.Availability) graphql.Marshaler {
-			return ec.marshalNStoreAvailability2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailabilityᚄ(ctx, selections, v)
+			return marshalNStoreAvailability2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailabilityᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockCheck_items(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockCheck_items(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "StockCheck",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_StoreAvailability(ctx, field)
+			return childFields_StoreAvailability(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _StockCheck_locations(ctx context.Context, field graphql.CollectedField, obj *stock.Check) (ret graphql.Marshaler) {
+func _StockCheck_locations(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Check) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockCheck_locations(ctx, field)
+			return fieldContext_StockCheck_locations(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Locations, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Location) graphql.Marshaler {
-			return ec.marshalNLocation2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationᚄ(ctx, selections, v)
+			return marshalNLocation2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocationᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockCheck_locations(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockCheck_locations(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "StockCheck",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _StockCheck_freshness(ctx context.Context, field graphql.CollectedField, obj *stock.Check) (ret graphql.Marshaler) {
+func _StockCheck_freshness(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Check) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockCheck_freshness(ctx, field)
+			return fieldContext_StockCheck_freshness(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Freshness, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Freshness) graphql.Marshaler {
-			return ec.marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, selections, v)
+			return marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockCheck_freshness(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockCheck_freshness(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "StockCheck",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Freshness(ctx, field)
+			return childFields_Freshness(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _StockHold_id(ctx context.Context, field graphql.CollectedField, obj *stock.Hold) (ret graphql.Marshaler) {
+func _StockHold_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Hold) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockHold_id(ctx, field)
+			return fieldContext_StockHold_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+			return marshalNID2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockHold_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockHold_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockHold", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _StockHold_location(ctx context.Context, field graphql.CollectedField, obj *stock.Hold) (ret graphql.Marshaler) {
+func _StockHold_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Hold) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockHold_location(ctx, field)
+			return fieldContext_StockHold_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Location, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockHold_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockHold_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "StockHold",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _StockHold_lines(ctx context.Context, field graphql.CollectedField, obj *stock.Hold) (ret graphql.Marshaler) {
+func _StockHold_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Hold) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockHold_lines(ctx, field)
+			return fieldContext_StockHold_lines(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Lines, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []stock.HoldLine) graphql.Marshaler {
-			return ec.marshalNStockHoldLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldLineᚄ(ctx, selections, v)
+			return marshalNStockHoldLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldLineᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockHold_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockHold_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "StockHold",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_StockHoldLine(ctx, field)
+			return childFields_StockHoldLine(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _StockHold_state(ctx context.Context, field graphql.CollectedField, obj *stock.Hold) (ret graphql.Marshaler) {
+func _StockHold_state(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Hold) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockHold_state(ctx, field)
+			return fieldContext_StockHold_state(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.State, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v stock.HoldState) graphql.Marshaler {
-			return ec.marshalNHoldState2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldState(ctx, selections, v)
+			return marshalNHoldState2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldState(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockHold_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockHold_state(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockHold", field, false, false, errors.New("field of type HoldState does not have child fields"))
 }
 
-func (ec *executionContext) _StockHold_expiresAt(ctx context.Context, field graphql.CollectedField, obj *stock.Hold) (ret graphql.Marshaler) {
+func _StockHold_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Hold) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockHold_expiresAt(ctx, field)
+			return fieldContext_StockHold_expiresAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ExpiresAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockHold_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockHold_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockHold", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _StockHold_createdAt(ctx context.Context, field graphql.CollectedField, obj *stock.Hold) (ret graphql.Marshaler) {
+func _StockHold_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Hold) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockHold_createdAt(ctx, field)
+			return fieldContext_StockHold_createdAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.CreatedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockHold_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockHold_createdAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockHold", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _StockHoldLine_sku(ctx context.Context, field graphql.CollectedField, obj *stock.HoldLine) (ret graphql.Marshaler) {
+func _StockHoldLine_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.HoldLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockHoldLine_sku(ctx, field)
+			return fieldContext_StockHoldLine_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockHoldLine_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockHoldLine_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockHoldLine", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _StockHoldLine_requested(ctx context.Context, field graphql.CollectedField, obj *stock.HoldLine) (ret graphql.Marshaler) {
+func _StockHoldLine_requested(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.HoldLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockHoldLine_requested(ctx, field)
+			return fieldContext_StockHoldLine_requested(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Requested, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockHoldLine_requested(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockHoldLine_requested(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockHoldLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _StockHoldLine_held(ctx context.Context, field graphql.CollectedField, obj *stock.HoldLine) (ret graphql.Marshaler) {
+func _StockHoldLine_held(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.HoldLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockHoldLine_held(ctx, field)
+			return fieldContext_StockHoldLine_held(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Held, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+			return marshalNInt2int(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockHoldLine_held(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockHoldLine_held(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StockHoldLine", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _StockHoldPayload_hold(ctx context.Context, field graphql.CollectedField, obj *model.StockHoldPayload) (ret graphql.Marshaler) {
+func _StockHoldPayload_hold(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StockHoldPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockHoldPayload_hold(ctx, field)
+			return fieldContext_StockHoldPayload_hold(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Hold, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *stock.Hold) graphql.Marshaler {
-			return ec.marshalOStockHold2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHold(ctx, selections, v)
+			return marshalOStockHold2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHold(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_StockHoldPayload_hold(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockHoldPayload_hold(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "StockHoldPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_StockHold(ctx, field)
+			return childFields_StockHold(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _StockHoldPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.StockHoldPayload) (ret graphql.Marshaler) {
+func _StockHoldPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StockHoldPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockHoldPayload_userErrors(ctx, field)
+			return fieldContext_StockHoldPayload_userErrors(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UserErrors, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
-			return ec.marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+			return marshalNUserError2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockHoldPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockHoldPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "StockHoldPayload",
 		Field:      field,
@@ -924,279 +924,279 @@ func (ec *executionContext) fieldContext_StockHoldPayload_userErrors(_ context.C
 	return fc, nil
 }
 
-func (ec *executionContext) _StockHoldPayload_warnings(ctx context.Context, field graphql.CollectedField, obj *model.StockHoldPayload) (ret graphql.Marshaler) {
+func _StockHoldPayload_warnings(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StockHoldPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StockHoldPayload_warnings(ctx, field)
+			return fieldContext_StockHoldPayload_warnings(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Warnings, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*retail.Warning) graphql.Marshaler {
-			return ec.marshalNWarning2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningᚄ(ctx, selections, v)
+			return marshalNWarning2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐWarningᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StockHoldPayload_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StockHoldPayload_warnings(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "StockHoldPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Warning(ctx, field)
+			return childFields_Warning(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _StoreAvailability_location(ctx context.Context, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
+func _StoreAvailability_location(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StoreAvailability_location(ctx, field)
+			return fieldContext_StoreAvailability_location(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Location, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Location) graphql.Marshaler {
-			return ec.marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, selections, v)
+			return marshalNLocation2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐLocation(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StoreAvailability_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StoreAvailability_location(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "StoreAvailability",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Location(ctx, field)
+			return childFields_Location(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _StoreAvailability_sku(ctx context.Context, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
+func _StoreAvailability_sku(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StoreAvailability_sku(ctx, field)
+			return fieldContext_StoreAvailability_sku(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SKU, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StoreAvailability_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StoreAvailability_sku(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StoreAvailability", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _StoreAvailability_level(ctx context.Context, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
+func _StoreAvailability_level(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StoreAvailability_level(ctx, field)
+			return fieldContext_StoreAvailability_level(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Level, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v stock.Level) graphql.Marshaler {
-			return ec.marshalNStockLevel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐLevel(ctx, selections, v)
+			return marshalNStockLevel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐLevel(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StoreAvailability_level(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StoreAvailability_level(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StoreAvailability", field, false, false, errors.New("field of type StockLevel does not have child fields"))
 }
 
-func (ec *executionContext) _StoreAvailability_available(ctx context.Context, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
+func _StoreAvailability_available(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StoreAvailability_available(ctx, field)
+			return fieldContext_StoreAvailability_available(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Available, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
-			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+			return marshalOBoolean2ᚖbool(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_StoreAvailability_available(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StoreAvailability_available(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StoreAvailability", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _StoreAvailability_quantity(ctx context.Context, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
+func _StoreAvailability_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StoreAvailability_quantity(ctx, field)
+			return fieldContext_StoreAvailability_quantity(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Quantity, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *stock.Quantity) graphql.Marshaler {
-			return ec.marshalOQuantity2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐQuantity(ctx, selections, v)
+			return marshalOQuantity2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐQuantity(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_StoreAvailability_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StoreAvailability_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "StoreAvailability",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Quantity(ctx, field)
+			return childFields_Quantity(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _StoreAvailability_distanceKm(ctx context.Context, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
+func _StoreAvailability_distanceKm(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StoreAvailability_distanceKm(ctx, field)
+			return fieldContext_StoreAvailability_distanceKm(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.DistanceKm, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
-			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+			return marshalOFloat2ᚖfloat64(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_StoreAvailability_distanceKm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StoreAvailability_distanceKm(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StoreAvailability", field, false, false, errors.New("field of type Float does not have child fields"))
 }
 
-func (ec *executionContext) _StoreAvailability_readyBy(ctx context.Context, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
+func _StoreAvailability_readyBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StoreAvailability_readyBy(ctx, field)
+			return fieldContext_StoreAvailability_readyBy(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ReadyBy, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_StoreAvailability_readyBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StoreAvailability_readyBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StoreAvailability", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
-func (ec *executionContext) _StoreAvailability_reasons(ctx context.Context, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
+func _StoreAvailability_reasons(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StoreAvailability_reasons(ctx, field)
+			return fieldContext_StoreAvailability_reasons(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Reasons, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []stock.Reason) graphql.Marshaler {
-			return ec.marshalNAvailabilityReason2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReasonᚄ(ctx, selections, v)
+			return marshalNAvailabilityReason2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReasonᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StoreAvailability_reasons(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StoreAvailability_reasons(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StoreAvailability", field, false, false, errors.New("field of type AvailabilityReason does not have child fields"))
 }
 
-func (ec *executionContext) _StoreAvailability_freshness(ctx context.Context, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
+func _StoreAvailability_freshness(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StoreAvailability_freshness(ctx, field)
+			return fieldContext_StoreAvailability_freshness(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Freshness, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Freshness) graphql.Marshaler {
-			return ec.marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, selections, v)
+			return marshalNFreshness2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐFreshness(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_StoreAvailability_freshness(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StoreAvailability_freshness(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "StoreAvailability",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Freshness(ctx, field)
+			return childFields_Freshness(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _StoreAvailability_breakdown(ctx context.Context, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
+func _StoreAvailability_breakdown(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *stock.Availability) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StoreAvailability_breakdown(ctx, field)
+			return fieldContext_StoreAvailability_breakdown(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Breakdown, nil
@@ -1205,7 +1205,7 @@ func (ec *executionContext) _StoreAvailability_breakdown(ctx context.Context, fi
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				scope, err := ec.unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, "STOCK_READ")
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "STOCK_READ")
 				if err != nil {
 					var zeroVal *stock.Breakdown
 					return zeroVal, err
@@ -1221,20 +1221,20 @@ func (ec *executionContext) _StoreAvailability_breakdown(ctx context.Context, fi
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *stock.Breakdown) graphql.Marshaler {
-			return ec.marshalOStockBreakdown2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBreakdown(ctx, selections, v)
+			return marshalOStockBreakdown2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBreakdown(ctx, ec, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_StoreAvailability_breakdown(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_StoreAvailability_breakdown(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "StoreAvailability",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_StockBreakdown(ctx, field)
+			return childFields_StockBreakdown(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -1244,7 +1244,7 @@ func (ec *executionContext) fieldContext_StoreAvailability_breakdown(_ context.C
 
 // region    **************************** input.gotpl *****************************
 
-func (ec *executionContext) unmarshalInputBasketItemInput(ctx context.Context, obj any) (stock.BasketItem, error) {
+func unmarshalInputBasketItemInput(ctx context.Context, ec *executionContext, obj any) (stock.BasketItem, error) {
 	var it stock.BasketItem
 	if obj == nil {
 		return it, nil
@@ -1268,14 +1268,14 @@ func (ec *executionContext) unmarshalInputBasketItemInput(ctx context.Context, o
 		switch k {
 		case "sku":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sku"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.SKU = data
 		case "quantity":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantity"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			data, err := unmarshalNInt2int(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1285,7 +1285,7 @@ func (ec *executionContext) unmarshalInputBasketItemInput(ctx context.Context, o
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputStockHoldCreateInput(ctx context.Context, obj any) (model.StockHoldCreateInput, error) {
+func unmarshalInputStockHoldCreateInput(ctx context.Context, ec *executionContext, obj any) (model.StockHoldCreateInput, error) {
 	var it model.StockHoldCreateInput
 	if obj == nil {
 		return it, nil
@@ -1309,21 +1309,21 @@ func (ec *executionContext) unmarshalInputStockHoldCreateInput(ctx context.Conte
 		switch k {
 		case "locationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.LocationID = data
 		case "items":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("items"))
-			data, err := ec.unmarshalNBasketItemInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItemᚄ(ctx, v)
+			data, err := unmarshalNBasketItemInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItemᚄ(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Items = data
 		case "allowPartial":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allowPartial"))
-			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1333,7 +1333,7 @@ func (ec *executionContext) unmarshalInputStockHoldCreateInput(ctx context.Conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputStockHoldExtendInput(ctx context.Context, obj any) (model.StockHoldExtendInput, error) {
+func unmarshalInputStockHoldExtendInput(ctx context.Context, ec *executionContext, obj any) (model.StockHoldExtendInput, error) {
 	var it model.StockHoldExtendInput
 	if obj == nil {
 		return it, nil
@@ -1353,7 +1353,7 @@ func (ec *executionContext) unmarshalInputStockHoldExtendInput(ctx context.Conte
 		switch k {
 		case "holdId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("holdId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1363,7 +1363,7 @@ func (ec *executionContext) unmarshalInputStockHoldExtendInput(ctx context.Conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputStockHoldReleaseInput(ctx context.Context, obj any) (model.StockHoldReleaseInput, error) {
+func unmarshalInputStockHoldReleaseInput(ctx context.Context, ec *executionContext, obj any) (model.StockHoldReleaseInput, error) {
 	var it model.StockHoldReleaseInput
 	if obj == nil {
 		return it, nil
@@ -1383,7 +1383,7 @@ func (ec *executionContext) unmarshalInputStockHoldReleaseInput(ctx context.Cont
 		switch k {
 		case "holdId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("holdId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+			data, err := unmarshalNID2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -1403,7 +1403,7 @@ func (ec *executionContext) unmarshalInputStockHoldReleaseInput(ctx context.Cont
 
 var pickupOptionImplementors = []string{"PickupOption"}
 
-func (ec *executionContext) _PickupOption(ctx context.Context, sel ast.SelectionSet, obj *stock.PickupOption) graphql.Marshaler {
+func _PickupOption(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *stock.PickupOption) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pickupOptionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1414,37 +1414,37 @@ func (ec *executionContext) _PickupOption(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PickupOption")
 		case "location":
-			out.Values[i] = ec._PickupOption_location(ctx, field, obj)
+			out.Values[i] = _PickupOption_location(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "coverage":
-			out.Values[i] = ec._PickupOption_coverage(ctx, field, obj)
+			out.Values[i] = _PickupOption_coverage(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "lines":
-			out.Values[i] = ec._PickupOption_lines(ctx, field, obj)
+			out.Values[i] = _PickupOption_lines(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "distanceKm":
-			out.Values[i] = ec._PickupOption_distanceKm(ctx, field, obj)
+			out.Values[i] = _PickupOption_distanceKm(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "readyBy":
-			out.Values[i] = ec._PickupOption_readyBy(ctx, field, obj)
+			out.Values[i] = _PickupOption_readyBy(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "reasons":
-			out.Values[i] = ec._PickupOption_reasons(ctx, field, obj)
+			out.Values[i] = _PickupOption_reasons(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "freshness":
-			out.Values[i] = ec._PickupOption_freshness(ctx, field, obj)
+			out.Values[i] = _PickupOption_freshness(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1471,7 +1471,7 @@ func (ec *executionContext) _PickupOption(ctx context.Context, sel ast.Selection
 
 var pickupOptionLineImplementors = []string{"PickupOptionLine"}
 
-func (ec *executionContext) _PickupOptionLine(ctx context.Context, sel ast.SelectionSet, obj *stock.PickupLine) graphql.Marshaler {
+func _PickupOptionLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *stock.PickupLine) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pickupOptionLineImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1482,32 +1482,32 @@ func (ec *executionContext) _PickupOptionLine(ctx context.Context, sel ast.Selec
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PickupOptionLine")
 		case "sku":
-			out.Values[i] = ec._PickupOptionLine_sku(ctx, field, obj)
+			out.Values[i] = _PickupOptionLine_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "requested":
-			out.Values[i] = ec._PickupOptionLine_requested(ctx, field, obj)
+			out.Values[i] = _PickupOptionLine_requested(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "fulfillable":
-			out.Values[i] = ec._PickupOptionLine_fulfillable(ctx, field, obj)
+			out.Values[i] = _PickupOptionLine_fulfillable(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "shortfall":
-			out.Values[i] = ec._PickupOptionLine_shortfall(ctx, field, obj)
+			out.Values[i] = _PickupOptionLine_shortfall(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "level":
-			out.Values[i] = ec._PickupOptionLine_level(ctx, field, obj)
+			out.Values[i] = _PickupOptionLine_level(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "reasons":
-			out.Values[i] = ec._PickupOptionLine_reasons(ctx, field, obj)
+			out.Values[i] = _PickupOptionLine_reasons(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1534,7 +1534,7 @@ func (ec *executionContext) _PickupOptionLine(ctx context.Context, sel ast.Selec
 
 var quantityImplementors = []string{"Quantity"}
 
-func (ec *executionContext) _Quantity(ctx context.Context, sel ast.SelectionSet, obj *stock.Quantity) graphql.Marshaler {
+func _Quantity(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *stock.Quantity) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, quantityImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1545,12 +1545,12 @@ func (ec *executionContext) _Quantity(ctx context.Context, sel ast.SelectionSet,
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Quantity")
 		case "value":
-			out.Values[i] = ec._Quantity_value(ctx, field, obj)
+			out.Values[i] = _Quantity_value(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "precision":
-			out.Values[i] = ec._Quantity_precision(ctx, field, obj)
+			out.Values[i] = _Quantity_precision(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1577,7 +1577,7 @@ func (ec *executionContext) _Quantity(ctx context.Context, sel ast.SelectionSet,
 
 var stockBreakdownImplementors = []string{"StockBreakdown"}
 
-func (ec *executionContext) _StockBreakdown(ctx context.Context, sel ast.SelectionSet, obj *stock.Breakdown) graphql.Marshaler {
+func _StockBreakdown(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *stock.Breakdown) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, stockBreakdownImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1588,32 +1588,32 @@ func (ec *executionContext) _StockBreakdown(ctx context.Context, sel ast.Selecti
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("StockBreakdown")
 		case "onHand":
-			out.Values[i] = ec._StockBreakdown_onHand(ctx, field, obj)
+			out.Values[i] = _StockBreakdown_onHand(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "unsyncedSales":
-			out.Values[i] = ec._StockBreakdown_unsyncedSales(ctx, field, obj)
+			out.Values[i] = _StockBreakdown_unsyncedSales(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "allocated":
-			out.Values[i] = ec._StockBreakdown_allocated(ctx, field, obj)
+			out.Values[i] = _StockBreakdown_allocated(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "held":
-			out.Values[i] = ec._StockBreakdown_held(ctx, field, obj)
+			out.Values[i] = _StockBreakdown_held(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "safetyStock":
-			out.Values[i] = ec._StockBreakdown_safetyStock(ctx, field, obj)
+			out.Values[i] = _StockBreakdown_safetyStock(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "availableToPromise":
-			out.Values[i] = ec._StockBreakdown_availableToPromise(ctx, field, obj)
+			out.Values[i] = _StockBreakdown_availableToPromise(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1640,7 +1640,7 @@ func (ec *executionContext) _StockBreakdown(ctx context.Context, sel ast.Selecti
 
 var stockCheckImplementors = []string{"StockCheck"}
 
-func (ec *executionContext) _StockCheck(ctx context.Context, sel ast.SelectionSet, obj *stock.Check) graphql.Marshaler {
+func _StockCheck(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *stock.Check) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, stockCheckImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1651,17 +1651,17 @@ func (ec *executionContext) _StockCheck(ctx context.Context, sel ast.SelectionSe
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("StockCheck")
 		case "items":
-			out.Values[i] = ec._StockCheck_items(ctx, field, obj)
+			out.Values[i] = _StockCheck_items(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "locations":
-			out.Values[i] = ec._StockCheck_locations(ctx, field, obj)
+			out.Values[i] = _StockCheck_locations(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "freshness":
-			out.Values[i] = ec._StockCheck_freshness(ctx, field, obj)
+			out.Values[i] = _StockCheck_freshness(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1688,7 +1688,7 @@ func (ec *executionContext) _StockCheck(ctx context.Context, sel ast.SelectionSe
 
 var stockHoldImplementors = []string{"StockHold", "Node"}
 
-func (ec *executionContext) _StockHold(ctx context.Context, sel ast.SelectionSet, obj *stock.Hold) graphql.Marshaler {
+func _StockHold(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *stock.Hold) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, stockHoldImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1699,32 +1699,32 @@ func (ec *executionContext) _StockHold(ctx context.Context, sel ast.SelectionSet
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("StockHold")
 		case "id":
-			out.Values[i] = ec._StockHold_id(ctx, field, obj)
+			out.Values[i] = _StockHold_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "location":
-			out.Values[i] = ec._StockHold_location(ctx, field, obj)
+			out.Values[i] = _StockHold_location(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "lines":
-			out.Values[i] = ec._StockHold_lines(ctx, field, obj)
+			out.Values[i] = _StockHold_lines(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "state":
-			out.Values[i] = ec._StockHold_state(ctx, field, obj)
+			out.Values[i] = _StockHold_state(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "expiresAt":
-			out.Values[i] = ec._StockHold_expiresAt(ctx, field, obj)
+			out.Values[i] = _StockHold_expiresAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "createdAt":
-			out.Values[i] = ec._StockHold_createdAt(ctx, field, obj)
+			out.Values[i] = _StockHold_createdAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1751,7 +1751,7 @@ func (ec *executionContext) _StockHold(ctx context.Context, sel ast.SelectionSet
 
 var stockHoldLineImplementors = []string{"StockHoldLine"}
 
-func (ec *executionContext) _StockHoldLine(ctx context.Context, sel ast.SelectionSet, obj *stock.HoldLine) graphql.Marshaler {
+func _StockHoldLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *stock.HoldLine) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, stockHoldLineImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1762,17 +1762,17 @@ func (ec *executionContext) _StockHoldLine(ctx context.Context, sel ast.Selectio
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("StockHoldLine")
 		case "sku":
-			out.Values[i] = ec._StockHoldLine_sku(ctx, field, obj)
+			out.Values[i] = _StockHoldLine_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "requested":
-			out.Values[i] = ec._StockHoldLine_requested(ctx, field, obj)
+			out.Values[i] = _StockHoldLine_requested(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "held":
-			out.Values[i] = ec._StockHoldLine_held(ctx, field, obj)
+			out.Values[i] = _StockHoldLine_held(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1799,7 +1799,7 @@ func (ec *executionContext) _StockHoldLine(ctx context.Context, sel ast.Selectio
 
 var stockHoldPayloadImplementors = []string{"StockHoldPayload"}
 
-func (ec *executionContext) _StockHoldPayload(ctx context.Context, sel ast.SelectionSet, obj *model.StockHoldPayload) graphql.Marshaler {
+func _StockHoldPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.StockHoldPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, stockHoldPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1810,17 +1810,17 @@ func (ec *executionContext) _StockHoldPayload(ctx context.Context, sel ast.Selec
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("StockHoldPayload")
 		case "hold":
-			out.Values[i] = ec._StockHoldPayload_hold(ctx, field, obj)
+			out.Values[i] = _StockHoldPayload_hold(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "userErrors":
-			out.Values[i] = ec._StockHoldPayload_userErrors(ctx, field, obj)
+			out.Values[i] = _StockHoldPayload_userErrors(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "warnings":
-			out.Values[i] = ec._StockHoldPayload_warnings(ctx, field, obj)
+			out.Values[i] = _StockHoldPayload_warnings(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1847,7 +1847,7 @@ func (ec *executionContext) _StockHoldPayload(ctx context.Context, sel ast.Selec
 
 var storeAvailabilityImplementors = []string{"StoreAvailability"}
 
-func (ec *executionContext) _StoreAvailability(ctx context.Context, sel ast.SelectionSet, obj *stock.Availability) graphql.Marshaler {
+func _StoreAvailability(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *stock.Availability) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, storeAvailabilityImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -1858,52 +1858,52 @@ func (ec *executionContext) _StoreAvailability(ctx context.Context, sel ast.Sele
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("StoreAvailability")
 		case "location":
-			out.Values[i] = ec._StoreAvailability_location(ctx, field, obj)
+			out.Values[i] = _StoreAvailability_location(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "sku":
-			out.Values[i] = ec._StoreAvailability_sku(ctx, field, obj)
+			out.Values[i] = _StoreAvailability_sku(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "level":
-			out.Values[i] = ec._StoreAvailability_level(ctx, field, obj)
+			out.Values[i] = _StoreAvailability_level(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "available":
-			out.Values[i] = ec._StoreAvailability_available(ctx, field, obj)
+			out.Values[i] = _StoreAvailability_available(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "quantity":
-			out.Values[i] = ec._StoreAvailability_quantity(ctx, field, obj)
+			out.Values[i] = _StoreAvailability_quantity(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "distanceKm":
-			out.Values[i] = ec._StoreAvailability_distanceKm(ctx, field, obj)
+			out.Values[i] = _StoreAvailability_distanceKm(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "readyBy":
-			out.Values[i] = ec._StoreAvailability_readyBy(ctx, field, obj)
+			out.Values[i] = _StoreAvailability_readyBy(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "reasons":
-			out.Values[i] = ec._StoreAvailability_reasons(ctx, field, obj)
+			out.Values[i] = _StoreAvailability_reasons(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "freshness":
-			out.Values[i] = ec._StoreAvailability_freshness(ctx, field, obj)
+			out.Values[i] = _StoreAvailability_freshness(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "breakdown":
-			out.Values[i] = ec._StoreAvailability_breakdown(ctx, field, obj)
+			out.Values[i] = _StoreAvailability_breakdown(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -1932,13 +1932,13 @@ func (ec *executionContext) _StoreAvailability(ctx context.Context, sel ast.Sele
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) unmarshalNAvailabilityReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReason(ctx context.Context, v any) (stock.Reason, error) {
+func unmarshalNAvailabilityReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReason(ctx context.Context, ec *executionContext, v any) (stock.Reason, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := stock.Reason(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNAvailabilityReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReason(ctx context.Context, sel ast.SelectionSet, v stock.Reason) graphql.Marshaler {
+func marshalNAvailabilityReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReason(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v stock.Reason) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -1949,13 +1949,13 @@ func (ec *executionContext) marshalNAvailabilityReason2githubᚗcomᚋporticoᚑ
 	return res
 }
 
-func (ec *executionContext) unmarshalNAvailabilityReason2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReasonᚄ(ctx context.Context, v any) ([]stock.Reason, error) {
+func unmarshalNAvailabilityReason2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReasonᚄ(ctx context.Context, ec *executionContext, v any) ([]stock.Reason, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
 	res := make([]stock.Reason, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNAvailabilityReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReason(ctx, vSlice[i])
+		res[i], err = unmarshalNAvailabilityReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReason(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -1963,11 +1963,11 @@ func (ec *executionContext) unmarshalNAvailabilityReason2ᚕgithubᚗcomᚋporti
 	return res, nil
 }
 
-func (ec *executionContext) marshalNAvailabilityReason2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReasonᚄ(ctx context.Context, sel ast.SelectionSet, v []stock.Reason) graphql.Marshaler {
+func marshalNAvailabilityReason2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReasonᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []stock.Reason) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNAvailabilityReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReason(ctx, sel, v[i])
+		return marshalNAvailabilityReason2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐReason(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -1979,13 +1979,13 @@ func (ec *executionContext) marshalNAvailabilityReason2ᚕgithubᚗcomᚋportico
 	return ret
 }
 
-func (ec *executionContext) unmarshalNBasketItemInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItemᚄ(ctx context.Context, v any) ([]*stock.BasketItem, error) {
+func unmarshalNBasketItemInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItemᚄ(ctx context.Context, ec *executionContext, v any) ([]*stock.BasketItem, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
 	res := make([]*stock.BasketItem, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNBasketItemInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItem(ctx, vSlice[i])
+		res[i], err = unmarshalNBasketItemInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItem(ctx, ec, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -1993,18 +1993,18 @@ func (ec *executionContext) unmarshalNBasketItemInput2ᚕᚖgithubᚗcomᚋporti
 	return res, nil
 }
 
-func (ec *executionContext) unmarshalNBasketItemInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItem(ctx context.Context, v any) (*stock.BasketItem, error) {
-	res, err := ec.unmarshalInputBasketItemInput(ctx, v)
+func unmarshalNBasketItemInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBasketItem(ctx context.Context, ec *executionContext, v any) (*stock.BasketItem, error) {
+	res, err := unmarshalInputBasketItemInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNCoverage2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐCoverage(ctx context.Context, v any) (stock.Coverage, error) {
+func unmarshalNCoverage2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐCoverage(ctx context.Context, ec *executionContext, v any) (stock.Coverage, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := stock.Coverage(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNCoverage2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐCoverage(ctx context.Context, sel ast.SelectionSet, v stock.Coverage) graphql.Marshaler {
+func marshalNCoverage2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐCoverage(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v stock.Coverage) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -2015,13 +2015,13 @@ func (ec *executionContext) marshalNCoverage2githubᚗcomᚋporticoᚑretailᚋp
 	return res
 }
 
-func (ec *executionContext) unmarshalNHoldState2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldState(ctx context.Context, v any) (stock.HoldState, error) {
+func unmarshalNHoldState2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldState(ctx context.Context, ec *executionContext, v any) (stock.HoldState, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := stock.HoldState(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNHoldState2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldState(ctx context.Context, sel ast.SelectionSet, v stock.HoldState) graphql.Marshaler {
+func marshalNHoldState2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldState(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v stock.HoldState) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -2032,11 +2032,11 @@ func (ec *executionContext) marshalNHoldState2githubᚗcomᚋporticoᚑretailᚋ
 	return res
 }
 
-func (ec *executionContext) marshalNPickupOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []*stock.PickupOption) graphql.Marshaler {
+func marshalNPickupOption2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupOptionᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*stock.PickupOption) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPickupOption2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupOption(ctx, sel, v[i])
+		return marshalNPickupOption2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupOption(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -2048,25 +2048,25 @@ func (ec *executionContext) marshalNPickupOption2ᚕᚖgithubᚗcomᚋporticoᚑ
 	return ret
 }
 
-func (ec *executionContext) marshalNPickupOption2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupOption(ctx context.Context, sel ast.SelectionSet, v *stock.PickupOption) graphql.Marshaler {
+func marshalNPickupOption2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupOption(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *stock.PickupOption) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._PickupOption(ctx, sel, v)
+	return _PickupOption(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalNPickupOptionLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupLine(ctx context.Context, sel ast.SelectionSet, v stock.PickupLine) graphql.Marshaler {
-	return ec._PickupOptionLine(ctx, sel, &v)
+func marshalNPickupOptionLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v stock.PickupLine) graphql.Marshaler {
+	return _PickupOptionLine(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNPickupOptionLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupLineᚄ(ctx context.Context, sel ast.SelectionSet, v []stock.PickupLine) graphql.Marshaler {
+func marshalNPickupOptionLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupLineᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []stock.PickupLine) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPickupOptionLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupLine(ctx, sel, v[i])
+		return marshalNPickupOptionLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐPickupLine(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -2078,35 +2078,35 @@ func (ec *executionContext) marshalNPickupOptionLine2ᚕgithubᚗcomᚋportico�
 	return ret
 }
 
-func (ec *executionContext) marshalNStockCheck2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐCheck(ctx context.Context, sel ast.SelectionSet, v *stock.Check) graphql.Marshaler {
+func marshalNStockCheck2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐCheck(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *stock.Check) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._StockCheck(ctx, sel, v)
+	return _StockCheck(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNStockHoldCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldCreateInput(ctx context.Context, v any) (model.StockHoldCreateInput, error) {
-	res, err := ec.unmarshalInputStockHoldCreateInput(ctx, v)
+func unmarshalNStockHoldCreateInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldCreateInput(ctx context.Context, ec *executionContext, v any) (model.StockHoldCreateInput, error) {
+	res, err := unmarshalInputStockHoldCreateInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNStockHoldExtendInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldExtendInput(ctx context.Context, v any) (model.StockHoldExtendInput, error) {
-	res, err := ec.unmarshalInputStockHoldExtendInput(ctx, v)
+func unmarshalNStockHoldExtendInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldExtendInput(ctx context.Context, ec *executionContext, v any) (model.StockHoldExtendInput, error) {
+	res, err := unmarshalInputStockHoldExtendInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNStockHoldLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldLine(ctx context.Context, sel ast.SelectionSet, v stock.HoldLine) graphql.Marshaler {
-	return ec._StockHoldLine(ctx, sel, &v)
+func marshalNStockHoldLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v stock.HoldLine) graphql.Marshaler {
+	return _StockHoldLine(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNStockHoldLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldLineᚄ(ctx context.Context, sel ast.SelectionSet, v []stock.HoldLine) graphql.Marshaler {
+func marshalNStockHoldLine2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldLineᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []stock.HoldLine) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNStockHoldLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldLine(ctx, sel, v[i])
+		return marshalNStockHoldLine2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHoldLine(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -2118,28 +2118,28 @@ func (ec *executionContext) marshalNStockHoldLine2ᚕgithubᚗcomᚋporticoᚑre
 	return ret
 }
 
-func (ec *executionContext) marshalNStockHoldPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldPayload(ctx context.Context, sel ast.SelectionSet, v *model.StockHoldPayload) graphql.Marshaler {
+func marshalNStockHoldPayload2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.StockHoldPayload) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._StockHoldPayload(ctx, sel, v)
+	return _StockHoldPayload(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) unmarshalNStockHoldReleaseInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldReleaseInput(ctx context.Context, v any) (model.StockHoldReleaseInput, error) {
-	res, err := ec.unmarshalInputStockHoldReleaseInput(ctx, v)
+func unmarshalNStockHoldReleaseInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐStockHoldReleaseInput(ctx context.Context, ec *executionContext, v any) (model.StockHoldReleaseInput, error) {
+	res, err := unmarshalInputStockHoldReleaseInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNStockLevel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐLevel(ctx context.Context, v any) (stock.Level, error) {
+func unmarshalNStockLevel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐLevel(ctx context.Context, ec *executionContext, v any) (stock.Level, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := stock.Level(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNStockLevel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐLevel(ctx context.Context, sel ast.SelectionSet, v stock.Level) graphql.Marshaler {
+func marshalNStockLevel2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐLevel(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v stock.Level) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
@@ -2150,15 +2150,15 @@ func (ec *executionContext) marshalNStockLevel2githubᚗcomᚋporticoᚑretail�
 	return res
 }
 
-func (ec *executionContext) marshalNStoreAvailability2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailability(ctx context.Context, sel ast.SelectionSet, v stock.Availability) graphql.Marshaler {
-	return ec._StoreAvailability(ctx, sel, &v)
+func marshalNStoreAvailability2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailability(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v stock.Availability) graphql.Marshaler {
+	return _StoreAvailability(ctx, ec, sel, &v)
 }
 
-func (ec *executionContext) marshalNStoreAvailability2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailabilityᚄ(ctx context.Context, sel ast.SelectionSet, v []stock.Availability) graphql.Marshaler {
+func marshalNStoreAvailability2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailabilityᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []stock.Availability) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNStoreAvailability2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailability(ctx, sel, v[i])
+		return marshalNStoreAvailability2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailability(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -2170,45 +2170,45 @@ func (ec *executionContext) marshalNStoreAvailability2ᚕgithubᚗcomᚋportico�
 	return ret
 }
 
-func (ec *executionContext) marshalNStoreAvailability2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailability(ctx context.Context, sel ast.SelectionSet, v *stock.Availability) graphql.Marshaler {
+func marshalNStoreAvailability2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailability(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *stock.Availability) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._StoreAvailability(ctx, sel, v)
+	return _StoreAvailability(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOQuantity2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐQuantity(ctx context.Context, sel ast.SelectionSet, v *stock.Quantity) graphql.Marshaler {
+func marshalOQuantity2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐQuantity(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *stock.Quantity) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._Quantity(ctx, sel, v)
+	return _Quantity(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOStockBreakdown2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBreakdown(ctx context.Context, sel ast.SelectionSet, v *stock.Breakdown) graphql.Marshaler {
+func marshalOStockBreakdown2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐBreakdown(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *stock.Breakdown) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._StockBreakdown(ctx, sel, v)
+	return _StockBreakdown(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOStockHold2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHold(ctx context.Context, sel ast.SelectionSet, v *stock.Hold) graphql.Marshaler {
+func marshalOStockHold2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐHold(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *stock.Hold) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return ec._StockHold(ctx, sel, v)
+	return _StockHold(ctx, ec, sel, v)
 }
 
-func (ec *executionContext) marshalOStoreAvailability2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailabilityᚄ(ctx context.Context, sel ast.SelectionSet, v []*stock.Availability) graphql.Marshaler {
+func marshalOStoreAvailability2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailabilityᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*stock.Availability) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNStoreAvailability2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailability(ctx, sel, v[i])
+		return marshalNStoreAvailability2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚋstockᚐAvailability(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
