@@ -26,11 +26,11 @@ import (
 
 // Each file of testdata/journeys is a story, told in its comment and played over the real wires. Its parts are steps in order:
 //
-//	-- terms --                   lines of what is other than usual: "payWithin 3s", "collectWithin 1s", "acceptWithin 1s", "slow 1s",
-//	                              "refund 1s", "closed S-SH02", "capacity S-SH01 1"; first, when there is one
-//	-- ask WHO [until PATH=VALUE] [NAME=PATH]… --   a GraphQL document; {{NAME}} is a value saved before and {{key}} a key of this
+//	-- terms --                   lines of what is other than usual: "holdFor 1s", "slow 1s", "refund 1s", "closed S-SH02",
+//	                              "hours S-SH01 10:00 12:30", "capacity S-SH01 1"; first, when there is one
+//	-- ask WHO [until PATH=VALUE]… [NAME=PATH]… --   a GraphQL document; {{NAME}} is a value saved before and {{key}} a key of this
 //	                              step's own. Fragments of fragments.graphql are added when they are used. "until" repeats a
-//	                              question until the value is there. PATH is dotted, below data, with indexes of lists.
+//	                              question until the values are there. PATH is dotted, below data, with indexes of lists.
 //	-- answer --                  the golden answer to it, see plain
 //	-- again --                   the same request once more has the same bytes of data and errors
 //	-- watch WHO --               a question that every "once" asks before and after
@@ -70,7 +70,7 @@ type journey struct {
 	last     request // the last question, for "again"
 	watched  request
 	mutated  []string // the mutations that "once" played
-	changed  bool    // golden answers were rewritten
+	changed  bool     // golden answers were rewritten
 }
 
 // request is a question and what was answered.
@@ -132,6 +132,7 @@ func setting(t *testing.T, archive *txtar.Archive) (*demo.Retailer, []rigOption)
 	changes := []func(*terms){func(t *terms) {
 		t.Ordering.TakeOver, t.Ordering.SweepEvery, t.Ordering.PayAgainAfter = 2*time.Second, 200*time.Millisecond, 300*time.Millisecond
 		t.Ordering.PollMost, t.Ordering.TaskMost = 500*time.Millisecond, 500*time.Millisecond
+		t.Members.LinkWithin = 10 * time.Second
 		t.Returns.LookFirst, t.Returns.LookMost = 200*time.Millisecond, time.Second
 	}}
 	if archive != nil && len(archive.Files) > 0 && archive.Files[0].Name == "terms" {
@@ -142,14 +143,6 @@ func setting(t *testing.T, archive *txtar.Archive) (*demo.Retailer, []rigOption)
 			}
 			d, _ := time.ParseDuration(words[1])
 			switch words[0] {
-			case "payWithin":
-				changes = append(changes, func(t *terms) { t.Ordering.PayWithin, t.Ordering.PlaceWithin = d, d/2 })
-			case "collectWithin":
-				changes = append(changes, func(t *terms) { t.Ordering.CollectWithin = d })
-			case "acceptWithin":
-				changes = append(changes, func(t *terms) { t.Ordering.AcceptWithin = d })
-			case "answerWithin":
-				changes = append(changes, func(t *terms) { t.Ordering.AnswerWithin = d })
 			case "holdFor":
 				changes = append(changes, func(t *terms) { t.Holds.GuestTTL, t.Holds.MemberTTL = d, d })
 			case "slow":
@@ -192,14 +185,14 @@ func place(t *testing.T, r *demo.Retailer, code string) *demo.Location {
 func (j *journey) question(t *testing.T, words []string, text string) {
 	t.Helper()
 	who, words := j.asker(t, words)
-	var until, want string
+	until := map[string]string{}
 	saves := map[string]string{}
 	for len(words) > 0 {
 		word := words[0]
 		words = words[1:]
 		if word == "until" && len(words) > 0 {
-			until, want, _ = strings.Cut(words[0], "=")
-			words = words[1:]
+			path, want, _ := strings.Cut(words[0], "=")
+			until[path], words = want, words[1:]
 			continue
 		}
 		name, path, ok := strings.Cut(word, "=")
@@ -217,13 +210,20 @@ func (j *journey) question(t *testing.T, words []string, text string) {
 		return tree
 	}
 	tree := ask()
-	if until != "" {
-		end := time.Now().Add(30 * time.Second)
-		for tick := time.NewTicker(50 * time.Millisecond); valueAt(tree, "data."+until) != want; tree = ask() {
-			if <-tick.C; time.Now().After(end) {
-				t.Errorf("step %d: %s never became %s", j.step, until, want)
-				break
+	there := func() bool {
+		for path, want := range until {
+			if valueAt(tree, "data."+path) != want {
+				return false
 			}
+		}
+		return true
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(30 * time.Second); !there(); tree = ask() {
+		if <-tick.C; time.Now().After(end) {
+			t.Errorf("step %d: never came: %v", j.step, until)
+			break
 		}
 	}
 	for name, path := range saves {

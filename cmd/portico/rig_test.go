@@ -231,8 +231,13 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 		Timeout: timeout, FeedTimeout: time.Second,
 	}
 	settings.wires(r, &systems)
+	inFlight := 0
+	if settings.patient {
+		inFlight = 128
+	}
 	r.gateway, err = newGateway(gatewaySettings{
-		Policy: policy, Terms: terms, Feed: feed, Limits: limits, Server: server, Introspection: true, Refresh: 200 * time.Millisecond,
+		MaxInFlight: inFlight,
+		Policy:      policy, Terms: terms, Feed: feed, Limits: limits, Server: server, Introspection: true, Refresh: 200 * time.Millisecond,
 	}, parts{
 		Backends: systems,
 		Redis:    r.redis, Prefix: r.prefix, Ledger: r.ledger, Verifier: r.tokens.verifier, Sessions: r.tokens.sessions(), HookSecret: hookSecret,
