@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// door is the way of apps to a gateway that may be busy, slow, broken or just being started again: what was not answered is
+// entry is the way of apps to a gateway that may be busy, slow, broken or just being started again: what was not answered is
 // asked again, unchanged.
-type door struct {
+type entry struct {
 	client *http.Client
 
 	mu   sync.Mutex
@@ -29,22 +29,22 @@ type door struct {
 	shed int                        // how often the gateway was too busy
 }
 
-func newDoor(t testing.TB, url string, connections int) *door {
+func newEntry(t testing.TB, url string, connections int) *entry {
 	client := &http.Client{
 		Timeout: 20 * time.Second, Transport: &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections},
 	}
 	t.Cleanup(client.CloseIdleConnections)
-	return &door{client: client, url: url, took: map[string][]time.Duration{}}
+	return &entry{client: client, url: url, took: map[string][]time.Duration{}}
 }
 
 // moved says where the gateway is from now on.
-func (d *door) moved(url string) {
+func (d *entry) moved(url string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.url = url
 }
 
-func (d *door) where() string {
+func (d *entry) where() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.url
@@ -54,7 +54,7 @@ func (d *door) where() string {
 var errAgain = errors.New("not answered")
 
 // once asks once. errAgain is everything after which an app asks again.
-func (d *door) once(ctx context.Context, token, query string, variables map[string]any) (json.RawMessage, error) {
+func (d *entry) once(ctx context.Context, token, query string, variables map[string]any) (json.RawMessage, error) {
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (d *door) once(ctx context.Context, token, query string, variables map[stri
 const longest = time.Minute
 
 // ask asks until there is an answer.
-func (d *door) ask(ctx context.Context, what, token, query string, variables map[string]any, into any) error {
+func (d *entry) ask(ctx context.Context, what, token, query string, variables map[string]any, into any) error {
 	begun := time.Now()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
 		data, err := d.once(ctx, token, query, variables)
@@ -120,7 +120,7 @@ func (d *door) ask(ctx context.Context, what, token, query string, variables map
 }
 
 // quantiles says how long something took.
-func (d *door) quantiles(what string) string {
+func (d *entry) quantiles(what string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return percentiles(d.took[what])
@@ -139,7 +139,7 @@ func percentiles(list []time.Duration) string {
 
 // buyer is somebody who buys with an app.
 type buyer struct {
-	*door
+	*entry
 
 	token string
 	keys  string // of this buyer begin so
@@ -221,14 +221,14 @@ const (
 )
 
 // guest opens a session for somebody new.
-func (d *door) guest(ctx context.Context, keys string) (*buyer, error) {
+func (d *entry) guest(ctx context.Context, keys string) (*buyer, error) {
 	var a struct {
 		GuestSessionCreate struct{ Session *struct{ Token string } }
 	}
 	if err := d.ask(ctx, "session", "", openSession, nil, &a); err != nil {
 		return nil, err
 	}
-	return &buyer{door: d, token: a.GuestSessionCreate.Session.Token, keys: keys}, nil
+	return &buyer{entry: d, token: a.GuestSessionCreate.Session.Token, keys: keys}, nil
 }
 
 // cartLine is a line that a buyer puts into the cart; a place is for pickups.

@@ -61,7 +61,7 @@ const breakdownQuery = `query ($sku: String!, $at: ID!) { stockCheck(skus: [$sku
 	level breakdown { onHand unsyncedSales allocated held safetyStock availableToPromise } } } }`
 
 // books reads the arithmetic of a pair.
-func books(d *door, operator, place, sku string) (breakdown, string, error) {
+func books(d *entry, operator, place, sku string) (breakdown, string, error) {
 	var a struct {
 		StockCheck struct {
 			Items []struct {
@@ -80,7 +80,7 @@ func books(d *door, operator, place, sku string) (breakdown, string, error) {
 	return *a.StockCheck.Items[0].Breakdown, a.StockCheck.Items[0].Level, nil
 }
 
-// everybody lets n buyers act at once, as many as fit through the door, and returns when all are done.
+// everybody lets n buyers act at once, as many as fit through the entry, and returns when all are done.
 func everybody(n int, act func(i int)) {
 	var group sync.WaitGroup
 	tickets := make(chan int)
@@ -103,7 +103,7 @@ type sale struct {
 	*rig
 	tap *tap
 	sku string
-	*door
+	*entry
 	stocked int
 
 	mu      sync.Mutex
@@ -121,7 +121,7 @@ func newSale(t *testing.T, kind string, options ...rigOption) *sale {
 		b.ShopURL = s.tap.URL
 	}))
 	s.rig = newRigOf(t, kind, retailer, options...)
-	s.door = newDoor(t, s.rig.url, crowd)
+	s.entry = newEntry(t, s.rig.url, crowd)
 	return s
 }
 
@@ -206,7 +206,7 @@ func (s *sale) booked(t *testing.T, units int) error {
 	if want := map[retail.ClaimState]int{retail.ClaimAllocated: units}; !maps.Equal(count, want) {
 		return fmt.Errorf("the ledger has claims %v, want %v", count, want)
 	}
-	got, level, err := books(s.door, s.operator, rushPlace, s.sku)
+	got, level, err := books(s.entry, s.operator, rushPlace, s.sku)
 	if err != nil {
 		return err
 	}
