@@ -2,6 +2,7 @@ package ordering
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +12,7 @@ import (
 
 // toBook is due once the order was completed, also when everything has come back since: what is taken back must have been given.
 func toBook(o *retail.Order, _ time.Time) []string {
-	return whole(completed(o) && o.CustomerNo != "" && !o.Saga.PointsBooked)
+	return whole(completed(o) && (o.CustomerNo != "" || o.MemberID != "") && !o.Saga.PointsBooked)
 }
 
 // completed reports whether the order was completed; the statuses of returns come after it.
@@ -26,8 +27,12 @@ func completed(o *retail.Order) bool {
 // bookPoints books what a completed order earned: a point for each full unit of the currency that was paid for what was kept.
 // What comes back later takes its points along.
 func (s *Service) bookPoints(ctx context.Context, o *retail.Order, _ string, _ *run) (*retail.Order, error) {
+	customer, err := s.customer(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	if points := earned(o); points > 0 {
-		if err := s.deps.Points.BookPoints(ctx, o.CustomerNo, retail.PointEntry{
+		if err := s.deps.Points.BookPoints(ctx, customer, retail.PointEntry{
 			Reference: o.Number + ":EARN", Source: retail.SourceShop, Points: points, At: *completedAt(o),
 			Titles: retail.Text{Chinese: "订单 " + o.Number, English: "Order " + o.Number},
 		}); err != nil {
@@ -35,9 +40,24 @@ func (s *Service) bookPoints(ctx context.Context, o *retail.Order, _ string, _ *
 		}
 	}
 	return s.record(ctx, o.ID, func(_ retail.Tx, o *retail.Order, _ time.Time) error {
-		o.Saga.PointsBooked = true
+		o.Saga.PointsBooked, o.CustomerNo = true, customer
 		return nil
 	})
+}
+
+// customer is whose points they are. A member who was new to the ERP when the order was placed has a number by now, or soon.
+func (s *Service) customer(ctx context.Context, o *retail.Order) (string, error) {
+	if o.CustomerNo != "" {
+		return o.CustomerNo, nil
+	}
+	m, err := s.deps.Members.Member(ctx, o.MemberID)
+	if err != nil {
+		return "", err
+	}
+	if number := m.In(retail.SourceERP); number != "" {
+		return number, nil
+	}
+	return "", retail.Unavailable(retail.SourceERP, errors.New("ordering: the member has no customer record yet"))
 }
 
 // completedAt is the same however often the points are booked.

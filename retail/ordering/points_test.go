@@ -46,3 +46,25 @@ func TestPointsAreBookedOfOrdersThatCameBackMeanwhile(t *testing.T) {
 		})
 	}
 }
+
+func TestAMemberWhoIsNewToTheERPGetsThePointsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		left := time.Now()
+		w.books.orders["o-1"] = &retail.Order{
+			ID: "o-1", Number: "N-1", Owner: member.Key(), MemberID: member.MemberID, Status: retail.OrderCompleted, PlacedAt: left,
+			Lines: []retail.OrderLine{{ID: "1", SKU: "A", Quantity: 1, Price: retail.LinePrice{Total: yuan(1000)}}},
+			Fulfillments: []retail.Fulfillment{{
+				ID: "f1", Method: retail.MethodPickup, LocationCode: "S-1", Status: retail.FulfillmentCollected, LeftAt: &left,
+				Lines: []retail.FulfillmentLine{{LineID: "1", SKU: "A", Quantity: 1, Picked: 1}},
+			}},
+			Totals: retail.Totals{Total: yuan(1000)},
+		}
+		if err := w.request(func(s *ordering.Service) error { return s.Advance(context.Background(), "o-1") }); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]int{"N-1:EARN": 10}, w.erp.points); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -77,7 +77,7 @@ func pointsDue(r *retail.Return, _ time.Time) bool {
 // takePoints takes back the points that the goods earned, after the order's own are booked: nobody's balance goes below what it
 // was.
 func (s *Service) takePoints(ctx context.Context, o *retail.Order, r *retail.Return) (bool, error) {
-	if o.CustomerNo != "" && !o.Saga.PointsBooked {
+	if (o.CustomerNo != "" || o.MemberID != "") && !o.Saga.PointsBooked {
 		return false, s.lookAgain(ctx, o.ID, r.ID, *r.ReceivedAt)
 	}
 	if o.CustomerNo != "" {
