@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 )
@@ -10,20 +12,44 @@ import (
 // process ends, one call at a time. It is no replacement for Redis in production.
 type Embedded struct {
 	server *miniredis.Miniredis
+	stop   func()
 }
 
-// StartEmbedded starts it on a free port. Keys expire as the clock goes on, as in Redis.
+// expireEvery is how late a key may expire. The server's own clock would look at every key in every call.
+const expireEvery = 2 * time.Second
+
+// StartEmbedded starts it on a free port. Keys expire as the clock goes on, as in Redis, but up to two seconds late.
 func StartEmbedded() (*Embedded, error) {
 	server, err := miniredis.Run()
 	if err != nil {
 		return nil, fmt.Errorf("redisstore: start embedded: %w", err)
 	}
-	server.ClockTTL(true)
-	return &Embedded{server: server}, nil
+	over := make(chan struct{})
+	var expiring sync.WaitGroup
+	expiring.Go(func() {
+		ticker := time.NewTicker(expireEvery)
+		defer ticker.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-over:
+				return
+			case now := <-ticker.C:
+				server.FastForward(now.Sub(last))
+				last = now
+			}
+		}
+	})
+	return &Embedded{server: server, stop: sync.OnceFunc(func() {
+		close(over)
+		expiring.Wait()
+	})}, nil
 }
 
 // URL is where it listens.
 func (e *Embedded) URL() string { return "redis://" + e.server.Addr() }
 
-// Close stops it and waits for its connections to end.
-func (e *Embedded) Close() { e.server.Close() }
+// Close stops it and waits for its connections to end. Closing it again does nothing.
+func (e *Embedded) Close() {
+	e.stop()
+	e.server.Close()
+}
