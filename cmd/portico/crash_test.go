@@ -263,9 +263,7 @@ func TestAPurchaseIsMadeOnceWhereverTheGatewayDies(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the gateway is another process; the plain run has the whole of it")
 	}
-	if testing.Short() {
-		t.Skip("more than a hundred gateways are killed")
-	}
+	needsPatience(t, "kills more than a hundred gateways")
 	const most = 400
 	begun := time.Now()
 	worlds := []*trips{newTrips(t, most), newTrips(t, most)}

@@ -353,3 +353,11 @@ func (r *rig) sell(t testing.TB, location, sku string, quantity int) error {
 	}
 	return nil
 }
+
+// needsPatience skips what takes minutes and wants the machine for itself, unless PORTICO_TEST_PATIENT asks for it; CI does.
+func needsPatience(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("PORTICO_TEST_PATIENT") == "" {
+		t.Skipf("%s: set PORTICO_TEST_PATIENT=1", why)
+	}
+}

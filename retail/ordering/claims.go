@@ -26,6 +26,9 @@ func (s *Service) claimStock(ctx context.Context, o *retail.Order, _ string, _ *
 			})
 		}
 	}
+	if retail.Refused(err, retail.WhyStockUnknown) {
+		return nil, retail.Unavailable("", err) // the order was planned on numbers; whoever has gone silent since may be back soon
+	}
 	if _, refused := retail.RefusalsOf(err); refused {
 		reason := retail.CancelNotPlaced
 		if retail.Refused(err, retail.WhyInsufficientStock) {
