@@ -141,6 +141,12 @@ func (s *sale) note(t *testing.T, o *orderAnswer, codes string, err error) {
 	s.orders = append(s.orders, o)
 }
 
+func (s *sale) sold() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.orders)
+}
+
 // settled makes sure that the books are right: every unit was sold once, and paid once.
 func (s *sale) settled(t *testing.T, units int) {
 	t.Helper()
@@ -284,8 +290,8 @@ func TestHeldUnitsThatNobodyBuysAreSoldToOthers(t *testing.T) {
 				if leaves {
 					walked++
 				}
-				over := len(s.orders) >= rushUnits
 				mu.Unlock()
+				over := s.sold() >= rushUnits
 				switch {
 				case leaves:
 					return
