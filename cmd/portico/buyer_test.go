@@ -307,17 +307,37 @@ func (b *buyer) order(ctx context.Context, id string) (*orderAnswer, error) {
 	return a.Order, err
 }
 
-// buy orders what the cart holds and pays; nil with the codes of the refusal when it was refused.
+// buy orders what the cart holds and pays; nil with the codes of the refusal when it was refused. While nobody knows what the
+// place has, the shopper tries again.
 func (b *buyer) buy(ctx context.Context, holds ...string) (*orderAnswer, string, error) {
-	placed, err := b.checkout(ctx, holds...)
+	placed, err := b.patiently(ctx, func() (orderPayload, error) { return b.checkout(ctx, holds...) })
 	if err != nil || len(placed.UserErrors) > 0 {
 		return nil, placed.UserErrors.codes(), err
 	}
-	paid, err := b.pay(ctx, placed.Order.ID, "wallet")
+	paid, err := b.patiently(ctx, func() (orderPayload, error) { return b.pay(ctx, placed.Order.ID, "wallet") })
 	if err != nil || len(paid.UserErrors) > 0 {
 		return nil, paid.UserErrors.codes(), err
 	}
 	return paid.Order, "", nil
+}
+
+// patiently tries under new keys as long as nobody knows what there is, a few hundred times at most.
+func (b *buyer) patiently(ctx context.Context, do func() (orderPayload, error)) (p orderPayload, err error) {
+	for try := range 300 {
+		p, err = do()
+		if err != nil || p.UserErrors.codes() != "STOCK_UNKNOWN" {
+			return p, err
+		}
+		timer := time.NewTimer(50 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return p, ctx.Err()
+		case <-timer.C:
+		}
+		b.keys = fmt.Sprint("again-", try, "-")
+	}
+	return p, err
 }
 
 // hold changes a hold, or makes one when input has no holdId.

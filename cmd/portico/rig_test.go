@@ -58,6 +58,7 @@ type rigSettings struct {
 	pace    shop.Pace
 	patient bool
 	wires   func(r *rig, b *backends)
+	redis   string
 }
 
 // withTerms changes the terms of purchases.
@@ -70,6 +71,9 @@ func withPace(pace shop.Pace) rigOption { return func(s *rigSettings) { s.pace =
 func withBackends(change func(r *rig, b *backends)) rigOption {
 	return func(s *rigSettings) { s.wires = change }
 }
+
+// withRedis is another Redis than the one of the kind.
+func withRedis(url string) rigOption { return func(s *rigSettings) { s.redis = url } }
 
 // patiently gives backends and operations long deadlines, for suites that are about what is answered and not how fast.
 func patiently(s *rigSettings) { s.patient = true }
@@ -110,8 +114,10 @@ func newRigOf(t testing.TB, kind string, retailer *demo.Retailer, options ...rig
 	config, dsn := redisstore.DefaultConfig(), ""
 	var embedded *redisstore.Embedded
 	var err error
-	switch kind {
-	case "embedded", "postgres":
+	switch {
+	case settings.redis != "":
+		config.URLs = []string{settings.redis}
+	case kind == "embedded" || kind == "postgres":
 		embedded, err = redisstore.StartEmbedded()
 		must(t, err)
 		t.Cleanup(embedded.Close)
@@ -119,9 +125,9 @@ func newRigOf(t testing.TB, kind string, retailer *demo.Retailer, options ...rig
 		if kind == "postgres" {
 			dsn = environment(t, "PORTICO_TEST_POSTGRES_DSN")
 		}
-	case "redis":
+	case kind == "redis":
 		config.URLs = []string{environment(t, "PORTICO_TEST_REDIS_ADDR")}
-	case "cluster":
+	case kind == "cluster":
 		config.URLs, config.Cluster = strings.Split(environment(t, "PORTICO_TEST_REDIS_CLUSTER"), ","), true
 	}
 	client, err := redisstore.Open(config)
