@@ -81,7 +81,7 @@ func (j *trips) travel(i int) error {
 	}
 	o, codes, err := b.buy(ctx)
 	if err != nil || o == nil {
-		return fmt.Errorf("not bought: %s %v", codes, err)
+		return fmt.Errorf("not bought: %s %w", codes, err)
 	}
 	_, id, _ := retail.ParseGlobalID(o.ID)
 	var collect, send string
@@ -114,7 +114,7 @@ func (j *trips) travel(i int) error {
 	})
 	err = b.ask(ctx, "hand over", associate, handOver, map[string]any{"input": input, "key": b.keys + "give"}, &given)
 	if err != nil || len(given.PickupHandOver.UserErrors) > 0 {
-		return fmt.Errorf("not handed over: %+v %v", given.PickupHandOver.UserErrors, err)
+		return fmt.Errorf("not handed over: %+v %w", given.PickupHandOver.UserErrors, err)
 	}
 	for range 3 { // assigned, picked up, delivered
 		eventually(j.t, func() error { return j.staff.AdvanceDelivery(ctx, id+"/"+send) })
