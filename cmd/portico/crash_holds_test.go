@@ -97,6 +97,7 @@ func crowdOf(t *testing.T, w *world, n int, seed uint64) []*holder {
 // Shoppers hold units while the gateway is killed again and again. A hold that was acknowledged is there afterwards, none is
 // there twice, the projection counts what the ledger says, and in the end no unit is missing.
 func TestHoldsOutliveGatewaysThatAreKilled(t *testing.T) {
+	needsPatience(t, "kills gateways during ten thousand holds")
 	if raceEnabled {
 		t.Skip("the gateway is another process; the plain run has the whole of it")
 	}

@@ -130,7 +130,7 @@ func replicate(t *testing.T, from, to string) {
 	ctx := t.Context()
 	host, port, _ := strings.Cut(from, ":")
 	must(t, onRedis(to, func(c *redis.Client) error {
-		if err := c.SlaveOf(ctx, host, port).Err(); err != nil {
+		if err := c.ReplicaOf(ctx, host, port).Err(); err != nil {
 			return err
 		}
 		eventually(t, func() error {
@@ -140,7 +140,7 @@ func replicate(t *testing.T, from, to string) {
 			}
 			return err
 		})
-		return c.SlaveOf(ctx, "NO", "ONE").Err()
+		return c.ReplicaOf(ctx, "NO", "ONE").Err()
 	}))
 }
 
@@ -302,6 +302,7 @@ func (m *market) answers(t *testing.T, what string) {
 // Redis is emptied, falls back to an older copy, and is replaced by an empty one, while shoppers buy. Nothing is sold twice, every
 // order that was paid is collected, readers are always served, and in the end the projection counts what the ledger says.
 func TestOrdersOutliveALostRedis(t *testing.T) {
+	needsPatience(t, "takes Redis away again and again while people buy")
 	for name, c := range map[string]struct {
 		start redisMaker
 		copy  func(t *testing.T, from, to string)
@@ -387,6 +388,7 @@ func empty(t *testing.T, client redis.UniversalClient, prefix string) {
 
 // A server or cluster that others use as well loses what is the gateway's.
 func TestOrdersOutliveLostKeys(t *testing.T) {
+	needsPatience(t, "empties Redis again and again while people buy")
 	for _, kind := range []string{"redis", "cluster", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
 			m := &market{over: make(chan struct{}), sale: newSale(t, kind)}
