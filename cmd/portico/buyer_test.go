@@ -37,13 +37,6 @@ func newEntry(t testing.TB, url string, connections int) *entry {
 	return &entry{client: client, url: url, took: map[string][]time.Duration{}}
 }
 
-// moved says where the gateway is from now on.
-func (d *entry) moved(url string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.url = url
-}
-
 func (d *entry) where() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
