@@ -81,10 +81,13 @@ func books(d *entry, operator, place, sku string) (breakdown, string, error) {
 }
 
 // everybody lets n buyers act at once, as many as fit through the entry, and returns when all are done.
-func everybody(n int, act func(i int)) {
+func everybody(n int, act func(i int)) { some(crowd, n, act) }
+
+// some does the same with so many at once.
+func some(atOnce, n int, act func(i int)) {
 	var group sync.WaitGroup
 	tickets := make(chan int)
-	for range min(n, crowd) {
+	for range min(n, atOnce) {
 		group.Go(func() {
 			for i := range tickets {
 				act(i)
@@ -118,7 +121,7 @@ func newSale(t *testing.T, kind string, options ...rigOption) *sale {
 	s.sku = onSale(t, retailer, rushPlace, 0)
 	options = append(options, patiently, withBackends(func(r *rig, b *backends) {
 		s.tap = newTap(t, r.stand.ShopURL)
-		b.ShopURL = s.tap.URL
+		b.ShopURL, b.FeedTimeout = s.tap.URL, 5*time.Second
 	}))
 	s.rig = newRigOf(t, kind, retailer, options...)
 	s.entry = newEntry(t, s.rig.url, crowd)
