@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Role is a kind of principal.
@@ -55,6 +56,15 @@ const (
 	ScopeOpsRead    Scope = "ops:read"    // alerts
 	ScopeEventRead  Scope = "event:read"  // what happens at all places
 	ScopeCareAnswer Scope = "care:answer" // what shoppers say after the sale, and answers to it
+
+	ScopeOrderReview  Scope = "order:review"  // decide about orders that are held for review
+	ScopeAccessRevoke Scope = "access:revoke" // take back tokens
+
+	// Scopes to read other people's data as it is, of those who consented to the purpose.
+	ScopePersonalFulfilment Scope = "personal:fulfilment"
+	ScopePersonalService    Scope = "personal:service"
+	ScopePersonalMarketing  Scope = "personal:marketing"
+	ScopePersonalPartner    Scope = "personal:partner"
 )
 
 // Principal is who asks.
@@ -64,10 +74,41 @@ type Principal struct {
 	Scopes  []Scope
 	// Locations are the codes of the places that an associate works at.
 	Locations []string
+
+	Issuer  string    // of the token
+	TokenID string    // claim jti, empty when the token has none
+	Client  string    // claim client_id, empty when the token has none
+	Issued  time.Time // claim iat
+	Expires time.Time // claim exp; zero without a token
+	// Partner is the registered partner that the token was issued to; nil for everybody else.
+	Partner *Partner
 }
 
 // Guest is a principal without a token. It has no subject, and so nothing can be its own; a guest's session has one.
 var Guest = Principal{Role: RoleGuest}
+
+// Class is a kind of caller for which limits are set: a role, or ClassNobody.
+type Class string
+
+// ClassNobody is callers without a session; every other class is named like its role.
+const ClassNobody Class = "nobody"
+
+// Classes lists every class there is.
+func Classes() []Class {
+	list := []Class{ClassNobody}
+	for _, r := range Roles() {
+		list = append(list, Class(r))
+	}
+	return list
+}
+
+// Class is the principal's.
+func (p Principal) Class() Class {
+	if !p.Known() {
+		return ClassNobody
+	}
+	return Class(p.Role)
+}
 
 // Known reports whether the principal has a session.
 func (p Principal) Known() bool { return p.Subject != "" }

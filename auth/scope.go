@@ -11,7 +11,10 @@ import (
 
 // Scopes lists every scope there is.
 func Scopes() []Scope {
-	return []Scope{ScopeStockRead, ScopeOrderServe, ScopeMemberRead, ScopeOpsRead, ScopeEventRead, ScopeCareAnswer}
+	return []Scope{
+		ScopeStockRead, ScopeOrderServe, ScopeMemberRead, ScopeOpsRead, ScopeEventRead, ScopeCareAnswer, ScopeOrderReview, ScopeAccessRevoke,
+		ScopePersonalFulfilment, ScopePersonalService, ScopePersonalMarketing, ScopePersonalPartner,
+	}
 }
 
 // DefaultScopes are the scopes of a token issued for role without naming any.

@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/portico-retail/portico/graph/generated"
 	"github.com/portico-retail/portico/graph/model"
@@ -72,6 +73,10 @@ func (r *mutationResolver) PickupVerify(ctx context.Context, input model.PickupV
 	})
 }
 
+func (r *mutationResolver) OrderReviewDecide(ctx context.Context, input model.OrderReviewDecideInput, idempotencyKey string) (*model.OrderPayload, error) {
+	panic(fmt.Errorf("not implemented: OrderReviewDecide - orderReviewDecide"))
+}
+
 func (r *mutationResolver) PickupHandOver(ctx context.Context, input model.PickupHandOverInput, idempotencyKey string) (*model.OrderPayload, error) {
 	return r.orderChange(ctx, input.OrderID, func(actor retail.Actor, id string) (*retail.Order, error) {
 		return r.Ordering.HandOver(ctx, actor, idempotencyKey, id, input.FulfillmentID, input.Code)
@@ -95,6 +100,10 @@ func (r *queryResolver) Order(ctx context.Context, id *string, number *string) (
 	return r.order(ctx, id, number)
 }
 
+func (r *queryResolver) OrdersInReview(ctx context.Context, first *int) ([]*retail.Order, error) {
+	panic(fmt.Errorf("not implemented: OrdersInReview - ordersInReview"))
+}
+
 func (r *queryResolver) PaymentMethods(ctx context.Context) ([]*retail.PaymentMethod, error) {
 	methods, err := r.Payable.PaymentMethods(ctx)
 	return pointers(methods), err
@@ -112,14 +121,21 @@ func (r *queryResolver) StoreOrders(ctx context.Context, locationID string, firs
 	return orders, err
 }
 
+func (r *subscriptionResolver) OrderChanged(ctx context.Context, id string) (<-chan *retail.Order, error) {
+	panic(fmt.Errorf("not implemented: OrderChanged - orderChanged"))
+}
+
 func (r *Resolver) Fulfillment() generated.FulfillmentResolver { return &fulfillmentResolver{r} }
 
 func (r *Resolver) Order() generated.OrderResolver { return &orderResolver{r} }
 
 func (r *Resolver) OrderLine() generated.OrderLineResolver { return &orderLineResolver{r} }
 
+func (r *Resolver) Subscription() generated.SubscriptionResolver { return &subscriptionResolver{r} }
+
 type (
-	fulfillmentResolver struct{ *Resolver }
-	orderResolver       struct{ *Resolver }
-	orderLineResolver   struct{ *Resolver }
+	fulfillmentResolver  struct{ *Resolver }
+	orderResolver        struct{ *Resolver }
+	orderLineResolver    struct{ *Resolver }
+	subscriptionResolver struct{ *Resolver }
 )

@@ -17,6 +17,7 @@ const (
 	KindReceipt  = "Receipt"
 	KindMember   = "Member"
 	KindFeedback = "Feedback"
+	KindData     = "DataRequest"
 )
 
 // GlobalID makes the opaque id of the object of this kind with this key.
@@ -39,7 +40,7 @@ func ParseGlobalID(id string) (kind, key string, ok bool) {
 	}
 	switch kind {
 	case KindProduct, KindVariant, KindCategory, KindLocation, KindCart, KindHold, KindOrder, KindReceipt, KindMember,
-		KindFeedback:
+		KindFeedback, KindData:
 		return kind, key, true
 	}
 	return "", "", false

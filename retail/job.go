@@ -23,6 +23,7 @@ const (
 	JobOrder  JobKind = "order"  // bring an order forward
 	JobReturn JobKind = "return" // bring an order's returns and refunds forward
 	JobMember JobKind = "member" // complete a member in every system
+	JobData   JobKind = "data"   // bring a request about personal data forward
 )
 
 // Event is something that happened and that others may want to know: the ledger's outbox.
@@ -85,6 +86,7 @@ const (
 	AlertTaskNotAccepted AlertKind = "TASK_NOT_ACCEPTED" // the place's system has not taken the task for too long
 	AlertLate            AlertKind = "LATE"              // not ready, or not delivered, by the promise
 	AlertRefundStuck     AlertKind = "REFUND_STUCK"      // money asked back long ago
+	AlertOrderInReview   AlertKind = "ORDER_IN_REVIEW"   // somebody has to look at the order
 )
 
 // AlertQuery selects alerts; empty fields select all.

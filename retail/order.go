@@ -31,6 +31,7 @@ type Order struct {
 	Returns  []Return
 	Timeline []TimelineEntry
 	Cancel   *Cancellation
+	Review   *Review // nil when nothing about it was unusual
 
 	// Saga is what the steps have done so far; only the saga reads it.
 	Saga    Saga
@@ -251,6 +252,7 @@ const (
 	CancelOutOfStock   CancelReason = "OUT_OF_STOCK" // found before payment was taken
 	CancelRejected     CancelReason = "REJECTED_BY_STORE"
 	CancelNotCollected CancelReason = "NOT_COLLECTED"
+	CancelReviewed     CancelReason = "REVIEWED"   // unlike others, and whoever looked at it decided against it
 	CancelNotPlaced    CancelReason = "NOT_PLACED" // never acknowledged: a coupon or hold was refused, or the shop was silent for too long
 )
 
@@ -271,6 +273,8 @@ const (
 	TimelinePaymentStarted  TimelineKind = "PAYMENT_STARTED"
 	TimelinePaymentFailed   TimelineKind = "PAYMENT_FAILED"
 	TimelinePaid            TimelineKind = "PAID"
+	TimelineReviewStarted   TimelineKind = "REVIEW_STARTED"
+	TimelineReviewReleased  TimelineKind = "REVIEW_RELEASED"
 	TimelineTaskSent        TimelineKind = "TASK_SENT"
 	TimelinePreparing       TimelineKind = "PREPARING"
 	TimelinePartiallyReady  TimelineKind = "PARTIALLY_READY"

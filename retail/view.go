@@ -181,3 +181,27 @@ func (e Event) Values() []EventDatum {
 	}
 	return values
 }
+
+// GlobalID is the request's opaque id.
+func (r *DataRequest) GlobalID() string { return GlobalID(KindData, r.ID) }
+
+// Answers are the receipts.
+func (r *DataRequest) Answers() []*DataReceipt {
+	out := make([]*DataReceipt, len(r.Receipts))
+	for i := range r.Receipts {
+		out[i] = &r.Receipts[i]
+	}
+	return out
+}
+
+// Copy is the document of an export; nil when there is none.
+func (r *DataRequest) Copy() *string {
+	if len(r.Document) == 0 {
+		return nil
+	}
+	text := string(r.Document)
+	return &text
+}
+
+// IsNode marks the request as a Node.
+func (*DataRequest) IsNode() {}

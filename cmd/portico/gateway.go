@@ -129,7 +129,7 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 			Members: g.purchase.members, Care: g.purchase.care, Sessions: p.Sessions, Payable: c.shop, Operations: p.Ledger,
 			Phone: e164, Currency: p.Backends.Currency, Schema: served,
 		},
-		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver], HasRole: auth.HasRole[graphql.Resolver]},
+		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver], HasRole: auth.HasRole[graphql.Resolver], Personal: auth.Personal[graphql.Resolver]},
 	})
 	services := loaders.Services{Prices: g.catalog, Stock: stocks, Ratings: g.purchase.care}
 	handler, err := graph.NewHandler(schema, p.Log, p.Metrics, graph.HandlerOptions{

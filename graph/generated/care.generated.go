@@ -5,6 +5,7 @@ package generated
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"sync/atomic"
@@ -747,18 +748,68 @@ func unmarshalInputComplaintCreateInput(ctx context.Context, ec *executionContex
 			it.Subject = data
 		case "title":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("title"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Title = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Title = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "text":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Text = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Text = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -835,11 +886,36 @@ func unmarshalInputFeedbackReplyInput(ctx context.Context, ec *executionContext,
 			it.FeedbackID = data
 		case "text":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Text = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Text = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -990,18 +1066,68 @@ func unmarshalInputReviewCreateInput(ctx context.Context, ec *executionContext, 
 			it.Score = data
 		case "title":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("title"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Title = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Title = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "text":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Text = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Text = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -1089,11 +1215,36 @@ func unmarshalInputSurveyAnswerInput(ctx context.Context, ec *executionContext, 
 			it.Score = data
 		case "text":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Text = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Text = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil

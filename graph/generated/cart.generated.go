@@ -5,6 +5,7 @@ package generated
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"sync/atomic"
@@ -181,7 +182,30 @@ func _Cart_note(ctx context.Context, ec *executionContext, field graphql.Collect
 		func(ctx context.Context) (any, error) {
 			return obj.Note, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -855,7 +879,30 @@ func _DeliveryAddress_recipient(ctx context.Context, ec *executionContext, field
 		func(ctx context.Context) (any, error) {
 			return obj.Recipient, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "NAME")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -878,7 +925,30 @@ func _DeliveryAddress_phone(ctx context.Context, ec *executionContext, field gra
 		func(ctx context.Context) (any, error) {
 			return obj.Phone, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "PHONE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -901,7 +971,30 @@ func _DeliveryAddress_address(ctx context.Context, ec *executionContext, field g
 		func(ctx context.Context) (any, error) {
 			return obj.Address, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal retail.Address
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "ADDRESS")
+				if err != nil {
+					var zeroVal retail.Address
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal retail.Address
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v retail.Address) graphql.Marshaler {
 			return marshalNAddress2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐAddress(ctx, ec, selections, v)
 		},
@@ -933,7 +1026,30 @@ func _DeliveryAddress_position(ctx context.Context, ec *executionContext, field 
 		func(ctx context.Context) (any, error) {
 			return obj.Position, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal *retail.GeoPoint
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal *retail.GeoPoint
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal *retail.GeoPoint
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.GeoPoint) graphql.Marshaler {
 			return marshalOGeoPoint2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, ec, selections, v)
 		},
@@ -1823,11 +1939,36 @@ func unmarshalInputCartMergeInput(ctx context.Context, ec *executionContext, obj
 		switch k {
 		case "guestToken":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("guestToken"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.GuestToken = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.GuestToken = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -1867,11 +2008,36 @@ func unmarshalInputCartNoteSetInput(ctx context.Context, ec *executionContext, o
 			it.ExpectedVersion = data
 		case "note":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("note"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Note = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Note = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -1913,18 +2079,68 @@ func unmarshalInputDeliveryAddressInput(ctx context.Context, ec *executionContex
 		switch k {
 		case "recipient":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("recipient"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Recipient = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Recipient = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "phone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phone"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Phone = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Phone = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "countryCode":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("countryCode"))
 			data, err := unmarshalNString2string(ctx, ec, v)
@@ -1955,25 +2171,104 @@ func unmarshalInputDeliveryAddressInput(ctx context.Context, ec *executionContex
 			it.District = data
 		case "line":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("line"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Line = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Line = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "postalCode":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("postalCode"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.PostalCode = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.PostalCode = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "position":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("position"))
-			data, err := unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) {
+				return unmarshalOGeoPointInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐGeoPoint(ctx, ec, v)
 			}
-			it.Position = data
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal *retail.GeoPoint
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal *retail.GeoPoint
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal *retail.GeoPoint
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(*retail.GeoPoint); ok {
+				it.Position = data
+			} else if tmp == nil {
+				it.Position = nil
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be *github.com/portico-retail/portico/retail.GeoPoint`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil

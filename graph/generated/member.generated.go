@@ -5,6 +5,7 @@ package generated
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"sync/atomic"
@@ -928,7 +929,30 @@ func _MemberIdentity_key(ctx context.Context, ec *executionContext, field graphq
 		func(ctx context.Context) (any, error) {
 			return obj.Key, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "CODE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -1226,7 +1250,30 @@ func _MemberProfile_name(ctx context.Context, ec *executionContext, field graphq
 		func(ctx context.Context) (any, error) {
 			return obj.Name, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "NAME")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -1249,7 +1296,30 @@ func _MemberProfile_phone(ctx context.Context, ec *executionContext, field graph
 		func(ctx context.Context) (any, error) {
 			return obj.Phone, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "PHONE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -1295,7 +1365,30 @@ func _MemberProfile_email(ctx context.Context, ec *executionContext, field graph
 		func(ctx context.Context) (any, error) {
 			return obj.Email, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "EMAIL")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -1318,7 +1411,30 @@ func _MemberProfile_birthday(ctx context.Context, ec *executionContext, field gr
 		func(ctx context.Context) (any, error) {
 			return obj.Born(), nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal *retail.Date
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal *retail.Date
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal *retail.Date
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Date) graphql.Marshaler {
 			return marshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx, ec, selections, v)
 		},
@@ -2414,7 +2530,30 @@ func _WeakMatch_key(ctx context.Context, ec *executionContext, field graphql.Col
 		func(ctx context.Context) (any, error) {
 			return obj.Key, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "CODE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -2540,18 +2679,70 @@ func unmarshalInputMemberCardBindInput(ctx context.Context, ec *executionContext
 		switch k {
 		case "cardNumber":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cardNumber"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.CardNumber = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.CardNumber = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "pin":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pin"))
-			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalOString2ᚖstring(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Pin = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(*string); ok {
+				it.Pin = data
+			} else if tmp == nil {
+				it.Pin = nil
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be *string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -2577,32 +2768,140 @@ func unmarshalInputMemberMergeInput(ctx context.Context, ec *executionContext, o
 		switch k {
 		case "phone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phone"))
-			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalOString2ᚖstring(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Phone = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(*string); ok {
+				it.Phone = data
+			} else if tmp == nil {
+				it.Phone = nil
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be *string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "code":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
-			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalOString2ᚖstring(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Code = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(*string); ok {
+				it.Code = data
+			} else if tmp == nil {
+				it.Code = nil
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be *string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "cardNumber":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cardNumber"))
-			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalOString2ᚖstring(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.CardNumber = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(*string); ok {
+				it.CardNumber = data
+			} else if tmp == nil {
+				it.CardNumber = nil
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be *string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "pin":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pin"))
-			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalOString2ᚖstring(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Pin = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(*string); ok {
+				it.Pin = data
+			} else if tmp == nil {
+				it.Pin = nil
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be *string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -2688,25 +2987,108 @@ func unmarshalInputMemberProfileUpdateInput(ctx context.Context, ec *executionCo
 		switch k {
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
-			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalOString2ᚖstring(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Name = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(*string); ok {
+				it.Name = data
+			} else if tmp == nil {
+				it.Name = nil
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be *string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "email":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
-			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalOString2ᚖstring(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Email = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(*string); ok {
+				it.Email = data
+			} else if tmp == nil {
+				it.Email = nil
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be *string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "birthday":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("birthday"))
-			data, err := unmarshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) {
+				return unmarshalODate2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐDate(ctx, ec, v)
 			}
-			it.Birthday = data
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal *retail.Date
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal *retail.Date
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal *retail.Date
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(*retail.Date); ok {
+				it.Birthday = data
+			} else if tmp == nil {
+				it.Birthday = nil
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be *github.com/portico-retail/portico/retail.Date`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -2732,32 +3114,134 @@ func unmarshalInputMemberRegisterInput(ctx context.Context, ec *executionContext
 		switch k {
 		case "phone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phone"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Phone = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Phone = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "code":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Code = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Code = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Name = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Name = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "email":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
-			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalOString2ᚖstring(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Email = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(*string); ok {
+				it.Email = data
+			} else if tmp == nil {
+				it.Email = nil
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be *string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -2783,11 +3267,36 @@ func unmarshalInputMemberVerificationSendInput(ctx context.Context, ec *executio
 		switch k {
 		case "phone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phone"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "SERVICE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Phone = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Phone = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil

@@ -5,6 +5,7 @@ package generated
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"sync/atomic"
@@ -32,10 +33,27 @@ type OrderResolver interface {
 type OrderLineResolver interface {
 	Variant(ctx context.Context, obj *retail.OrderLine) (*retail.Variant, error)
 }
+type SubscriptionResolver interface {
+	OrderChanged(ctx context.Context, id string) (<-chan *retail.Order, error)
+}
 
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func field_Subscription_orderChanged_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return unmarshalNID2string(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
 
 // endregion ***************************** args.gotpl *****************************
 
@@ -98,7 +116,30 @@ func _Contact_name(ctx context.Context, ec *executionContext, field graphql.Coll
 		func(ctx context.Context) (any, error) {
 			return obj.Name, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "NAME")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -121,7 +162,30 @@ func _Contact_phone(ctx context.Context, ec *executionContext, field graphql.Col
 		func(ctx context.Context) (any, error) {
 			return obj.Phone, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "PHONE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -167,7 +231,30 @@ func _Courier_name(ctx context.Context, ec *executionContext, field graphql.Coll
 		func(ctx context.Context) (any, error) {
 			return obj.Name, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "NAME")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -190,7 +277,30 @@ func _Courier_phone(ctx context.Context, ec *executionContext, field graphql.Col
 		func(ctx context.Context) (any, error) {
 			return obj.Phone, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "PHONE")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -1163,7 +1273,30 @@ func _Order_note(ctx context.Context, ec *executionContext, field graphql.Collec
 		func(ctx context.Context) (any, error) {
 			return obj.Note, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
 			return marshalNString2string(ctx, ec, selections, v)
 		},
@@ -1431,6 +1564,38 @@ func fieldContext_Order_cancellation(_ context.Context, ec *executionContext, fi
 	return fc, nil
 }
 
+func _Order_review(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Order_review(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Review, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *retail.Review) graphql.Marshaler {
+			return marshalOOrderReview2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReview(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Order_review(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_OrderReview(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _OrderLine_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.OrderLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1681,6 +1846,139 @@ func fieldContext_OrderPayload_warnings(_ context.Context, ec *executionContext,
 		},
 	}
 	return fc, nil
+}
+
+func _OrderReview_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Review) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OrderReview_status(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v retail.ReviewStatus) graphql.Marshaler {
+			return marshalNReviewStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReviewStatus(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OrderReview_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderReview", field, false, false, errors.New("field of type ReviewStatus does not have child fields"))
+}
+
+func _OrderReview_since(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Review) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OrderReview_since(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Since, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OrderReview_since(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderReview", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func _OrderReview_decideBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Review) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OrderReview_decideBy(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DecideBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OrderReview_decideBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderReview", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func _OrderReview_flags(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Review) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OrderReview_flags(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Flags, nil
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				scope, err := unmarshalNScope2githubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐScope(ctx, ec, "ORDER_REVIEW")
+				if err != nil {
+					var zeroVal []retail.RiskFlag
+					return zeroVal, err
+				}
+				if ec.Directives.HasScope == nil {
+					var zeroVal []retail.RiskFlag
+					return zeroVal, errors.New("directive hasScope is not implemented")
+				}
+				return ec.Directives.HasScope(ctx, obj, directive0, scope)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []retail.RiskFlag) graphql.Marshaler {
+			return marshalORiskFlag2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRiskFlagᚄ(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_OrderReview_flags(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderReview", field, false, false, errors.New("field of type RiskFlag does not have child fields"))
+}
+
+func _OrderReview_decidedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Review) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OrderReview_decidedAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DecidedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_OrderReview_decidedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderReview", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
 func _Payment_reference(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Payment) (ret graphql.Marshaler) {
@@ -2115,6 +2413,68 @@ func fieldContext_Refund_settledAt(_ context.Context, ec *executionContext, fiel
 	return graphql.NewScalarFieldContext("Refund", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
+func _Subscription_orderChanged(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Subscription_orderChanged(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().OrderChanged(ctx, fc.Args["id"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				any, err := unmarshalNRole2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋauthᚐRoleᚄ(ctx, ec, []any{"GUEST", "MEMBER", "ASSOCIATE", "OPERATOR"})
+				if err != nil {
+					var zeroVal *retail.Order
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *retail.Order
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, any)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *retail.Order) graphql.Marshaler {
+			return marshalOOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Subscription_orderChanged(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Order(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Subscription_orderChanged_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _TimeWindow_startsAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *retail.Slot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2356,18 +2716,68 @@ func unmarshalInputContactInput(ctx context.Context, ec *executionContext, obj a
 		switch k {
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Name = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Name = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		case "phone":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phone"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Phone = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Phone = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -2481,11 +2891,36 @@ func unmarshalInputOrderCurbsideArriveInput(ctx context.Context, ec *executionCo
 			it.FulfillmentID = data
 		case "spot":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("spot"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Spot = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Spot = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -2579,6 +3014,43 @@ func unmarshalInputOrderRejectionAnswerInput(ctx context.Context, ec *executionC
 	return it, nil
 }
 
+func unmarshalInputOrderReviewDecideInput(ctx context.Context, ec *executionContext, obj any) (model.OrderReviewDecideInput, error) {
+	var it model.OrderReviewDecideInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"orderId", "decision"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "orderId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrderID = data
+		case "decision":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("decision"))
+			data, err := unmarshalNReviewDecision2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReviewDecision(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Decision = data
+		}
+	}
+	return it, nil
+}
+
 func unmarshalInputPickupHandOverInput(ctx context.Context, ec *executionContext, obj any) (model.PickupHandOverInput, error) {
 	var it model.PickupHandOverInput
 	if obj == nil {
@@ -2613,11 +3085,36 @@ func unmarshalInputPickupHandOverInput(ctx context.Context, ec *executionContext
 			it.FulfillmentID = data
 		case "code":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Code = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Code = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -2650,11 +3147,36 @@ func unmarshalInputPickupVerifyInput(ctx context.Context, ec *executionContext, 
 			it.LocationID = data
 		case "code":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
+			directive0 := func(ctx context.Context) (any, error) { return unmarshalNString2string(ctx, ec, v) }
+
+			directive1 := func(ctx context.Context) (any, error) {
+				purpose, err := unmarshalNPurpose2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPurpose(ctx, ec, "FULFILMENT")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				mask, err := unmarshalNMask2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐMask(ctx, ec, "HIDDEN")
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.Personal == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive personal is not implemented")
+				}
+				return ec.Directives.Personal(ctx, obj, directive0, purpose, mask)
 			}
-			it.Code = data
+
+			tmp, err := directive1(ctx)
+			if err != nil {
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
+			if data, ok := tmp.(string); ok {
+				it.Code = data
+			} else {
+				err := fmt.Errorf(`unexpected type %T from directive, should be string`, tmp)
+				return it, graphql.ErrorOnPath(ctx, err)
+			}
 		}
 	}
 	return it, nil
@@ -3286,6 +3808,11 @@ func _Order(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "review":
+			out.Values[i] = _Order_review(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -3461,6 +3988,64 @@ func _OrderPayload(ctx context.Context, ec *executionContext, sel ast.SelectionS
 		case "warnings":
 			out.Values[i] = _OrderPayload_warnings(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var orderReviewImplementors = []string{"OrderReview"}
+
+func _OrderReview(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Review) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderReviewImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderReview")
+		case "status":
+			out.Values[i] = _OrderReview_status(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "since":
+			out.Values[i] = _OrderReview_since(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "decideBy":
+			out.Values[i] = _OrderReview_decideBy(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "flags":
+			out.Values[i] = _OrderReview_flags(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "decidedAt":
+			out.Values[i] = _OrderReview_decidedAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -3739,6 +4324,26 @@ func _Refund(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 	return out
 }
 
+var subscriptionImplementors = []string{"Subscription"}
+
+func _Subscription(ctx context.Context, ec *executionContext, sel ast.SelectionSet) func(ctx context.Context) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, subscriptionImplementors)
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{
+		Object: "Subscription",
+	})
+	if len(fields) != 1 {
+		graphql.AddErrorf(ctx, "must subscribe to exactly one stream")
+		return nil
+	}
+
+	switch fields[0].Name {
+	case "orderChanged":
+		return _Subscription_orderChanged(ctx, ec, fields[0])
+	default:
+		panic("unknown field " + strconv.Quote(fields[0].Name))
+	}
+}
+
 var timeWindowImplementors = []string{"TimeWindow"}
 
 func _TimeWindow(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *retail.Slot) graphql.Marshaler {
@@ -4000,6 +4605,11 @@ func unmarshalNOrderRejectionAnswerInput2githubᚗcomᚋporticoᚑretailᚋporti
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func unmarshalNOrderReviewDecideInput2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐOrderReviewDecideInput(ctx context.Context, ec *executionContext, v any) (model.OrderReviewDecideInput, error) {
+	res, err := unmarshalInputOrderReviewDecideInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func unmarshalNOrderStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrderStatus(ctx context.Context, ec *executionContext, v any) (retail.OrderStatus, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := retail.OrderStatus(tmp)
@@ -4121,6 +4731,57 @@ func marshalNRejectionChoice2githubᚗcomᚋporticoᚑretailᚋporticoᚋgraph�
 	return v
 }
 
+func unmarshalNReviewDecision2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReviewDecision(ctx context.Context, ec *executionContext, v any) (retail.ReviewDecision, error) {
+	tmp, err := scalar.UnmarshalString(v)
+	res := retail.ReviewDecision(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNReviewDecision2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReviewDecision(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.ReviewDecision) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func unmarshalNReviewStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReviewStatus(ctx context.Context, ec *executionContext, v any) (retail.ReviewStatus, error) {
+	tmp, err := scalar.UnmarshalString(v)
+	res := retail.ReviewStatus(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNReviewStatus2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReviewStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.ReviewStatus) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func unmarshalNRiskFlag2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRiskFlag(ctx context.Context, ec *executionContext, v any) (retail.RiskFlag, error) {
+	tmp, err := scalar.UnmarshalString(v)
+	res := retail.RiskFlag(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRiskFlag2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRiskFlag(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v retail.RiskFlag) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func unmarshalNSlotChoiceInput2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSlotChoiceInput(ctx context.Context, ec *executionContext, v any) (*model.SlotChoiceInput, error) {
 	res, err := unmarshalInputSlotChoiceInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
@@ -4225,6 +4886,13 @@ func marshalOOrder2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐOrder
 	return _Order(ctx, ec, sel, v)
 }
 
+func marshalOOrderReview2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐReview(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *retail.Review) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _OrderReview(ctx, ec, sel, v)
+}
+
 func marshalOPaymentMethod2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐPaymentMethodᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*retail.PaymentMethod) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -4249,6 +4917,42 @@ func marshalOPickupCode2ᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋm
 		return graphql.Null
 	}
 	return _PickupCode(ctx, ec, sel, v)
+}
+
+func unmarshalORiskFlag2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRiskFlagᚄ(ctx context.Context, ec *executionContext, v any) ([]retail.RiskFlag, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]retail.RiskFlag, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNRiskFlag2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRiskFlag(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalORiskFlag2ᚕgithubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRiskFlagᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []retail.RiskFlag) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 16, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNRiskFlag2githubᚗcomᚋporticoᚑretailᚋporticoᚋretailᚐRiskFlag(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func unmarshalOSlotChoiceInput2ᚕᚖgithubᚗcomᚋporticoᚑretailᚋporticoᚋgraphᚋmodelᚐSlotChoiceInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.SlotChoiceInput, error) {

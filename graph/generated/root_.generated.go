@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/retail"
 )
 
 // NewExecutableSchema creates an ExecutableSchema from the ResolverRoot interface.
@@ -39,11 +40,13 @@ type ResolverRoot interface {
 	Query() QueryResolver
 	Receipt() ReceiptResolver
 	Return() ReturnResolver
+	Subscription() SubscriptionResolver
 }
 
 type DirectiveRoot struct {
 	HasRole  func(ctx context.Context, obj any, next graphql.Resolver, any []auth.Role) (res any, err error)
 	HasScope func(ctx context.Context, obj any, next graphql.Resolver, scope auth.Scope) (res any, err error)
+	Personal func(ctx context.Context, obj any, next graphql.Resolver, purpose retail.Purpose, mask retail.Mask) (res any, err error)
 }
 
 type ComplexityRoot struct {
@@ -83,7 +86,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		unmarshalInputCartNoteSetInput,
 		unmarshalInputCheckoutCompleteInput,
 		unmarshalInputComplaintCreateInput,
+		unmarshalInputConsentGiveInput,
+		unmarshalInputConsentWithdrawInput,
 		unmarshalInputContactInput,
+		unmarshalInputDataCorrectionRequestInput,
+		unmarshalInputDataErasureRequestInput,
+		unmarshalInputDataExportRequestInput,
+		unmarshalInputDataRequestCancelInput,
 		unmarshalInputDeliveryAddressInput,
 		unmarshalInputExchangeCompleteInput,
 		unmarshalInputExchangeRequestInput,
@@ -107,6 +116,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		unmarshalInputOrderCurbsideArriveInput,
 		unmarshalInputOrderPayInput,
 		unmarshalInputOrderRejectionAnswerInput,
+		unmarshalInputOrderReviewDecideInput,
 		unmarshalInputPickupHandOverInput,
 		unmarshalInputPickupVerifyInput,
 		unmarshalInputProductFilter,
@@ -121,6 +131,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		unmarshalInputStockHoldExtendInput,
 		unmarshalInputStockHoldReleaseInput,
 		unmarshalInputSurveyAnswerInput,
+		unmarshalInputTokenRevokeInput,
 	)
 	first := true
 
@@ -170,6 +181,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 				Data: buf.Bytes(),
 			}
 		}
+	case ast.Subscription:
+		next := _Subscription(ctx, ec, opCtx.Operation.SelectionSet)
+
+		var buf bytes.Buffer
+		return func(ctx context.Context) *graphql.Response {
+			buf.Reset()
+			data := next(ctx)
+
+			if data == nil {
+				return nil
+			}
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
 
 	default:
 		return graphql.OneShot(graphql.ErrorResponse(ctx, "unsupported GraphQL operation"))
@@ -196,6 +224,29 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
+	{Name: "../../schema/access.graphql", Input: `extend type Mutation {
+  "Takes back one token, or every token of a subject that was issued until now. Every gateway refuses them within seconds."
+  tokenRevoke("Which." input: TokenRevokeInput!, "See Mutation." idempotencyKey: String!): TokenRevokePayload! @hasScope(scope: ACCESS_REVOKE)
+}
+
+"Which tokens to take back: exactly one of token id and subject."
+input TokenRevokeInput {
+  "The issuer; the gateway's own when absent."
+  issuer: String
+  "Claim ` + "`" + `jti` + "`" + ` of one token."
+  tokenId: String
+  "Claim ` + "`" + `sub` + "`" + `: everything issued to it until now."
+  subject: String
+}
+
+"What became of a revocation."
+type TokenRevokePayload {
+  "Every gateway refuses the tokens from then on, at the latest; null when refused."
+  effectiveBy: DateTime
+  "Refusals, 20 at most."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/care.graphql", Input: `extend type Query {
   "What shoppers said about the places of the associate, newest first; 50 a page at most."
   feedback(
@@ -267,9 +318,9 @@ input ReviewCreateInput {
   "1 to 5."
   score: Int!
   "Up to 100 characters."
-  title: String! = ""
+  title: String! = "" @personal(purpose: SERVICE)
   "Up to 2000 characters."
-  text: String! = ""
+  text: String! = "" @personal(purpose: SERVICE)
 }
 
 "An answer to how it was."
@@ -281,7 +332,7 @@ input SurveyAnswerInput {
   "NPS 0 to 10, CSAT 1 to 5."
   score: Int!
   "Up to 2000 characters."
-  text: String! = ""
+  text: String! = "" @personal(purpose: SERVICE)
 }
 
 "A complaint."
@@ -289,9 +340,9 @@ input ComplaintCreateInput {
   "What it is about."
   subject: FeedbackSubjectInput!
   "Up to 100 characters."
-  title: String! = ""
+  title: String! = "" @personal(purpose: SERVICE)
   "1 to 2000 characters."
-  text: String!
+  text: String! @personal(purpose: SERVICE)
 }
 
 "What to say."
@@ -299,7 +350,7 @@ input FeedbackReplyInput {
   "Global id."
   feedbackId: ID!
   "1 to 2000 characters."
-  text: String!
+  text: String! @personal(purpose: SERVICE)
 }
 
 "Which complaint to take up."
@@ -559,13 +610,13 @@ input CartNoteSetInput {
   "Refuse when the cart has another version."
   expectedVersion: Int
   "Up to 500 characters; empty takes it away."
-  note: String!
+  note: String! @personal(purpose: FULFILMENT)
 }
 
 "Whose cart to join in."
 input CartMergeInput {
   "Token of the guest's session, as the proof that it is the caller's."
-  guestToken: String!
+  guestToken: String! @personal(purpose: SERVICE)
 }
 
 "What became of a cart."
@@ -591,7 +642,7 @@ type Cart implements Node {
   "Where deliveries go; null when not said."
   address: DeliveryAddress
   "Note for whoever prepares the order; empty when none."
-  note: String!
+  note: String! @personal(purpose: FULFILMENT)
   "What it comes to; null while the price of a line is not known."
   totals: Totals
   "What is wrong with it now, 120 at most."
@@ -739,21 +790,21 @@ type DeliveryAddress {
   "Id in the address book; null for an address that was typed in."
   id: ID
   "Who receives it."
-  recipient: String!
+  recipient: String! @personal(purpose: FULFILMENT, mask: NAME)
   "E.164."
-  phone: String!
+  phone: String! @personal(purpose: FULFILMENT, mask: PHONE)
   "The address."
-  address: Address!
+  address: Address! @personal(purpose: FULFILMENT, mask: ADDRESS)
   "Where that is; null when unknown."
-  position: GeoPoint
+  position: GeoPoint @personal(purpose: FULFILMENT)
 }
 
 "Where and to whom something goes."
 input DeliveryAddressInput {
   "Who receives it, up to 100 characters."
-  recipient: String!
+  recipient: String! @personal(purpose: FULFILMENT)
   "Phone number; a national one is read as one of the address's country."
-  phone: String!
+  phone: String! @personal(purpose: FULFILMENT)
   "ISO 3166-1 alpha-2."
   countryCode: String! = "CN"
   "Province or state, up to 100 characters."
@@ -763,11 +814,11 @@ input DeliveryAddressInput {
   "District, up to 100 characters."
   district: String! = ""
   "Street and number, up to 200 characters."
-  line: String!
+  line: String! @personal(purpose: FULFILMENT)
   "Postal code, up to 20 characters."
-  postalCode: String! = ""
+  postalCode: String! = "" @personal(purpose: FULFILMENT)
   "Where that is; needed by delivery within 30 minutes."
-  position: GeoPointInput
+  position: GeoPointInput @personal(purpose: FULFILMENT)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/catalog.graphql", Input: `extend type Query {
@@ -1328,49 +1379,49 @@ extend type Mutation {
 "Where to send a code."
 input MemberVerificationSendInput {
   "Phone number; a national one is read as Chinese."
-  phone: String!
+  phone: String! @personal(purpose: SERVICE)
 }
 
 "Who becomes a member."
 input MemberRegisterInput {
   "Phone number; a national one is read as Chinese."
-  phone: String!
+  phone: String! @personal(purpose: SERVICE)
   "The code that was sent there."
-  code: String!
+  code: String! @personal(purpose: SERVICE)
   "Name, up to 100 characters."
-  name: String!
+  name: String! @personal(purpose: SERVICE)
   "E-mail address, up to 200 characters."
-  email: String
+  email: String @personal(purpose: SERVICE)
 }
 
 "What to change; what is absent stays."
 input MemberProfileUpdateInput {
   "Name, up to 100 characters."
-  name: String
+  name: String @personal(purpose: SERVICE)
   "E-mail address, up to 200 characters."
-  email: String
+  email: String @personal(purpose: SERVICE)
   "Birthday."
-  birthday: Date
+  birthday: Date @personal(purpose: SERVICE)
 }
 
 "Which card to link."
 input MemberCardBindInput {
   "Number of the card."
-  cardNumber: String!
+  cardNumber: String! @personal(purpose: SERVICE)
   "Its PIN; not needed when its verified phone is the member's."
-  pin: String
+  pin: String @personal(purpose: SERVICE)
 }
 
 "Which identity to join: a phone with the code sent there, or a card with its PIN."
 input MemberMergeInput {
   "Phone number of the other account."
-  phone: String
+  phone: String @personal(purpose: SERVICE)
   "The code that was sent there."
-  code: String
+  code: String @personal(purpose: SERVICE)
   "Number of the other card."
-  cardNumber: String
+  cardNumber: String @personal(purpose: SERVICE)
   "Its PIN."
-  pin: String
+  pin: String @personal(purpose: SERVICE)
 }
 
 "Which merge to undo."
@@ -1462,15 +1513,15 @@ type Member implements Node {
 "What a member says about themselves."
 type MemberProfile {
   "Name; empty when unknown."
-  name: String!
+  name: String! @personal(purpose: SERVICE, mask: NAME)
   "E.164; empty when unknown."
-  phone: String!
+  phone: String! @personal(purpose: SERVICE, mask: PHONE)
   "They proved to hold the phone."
   phoneVerified: Boolean!
   "E-mail address; empty when unknown."
-  email: String!
+  email: String! @personal(purpose: SERVICE, mask: EMAIL)
   "Birthday; null when unknown."
-  birthday: Date
+  birthday: Date @personal(purpose: SERVICE)
 }
 
 "A record that a system has of a member."
@@ -1478,7 +1529,7 @@ type MemberIdentity {
   "The system."
   system: SourceSystem!
   "Its key: account, card or customer number."
-  key: String!
+  key: String! @personal(purpose: SERVICE, mask: CODE)
   "Why it is theirs."
   linkedBy: LinkProof!
   "Since when."
@@ -1686,7 +1737,7 @@ type WeakMatch {
   "The system."
   system: SourceSystem!
   "Its key."
-  key: String!
+  key: String! @personal(purpose: SERVICE, mask: CODE)
   "Why it is no proof."
   why: String!
 }
@@ -1755,6 +1806,8 @@ enum AlertKind {
   LATE
   "Money asked back long ago."
   REFUND_STUCK
+  "Somebody has to look at the order."
+  ORDER_IN_REVIEW
 }
 
 "Something that happened."
@@ -1792,6 +1845,8 @@ enum EventKind {
 	{Name: "../../schema/order.graphql", Input: `extend type Query {
   "One order of the caller or, for staff with the scope ORDER_SERVE, of a place that they work at; exactly one of the two."
   order("Global id." id: ID, "The number on it." number: String): Order @hasRole(any: [GUEST, MEMBER, ASSOCIATE, OPERATOR])
+  "Orders that wait for somebody to look at them, the oldest first, 100 at most."
+  ordersInReview("How many, 1 to 100." first: Int = 20): [Order!] @hasScope(scope: ORDER_REVIEW)
   "How an order can be paid, 20 at most."
   paymentMethods: [PaymentMethod!] @public
   "Orders that a place has to prepare or hand over, the most urgent first, 100 at most."
@@ -1801,6 +1856,15 @@ enum EventKind {
     "How many, 1 to 100."
     first: Int = 20
   ): [Order!] @hasScope(scope: ORDER_SERVE)
+}
+
+"What is told as it happens, over a WebSocket."
+type Subscription {
+  """
+  One order of the caller or, for staff with the scope ORDER_SERVE, of a place that they work at: as it is, and again after every
+  change.
+  """
+  orderChanged("Global id." id: ID!): Order @hasRole(any: [GUEST, MEMBER, ASSOCIATE, OPERATOR])
 }
 
 extend type Mutation {
@@ -1821,6 +1885,8 @@ extend type Mutation {
   orderCurbsideArrive("Where." input: OrderCurbsideArriveInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
   "Finds the order that a pickup code at this store is for. Tries are counted."
   pickupVerify("What was shown." input: PickupVerifyInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasScope(scope: ORDER_SERVE)
+  "Decides about an order that is held for review."
+  orderReviewDecide("What." input: OrderReviewDecideInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasScope(scope: ORDER_REVIEW)
   "Hands the goods over against the pickup code and books them at the till."
   pickupHandOver("What was shown." input: PickupHandOverInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasScope(scope: ORDER_SERVE)
 }
@@ -1856,9 +1922,9 @@ input SlotChoiceInput {
 "A person to call."
 input ContactInput {
   "Name, up to 100 characters."
-  name: String!
+  name: String! @personal(purpose: FULFILMENT)
   "Phone number; a national one is read as Chinese."
-  phone: String!
+  phone: String! @personal(purpose: FULFILMENT)
 }
 
 "How to pay."
@@ -1912,7 +1978,7 @@ input OrderCurbsideArriveInput {
   "The fulfillment to bring."
   fulfillmentId: ID!
   "Where, up to 100 characters: a bay, a car."
-  spot: String!
+  spot: String! @personal(purpose: FULFILMENT)
 }
 
 "What was shown at the counter."
@@ -1920,7 +1986,23 @@ input PickupVerifyInput {
   "Global id or code of the place."
   locationId: ID!
   "The code, as typed or scanned."
-  code: String!
+  code: String! @personal(purpose: FULFILMENT)
+}
+
+"A decision about an order that is held for review."
+input OrderReviewDecideInput {
+  "Global id."
+  orderId: ID!
+  "What to do."
+  decision: ReviewDecision!
+}
+
+"What to do with an order that is held for review."
+enum ReviewDecision {
+  "Let it go on."
+  RELEASE
+  "Cancel it and give the money back."
+  CANCEL
 }
 
 "What is handed over."
@@ -1930,7 +2012,7 @@ input PickupHandOverInput {
   "The fulfillment to hand over."
   fulfillmentId: ID!
   "The code, as typed or scanned."
-  code: String!
+  code: String! @personal(purpose: FULFILMENT)
 }
 
 "What became of an order."
@@ -1972,7 +2054,7 @@ type Order implements Node {
   "What it comes to."
   totals: Totals!
   "Note for whoever prepares it; empty when none."
-  note: String!
+  note: String! @personal(purpose: FULFILMENT)
   "Whom the store may call."
   contact: Contact
   "Where deliveries go; null when nothing is delivered."
@@ -1989,6 +2071,46 @@ type Order implements Node {
   timeline: [TimelineEntry!]!
   "Why it was cancelled; null when it was not."
   cancellation: Cancellation
+  "Whether somebody looks at it before it is prepared; null when nothing about it was unusual."
+  review: OrderReview
+}
+
+"A look at an order that is unlike others, before it is prepared. It keeps its goods meanwhile."
+type OrderReview {
+  "How it stands."
+  status: ReviewStatus!
+  "Since when."
+  since: DateTime!
+  "Released by itself when nobody has decided by then."
+  decideBy: DateTime!
+  "What is unusual, 10 at most."
+  flags: [RiskFlag!] @hasScope(scope: ORDER_REVIEW)
+  "When it was decided."
+  decidedAt: DateTime
+}
+
+"How a review stands."
+enum ReviewStatus {
+  "Nobody has decided yet."
+  OPEN
+  "The order goes on."
+  RELEASED
+  "The order is cancelled and the money given back."
+  CANCELLED
+}
+
+"What is unusual about an order."
+enum RiskFlag {
+  "Many orders of one shopper within minutes."
+  MANY_ORDERS
+  "Many payments failed before one succeeded."
+  FAILED_PAYMENTS
+  "The payment is unlike those before."
+  UNLIKE_PAYMENT
+  "It comes to much more than what the shopper bought before."
+  UNLIKE_AMOUNT
+  "Many units of one SKU."
+  MANY_UNITS
 }
 
 "Where an order stands."
@@ -2122,9 +2244,9 @@ type TimeWindow {
 "A person to call."
 type Contact {
   "Name."
-  name: String!
+  name: String! @personal(purpose: FULFILMENT, mask: NAME)
   "E.164."
-  phone: String!
+  phone: String! @personal(purpose: FULFILMENT, mask: PHONE)
 }
 
 "What proves at the counter that the goods may be handed over."
@@ -2140,9 +2262,9 @@ type Courier {
   "Where it is."
   status: CourierStatus!
   "Name of the courier; empty when unknown."
-  name: String!
+  name: String! @personal(purpose: FULFILMENT, mask: NAME)
   "Phone of the courier, E.164; empty when unknown."
-  phone: String!
+  phone: String! @personal(purpose: FULFILMENT, mask: PHONE)
   "Number to follow it by; empty when none."
   trackingNumber: String!
   "When that was so."
@@ -2255,6 +2377,10 @@ enum TimelineKind {
   PAYMENT_FAILED
   "Paid."
   PAID
+  "Somebody looks at it before it is prepared."
+  REVIEW_STARTED
+  "It was looked at and goes on."
+  REVIEW_RELEASED
   "The place has the task."
   TASK_SENT
   "The place picks."
@@ -2317,6 +2443,183 @@ enum CancelReason {
   NOT_COLLECTED
   "Never confirmed: a coupon or a hold was refused, or the shop was silent for too long."
   NOT_PLACED
+  "It was unlike others, and whoever looked at it decided against it."
+  REVIEWED
+}
+`, BuiltIn: false},
+	{Name: "../../schema/privacy.graphql", Input: `extend type Query {
+  "What the caller has consented to, with what was withdrawn, newest first, 100 at most."
+  consents: [Consent!] @hasRole(any: [GUEST, MEMBER])
+  "What the caller asked about their own data, newest first, 50 at most."
+  dataRequests: [DataRequest!] @hasRole(any: [GUEST, MEMBER])
+}
+
+extend type Mutation {
+  "Consents to a use of the caller's personal data."
+  consentGive("To what." input: ConsentGiveInput!, "See Mutation." idempotencyKey: String!): ConsentPayload! @hasRole(any: [GUEST, MEMBER])
+  "Takes a consent back; it holds from now on."
+  consentWithdraw("Which." input: ConsentWithdrawInput!, "See Mutation." idempotencyKey: String!): ConsentPayload! @hasRole(any: [GUEST, MEMBER])
+  "Asks for a copy of everything that every system knows about the caller."
+  dataExportRequest("What." input: DataExportRequestInput!, "See Mutation." idempotencyKey: String!): DataRequestPayload! @hasRole(any: [GUEST, MEMBER])
+  "Asks every system to correct what it says about the caller."
+  dataCorrectionRequest("What." input: DataCorrectionRequestInput!, "See Mutation." idempotencyKey: String!): DataRequestPayload! @hasRole(any: [MEMBER])
+  """
+  Asks every system to forget the caller. Purchases keep their bookkeeping facts without the person. It waits until no order is
+  open, and can be called off until then; the account ends with it.
+  """
+  dataErasureRequest("What." input: DataErasureRequestInput!, "See Mutation." idempotencyKey: String!): DataRequestPayload! @hasRole(any: [GUEST, MEMBER])
+  "Calls off an erasure that has not begun."
+  dataRequestCancel("Which." input: DataRequestCancelInput!, "See Mutation." idempotencyKey: String!): DataRequestPayload! @hasRole(any: [GUEST, MEMBER])
+}
+
+"What to consent to."
+input ConsentGiveInput {
+  "What the data may be used for."
+  purpose: Purpose!
+  "Version of the notice that was shown, up to 50 characters."
+  version: String!
+}
+
+"Which consent to take back."
+input ConsentWithdrawInput {
+  "What the data may no longer be used for."
+  purpose: Purpose!
+}
+
+"Which copy."
+input DataExportRequestInput {
+  "Language of the titles in it; that of the context when absent."
+  language: Language
+}
+
+"What to correct; what is absent stays."
+input DataCorrectionRequestInput {
+  "Name, up to 100 characters."
+  name: String @personal(purpose: SERVICE)
+  "E-mail address, up to 200 characters."
+  email: String @personal(purpose: SERVICE)
+  "Birthday."
+  birthday: Date @personal(purpose: SERVICE)
+}
+
+"Whom to forget."
+input DataErasureRequestInput {
+  "The caller means it: must be true."
+  confirm: Boolean!
+}
+
+"Which request to call off."
+input DataRequestCancelInput {
+  "Global id."
+  requestId: ID!
+}
+
+"What became of a consent."
+type ConsentPayload {
+  "The consent as it stands; null when refused."
+  consent: Consent
+  "Refusals, 20 at most."
+  userErrors: [UserError!]!
+}
+
+"What became of a request about one's own data."
+type DataRequestPayload {
+  "The request as it stands; null when refused."
+  request: DataRequest
+  "Refusals, 20 at most."
+  userErrors: [UserError!]!
+}
+
+"A use of personal data that somebody agreed to."
+type Consent {
+  "What for."
+  purpose: Purpose!
+  "Version of the notice that was shown."
+  version: String!
+  "When it was given."
+  givenAt: DateTime!
+  "When it was taken back; null while it holds."
+  withdrawnAt: DateTime
+}
+
+"A request about one's own data. Every system answers for itself."
+type DataRequest implements Node {
+  "Global id."
+  id: ID!
+  "What was asked."
+  kind: DataRequestKind!
+  "Where it stands."
+  status: DataRequestStatus!
+  "When it was asked."
+  requestedAt: DateTime!
+  "When it was done."
+  finishedAt: DateTime
+  "What it waits for, in a sentence; empty when for nothing."
+  waitsFor: String!
+  "What each system answered, 10 at most."
+  receipts: [DataReceipt!]!
+  "The copy, JSON; of a finished export, for 7 days."
+  document: String
+}
+
+"What one system answered."
+type DataReceipt {
+  "Who holds the data."
+  holder: DataHolder!
+  "Where it stands."
+  status: DataReceiptStatus!
+  "The system's own number for it; empty when none."
+  reference: String!
+  "How many records it concerned."
+  records: Int!
+  "When that was so."
+  at: DateTime!
+}
+
+"Who holds personal data."
+enum DataHolder {
+  "The enterprise resource planning database."
+  ERP
+  "The point-of-sale head office."
+  POS
+  "The e-commerce shop."
+  SHOP
+  "The gateway's own record of orders and members."
+  LEDGER
+  "The gateway's projection of stock, with its holds."
+  PROJECTION
+}
+
+"What was asked about one's own data."
+enum DataRequestKind {
+  "A copy."
+  EXPORT
+  "A correction."
+  CORRECTION
+  "To be forgotten."
+  ERASURE
+}
+
+"Where a request stands."
+enum DataRequestStatus {
+  "It waits: see ` + "`" + `waitsFor` + "`" + `."
+  WAITING
+  "Systems work on it."
+  RUNNING
+  "Done everywhere."
+  DONE
+  "Called off."
+  CANCELLED
+}
+
+"Where one system stands."
+enum DataReceiptStatus {
+  "It was not reached yet, or has not answered."
+  PENDING
+  "Done."
+  DONE
+  "It has nothing about the person."
+  NOTHING
 }
 `, BuiltIn: false},
 	{Name: "../../schema/returns.graphql", Input: `extend type Mutation {
@@ -2518,6 +2821,39 @@ an operation that selects a non-null field without the role is refused whole.
 directive @hasRole("Any of these." any: [Role!]!) on FIELD_DEFINITION
 
 """
+Personal data. The person whom it is about reads it as it is. Everybody else reads it masked, unless they hold the scope of
+the purpose and the person consented to it; every such reading is on record. On inputs it marks what must never be
+written to a log, a trace or a cache.
+"""
+directive @personal(
+  "What it is for."
+  purpose: Purpose!
+  "What is left of it for others."
+  mask: Mask! = HIDDEN
+) on FIELD_DEFINITION | INPUT_FIELD_DEFINITION | ARGUMENT_DEFINITION
+
+"""
+What resolving one such field costs, as in the GraphQL cost specification. A field of an object type without it costs 1, one
+of a scalar or enum 0.
+"""
+directive @cost("A decimal number." weight: String!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
+
+"How long a list can get, as in the GraphQL cost specification."
+directive @listSize(
+  "When no argument says."
+  assumedSize: Int
+  "Arguments that bound it; the greatest counts. ` + "`" + `input.lines` + "`" + ` names a list within an argument. At most 10."
+  slicingArguments: [String!]
+  "Fields of the returned object that are the list, 10 at most."
+  sizedFields: [String!]
+  "Whether one of the slicing arguments must be there."
+  requireOneSlicingArgument: Boolean = true
+) on FIELD_DEFINITION
+
+"Systems of record that resolving this field may ask, at most once per field and response; 3 at most."
+directive @asks("Which." systems: [SourceSystem!]!) on FIELD_DEFINITION
+
+"""
 Sets the shopping context of an operation. Each argument falls back to an HTTP header (` + "`" + `X-Location-Id` + "`" + `, ` + "`" + `X-Channel` + "`" + `,
 ` + "`" + `Accept-Language` + "`" + `) and then to the gateway's defaults.
 """
@@ -2651,6 +2987,46 @@ enum Scope {
   EVENT_READ
   "Read and answer what shoppers say after the sale."
   CARE_ANSWER
+  "Decide about orders that are held for review."
+  ORDER_REVIEW
+  "Take back tokens."
+  ACCESS_REVOKE
+  "Read personal data that serves an order, of people who consented."
+  PERSONAL_FULFILMENT
+  "Read personal data that serves a member, of people who consented."
+  PERSONAL_SERVICE
+  "Read personal data for marketing, of people who consented."
+  PERSONAL_MARKETING
+  "Read personal data as a partner, of people who consented."
+  PERSONAL_PARTNER
+}
+
+"What personal data is used for."
+enum Purpose {
+  "To prepare, hand over and deliver what was ordered."
+  FULFILMENT
+  "To serve a member: tier, points, questions, complaints."
+  SERVICE
+  "To tell of offers."
+  MARKETING
+  "To pass on to partner platforms."
+  PARTNER
+}
+
+"What is left of personal data for those who may not read it."
+enum Mask {
+  "Nothing: null where the field can be null, else empty."
+  HIDDEN
+  "The family name: 张*."
+  NAME
+  "The first three and the last four digits: 138****8000."
+  PHONE
+  "The first character and the domain: a***@example.com."
+  EMAIL
+  "The last four characters."
+  CODE
+  "Country, province, city and district."
+  ADDRESS
 }
 
 "A kind of session."
@@ -3308,6 +3684,30 @@ func childFields_Category(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Category", field.Name)
 }
 
+func childFields_Consent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "purpose":
+		return fieldContext_Consent_purpose(ctx, ec, field)
+	case "version":
+		return fieldContext_Consent_version(ctx, ec, field)
+	case "givenAt":
+		return fieldContext_Consent_givenAt(ctx, ec, field)
+	case "withdrawnAt":
+		return fieldContext_Consent_withdrawnAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Consent", field.Name)
+}
+
+func childFields_ConsentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "consent":
+		return fieldContext_ConsentPayload_consent(ctx, ec, field)
+	case "userErrors":
+		return fieldContext_ConsentPayload_userErrors(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConsentPayload", field.Name)
+}
+
 func childFields_Contact(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -3370,6 +3770,54 @@ func childFields_Courier(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Courier_estimateAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Courier", field.Name)
+}
+
+func childFields_DataReceipt(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "holder":
+		return fieldContext_DataReceipt_holder(ctx, ec, field)
+	case "status":
+		return fieldContext_DataReceipt_status(ctx, ec, field)
+	case "reference":
+		return fieldContext_DataReceipt_reference(ctx, ec, field)
+	case "records":
+		return fieldContext_DataReceipt_records(ctx, ec, field)
+	case "at":
+		return fieldContext_DataReceipt_at(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DataReceipt", field.Name)
+}
+
+func childFields_DataRequest(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_DataRequest_id(ctx, ec, field)
+	case "kind":
+		return fieldContext_DataRequest_kind(ctx, ec, field)
+	case "status":
+		return fieldContext_DataRequest_status(ctx, ec, field)
+	case "requestedAt":
+		return fieldContext_DataRequest_requestedAt(ctx, ec, field)
+	case "finishedAt":
+		return fieldContext_DataRequest_finishedAt(ctx, ec, field)
+	case "waitsFor":
+		return fieldContext_DataRequest_waitsFor(ctx, ec, field)
+	case "receipts":
+		return fieldContext_DataRequest_receipts(ctx, ec, field)
+	case "document":
+		return fieldContext_DataRequest_document(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DataRequest", field.Name)
+}
+
+func childFields_DataRequestPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "request":
+		return fieldContext_DataRequestPayload_request(ctx, ec, field)
+	case "userErrors":
+		return fieldContext_DataRequestPayload_userErrors(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DataRequestPayload", field.Name)
 }
 
 func childFields_DeliveryAddress(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4020,6 +4468,8 @@ func childFields_Order(ctx context.Context, ec *executionContext, field graphql.
 		return fieldContext_Order_timeline(ctx, ec, field)
 	case "cancellation":
 		return fieldContext_Order_cancellation(ctx, ec, field)
+	case "review":
+		return fieldContext_Order_review(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Order", field.Name)
 }
@@ -4052,6 +4502,22 @@ func childFields_OrderPayload(ctx context.Context, ec *executionContext, field g
 		return fieldContext_OrderPayload_warnings(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderPayload", field.Name)
+}
+
+func childFields_OrderReview(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "status":
+		return fieldContext_OrderReview_status(ctx, ec, field)
+	case "since":
+		return fieldContext_OrderReview_since(ctx, ec, field)
+	case "decideBy":
+		return fieldContext_OrderReview_decideBy(ctx, ec, field)
+	case "flags":
+		return fieldContext_OrderReview_flags(ctx, ec, field)
+	case "decidedAt":
+		return fieldContext_OrderReview_decidedAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderReview", field.Name)
 }
 
 func childFields_PageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4658,6 +5124,16 @@ func childFields_TimelineEntry(ctx context.Context, ec *executionContext, field 
 		return fieldContext_TimelineEntry_note(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TimelineEntry", field.Name)
+}
+
+func childFields_TokenRevokePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "effectiveBy":
+		return fieldContext_TokenRevokePayload_effectiveBy(ctx, ec, field)
+	case "userErrors":
+		return fieldContext_TokenRevokePayload_userErrors(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TokenRevokePayload", field.Name)
 }
 
 func childFields_Totals(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -204,12 +204,70 @@ type ComplaintCreateInput struct {
 	Text string `json:"text"`
 }
 
+// What to consent to.
+type ConsentGiveInput struct {
+	// What the data may be used for.
+	Purpose retail.Purpose `json:"purpose"`
+	// Version of the notice that was shown, up to 50 characters.
+	Version string `json:"version"`
+}
+
+// What became of a consent.
+type ConsentPayload struct {
+	// The consent as it stands; null when refused.
+	Consent *retail.Consent `json:"consent,omitempty"`
+	// Refusals, 20 at most.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Which consent to take back.
+type ConsentWithdrawInput struct {
+	// What the data may no longer be used for.
+	Purpose retail.Purpose `json:"purpose"`
+}
+
 // A person to call.
 type ContactInput struct {
 	// Name, up to 100 characters.
 	Name string `json:"name"`
 	// Phone number; a national one is read as Chinese.
 	Phone string `json:"phone"`
+}
+
+// What to correct; what is absent stays.
+type DataCorrectionRequestInput struct {
+	// Name, up to 100 characters.
+	Name *string `json:"name,omitempty"`
+	// E-mail address, up to 200 characters.
+	Email *string `json:"email,omitempty"`
+	// Birthday.
+	Birthday *retail.Date `json:"birthday,omitempty"`
+}
+
+// Whom to forget.
+type DataErasureRequestInput struct {
+	// The caller means it: must be true.
+	Confirm bool `json:"confirm"`
+}
+
+// Which copy.
+type DataExportRequestInput struct {
+	// Language of the titles in it; that of the context when absent.
+	Language *retail.Language `json:"language,omitempty"`
+}
+
+// Which request to call off.
+type DataRequestCancelInput struct {
+	// Global id.
+	RequestID string `json:"requestId"`
+}
+
+// What became of a request about one's own data.
+type DataRequestPayload struct {
+	// The request as it stands; null when refused.
+	Request *retail.DataRequest `json:"request,omitempty"`
+	// Refusals, 20 at most.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Where and to whom something goes.
@@ -568,6 +626,14 @@ type OrderRejectionAnswerInput struct {
 	LocationID *string `json:"locationId,omitempty"`
 }
 
+// A decision about an order that is held for review.
+type OrderReviewDecideInput struct {
+	// Global id.
+	OrderID string `json:"orderId"`
+	// What to do.
+	Decision retail.ReviewDecision `json:"decision"`
+}
+
 // What proves at the counter that the goods may be handed over.
 type PickupCode struct {
 	// To read out or type in.
@@ -734,6 +800,24 @@ type SurveyAnswerInput struct {
 	Score int `json:"score"`
 	// Up to 2000 characters.
 	Text string `json:"text"`
+}
+
+// Which tokens to take back: exactly one of token id and subject.
+type TokenRevokeInput struct {
+	// The issuer; the gateway's own when absent.
+	Issuer *string `json:"issuer,omitempty"`
+	// Claim `jti` of one token.
+	TokenID *string `json:"tokenId,omitempty"`
+	// Claim `sub`: everything issued to it until now.
+	Subject *string `json:"subject,omitempty"`
+}
+
+// What became of a revocation.
+type TokenRevokePayload struct {
+	// Every gateway refuses the tokens from then on, at the latest; null when refused.
+	EffectiveBy *time.Time `json:"effectiveBy,omitempty"`
+	// Refusals, 20 at most.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Whether a code is on its way.
