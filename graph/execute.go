@@ -17,6 +17,8 @@ type result struct {
 	data    []byte // JSON, nil for null
 	errs    gqlerror.List
 	sources []retail.SourceReport
+	// events gives, for a subscription, the result of the next event as soon as there is one; nil when there will be none.
+	events func() *result
 }
 
 var (
@@ -28,39 +30,69 @@ var (
 func (h *Handler) execute(ctx context.Context, doc *document, op *operation, variables map[string]any) (res result) {
 	ctx, cancel := context.WithTimeout(ctx, h.limits.Timeout)
 	defer cancel()
-	log := &retail.SourceLog{}
-	ctx, bytes := render.WithBudget(retail.WithSourceLog(ctx, log), h.limits.ResponseBytes)
-	fields := counted{next: h.fields, most: int64(h.limits.ResponseFields), bytes: bytes}
-	ctx = context.WithValue(ctx, exchangeKey{}, &exchange{fields: &fields})
-	if h.attach != nil {
-		ctx = h.attach(ctx)
-	}
+	x := h.newResponse()
+	ctx = x.attach(ctx, h.attach)
 	defer func() {
 		if v := recover(); v != nil {
 			res = result{errs: gqlerror.List{h.errors.present(ctx, h.errors.recovered(ctx, v))}}
 		}
-		res.sources = log.Reports()
+		res.sources = x.log.Reports()
 	}()
-	ctx = graphql.WithOperationContext(ctx, &graphql.OperationContext{
-		Doc: doc.ast, Operation: op.def, OperationName: op.def.Name, Variables: variables,
-		DisableIntrospection: !h.introspection, RecoverFunc: h.errors.recovered,
-		ResolverMiddleware:     fields.resolve,
-		RootResolverMiddleware: h.once,
-	})
+	ctx = graphql.WithOperationContext(ctx, h.operationContext(doc, op, variables, x.fields.resolve))
 	ctx = graphql.WithResponseContext(ctx, h.errors.present, h.errors.recovered)
 	resp := h.schema.Exec(ctx)(ctx)
 	if resp == nil {
 		graphql.AddError(ctx, errors.Join(errNoResponse, ctx.Err()))
 		resp = &graphql.Response{}
 	}
+	return h.finish(ctx, x, resp)
+}
+
+func (h *Handler) operationContext(
+	doc *document, op *operation, variables map[string]any, fields graphql.FieldMiddleware,
+) *graphql.OperationContext {
+	return &graphql.OperationContext{
+		Doc: doc.ast, Operation: op.def, OperationName: op.def.Name, Variables: variables,
+		DisableIntrospection: !h.introspection, RecoverFunc: h.errors.recovered,
+		ResolverMiddleware:     fields,
+		RootResolverMiddleware: h.once,
+	}
+}
+
+// response is what belongs to one response and nothing else: its source log, its budgets, its errors.
+type response struct {
+	log    *retail.SourceLog
+	fields *counted
+	most   int // bytes
+}
+
+func (h *Handler) newResponse() *response {
+	return &response{
+		log: &retail.SourceLog{}, fields: &counted{next: h.fields, most: int64(h.limits.ResponseFields)}, most: h.limits.ResponseBytes,
+	}
+}
+
+// attach returns ctx with the response's belongings; loaders adds those of other packages and may be nil.
+func (x *response) attach(ctx context.Context, loaders func(context.Context) context.Context) context.Context {
+	ctx, x.fields.bytes = render.WithBudget(retail.WithSourceLog(ctx, x.log), x.most)
+	ctx = context.WithValue(ctx, exchangeKey{}, &exchange{fields: x.fields})
+	if loaders != nil {
+		ctx = loaders(ctx)
+	}
+	return ctx
+}
+
+// finish turns what the executor gave into a result within the limits.
+func (h *Handler) finish(ctx context.Context, x *response, resp *graphql.Response) (res result) {
 	res.data, res.errs = resp.Data, resp.Errors
 	res.errs = append(res.errs, graphql.GetErrors(ctx)...)
+	bytes := x.fields.bytes
 	switch {
 	case bytes.Exceeded() || len(res.data) > h.limits.ResponseBytes:
 		res.data, res.errs = nil, gqlerror.List{limitError("responseBytes", h.limits.ResponseBytes)}
 	case ctx.Err() != nil && len(res.errs) > 0:
 		res.data = nil // the executor leaves lists empty whose rows it did not get to
-	case fields.exceeded():
+	case x.fields.exceeded():
 		res.data, res.errs = nil, gqlerror.List{limitError("responseFields", h.limits.ResponseFields)}
 	}
 	return res

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -132,12 +133,24 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (res *result, n
 	if no != nil {
 		return nil, no
 	}
+	return h.run(r.Context(), req, call{header: r.Header, safe: r.Method == http.MethodGet})
+}
+
+// call is how an operation came, whichever transport took it.
+type call struct {
+	header  http.Header // of the request or, on a socket, of its upgrade
+	safe    bool        // it may only query: the request is a GET
+	streams bool        // it may subscribe: the transport can carry more than one result
+}
+
+// run takes a request that was read through every check and executes it. It is the same path for every transport.
+func (h *Handler) run(ctx context.Context, req *request, c call) (*result, *refusal) {
 	// A slot is taken only now, so that clients that send slowly hold none.
-	if !h.admission.enter(r.Context()) {
+	if !h.admission.enter(ctx) {
 		return nil, overloaded()
 	}
 	defer h.admission.leave()
-	doc, cached, no := h.documents.get(r.Context(), req.query)
+	doc, cached, no := h.documents.get(ctx, req.query)
 	h.metrics.document(cached)
 	if no != nil {
 		return nil, no
@@ -146,33 +159,45 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (res *result, n
 	if no != nil {
 		return nil, no
 	}
-	if r.Method == http.MethodGet && op.def.Operation != ast.Query {
+	switch {
+	case isSubscription(op.def) && !c.streams:
+		return nil, badRequest(http.StatusBadRequest, "subscriptions are told over a WebSocket")
+	case op.def.Operation != ast.Query && c.safe:
 		no := badRequest(http.StatusMethodNotAllowed, "a GET may only query")
 		no.allow = "POST"
 		return nil, no
 	}
-	return h.perform(r, doc, op, req)
+	return h.perform(ctx, doc, op, req, c)
 }
 
 // perform executes one operation of a sound document.
-func (h *Handler) perform(r *http.Request, doc *document, op *operation, req *request) (*result, *refusal) {
+func (h *Handler) perform(ctx context.Context, doc *document, op *operation, req *request, c call) (*result, *refusal) {
 	variables, no := coerceVariables(h.documents.schema, op.def, req.variables)
 	if no != nil {
 		return nil, no
 	}
-	shopping, no := shoppingContext(op.def, variables, r.Header)
+	shopping, no := shoppingContext(op.def, variables, c.header)
 	if no != nil {
 		return nil, no
 	}
-	hidden, no := op.authorize(auth.PrincipalOf(r.Context()), variables)
+	hidden, no := op.authorize(auth.PrincipalOf(ctx), variables)
 	if no != nil {
 		return nil, no
 	}
-	noteOperation(r.Context(), op.def)
-	res := h.execute(retail.WithContext(r.Context(), shopping), doc, op, variables)
-	res.errs = append(hidden, res.errs...)
-	res.errs = res.errs[:min(len(res.errs), h.limits.ResponseErrors)]
+	noteOperation(ctx, op.def)
+	ctx = retail.WithContext(ctx, shopping)
+	if isSubscription(op.def) {
+		return h.subscribe(ctx, doc, op, variables, hidden)
+	}
+	res := h.execute(ctx, doc, op, variables)
+	res.errs = h.withHidden(hidden, res.errs)
 	return &res, nil
+}
+
+// withHidden puts the errors of fields that the caller may not read before those of execution.
+func (h *Handler) withHidden(hidden, errs gqlerror.List) gqlerror.List {
+	errs = append(slices.Clip(hidden), errs...)
+	return errs[:min(len(errs), h.limits.ResponseErrors)]
 }
 
 // RefuseToken answers a request whose token was not accepted; err says why, to the log.
