@@ -23,7 +23,7 @@ func DefaultScopes(role Role) []Scope {
 	case RoleOperator:
 		return Scopes()
 	case RoleAssociate:
-		return []Scope{ScopeStockRead, ScopeOrderServe, ScopeOpsRead, ScopeCareAnswer}
+		return []Scope{ScopeStockRead, ScopeOrderServe, ScopeOpsRead, ScopeCareAnswer, ScopePersonalFulfilment}
 	}
 	return nil
 }

@@ -1,0 +1,17 @@
+package model
+
+import "github.com/portico-retail/portico/retail"
+
+var (
+	_ retail.DataSubject = (*MemberDifference)(nil)
+	_ retail.DataSubject = (*WeakMatch)(nil)
+)
+
+// Subject is the member who differs.
+func (d MemberDifference) Subject() string {
+	_, key, _ := retail.ParseGlobalID(d.MemberID)
+	return retail.Actor{Role: "member", MemberID: key}.Key()
+}
+
+// Subject is nobody who is known: the record is not proved to be the member's, and so their consent does not cover it.
+func (WeakMatch) Subject() string { return "" }
