@@ -11,7 +11,7 @@ import (
 )
 
 func (r *feedbackResolver) Location(ctx context.Context, obj *care.Feedback) (*retail.Location, error) {
-	return r.place(obj.LocationCode), nil
+	return r.place(ctx, obj.LocationCode), nil
 }
 
 func (r *mutationResolver) ReviewCreate(ctx context.Context, input model.ReviewCreateInput, idempotencyKey string) (*model.FeedbackPayload, error) {

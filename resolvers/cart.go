@@ -14,11 +14,11 @@ func (r *cartLineResolver) Variant(ctx context.Context, obj *retail.PricedLine) 
 }
 
 func (r *cartLineResolver) Location(ctx context.Context, obj *retail.PricedLine) (*retail.Location, error) {
-	return r.place(obj.LocationCode), nil
+	return r.place(ctx, obj.LocationCode), nil
 }
 
 func (r *cartProblemResolver) Location(ctx context.Context, obj *retail.CartProblem) (*retail.Location, error) {
-	return r.place(obj.LocationCode), nil
+	return r.place(ctx, obj.LocationCode), nil
 }
 
 func (r *mutationResolver) CartCreate(ctx context.Context, input model.CartCreateInput, idempotencyKey string) (*model.CartPayload, error) {

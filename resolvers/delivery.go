@@ -22,7 +22,7 @@ func (r *deliveryOptionResolver) Refusals(ctx context.Context, obj *sourcing.Del
 }
 
 func (r *deliveryPlaceResolver) Location(ctx context.Context, obj *retail.PlanPart) (*retail.Location, error) {
-	l := r.place(obj.LocationCode)
+	l := r.place(ctx, obj.LocationCode)
 	if l == nil {
 		return nil, retail.Errorf(retail.CodeNotFound, "the place is gone")
 	}

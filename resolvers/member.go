@@ -32,7 +32,7 @@ func (r *memberResolver) Coupons(ctx context.Context, obj *retail.Member) ([]*re
 }
 
 func (r *memberResolver) PreferredStore(ctx context.Context, obj *retail.Member) (*retail.Location, error) {
-	return r.place(obj.PreferredStore), nil
+	return r.place(ctx, obj.PreferredStore), nil
 }
 
 func (r *memberResolver) Orders(ctx context.Context, obj *retail.Member, first *int, after *string) (*purchases.Connection, error) {
@@ -152,7 +152,7 @@ func (r *queryResolver) MemberConsistency(ctx context.Context, first *int, after
 }
 
 func (r *receiptResolver) Location(ctx context.Context, obj *retail.Receipt) (*retail.Location, error) {
-	return r.place(obj.LocationCode), nil
+	return r.place(ctx, obj.LocationCode), nil
 }
 
 func (r *Resolver) Member() generated.MemberResolver { return &memberResolver{r} }

@@ -9,7 +9,7 @@ import (
 )
 
 func (r *alertResolver) Location(ctx context.Context, obj *retail.Alert) (*retail.Location, error) {
-	return r.place(obj.LocationCode), nil
+	return r.place(ctx, obj.LocationCode), nil
 }
 
 func (r *queryResolver) Alerts(ctx context.Context, open *bool, first *int, after *string) (*model.AlertConnection, error) {

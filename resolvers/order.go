@@ -12,7 +12,7 @@ import (
 )
 
 func (r *fulfillmentResolver) Location(ctx context.Context, obj *retail.FulfillmentOf) (*retail.Location, error) {
-	return r.place(obj.LocationCode), nil
+	return r.place(ctx, obj.LocationCode), nil
 }
 
 func (r *fulfillmentResolver) PickupCode(ctx context.Context, obj *retail.FulfillmentOf) (*model.PickupCode, error) {

@@ -105,7 +105,7 @@ func (r *Resolver) checkout(
 		if slot.LocationID == nil {
 			continue
 		}
-		places, err := r.Locations.Resolve([]string{*slot.LocationID})
+		places, err := r.Locations.Resolve(ctx, []string{*slot.LocationID})
 		if err != nil {
 			return q, retail.Refuse(retail.WhyNotFound, fmt.Sprintf("slots.%d.locationId", i), "there is no such place")
 		}

@@ -52,7 +52,7 @@ func (r *Resolver) userErrors(ctx context.Context, list []*retail.Refusal) []mod
 		switch no.Why {
 		case retail.WhyInsufficientStock:
 			out[i] = &model.InsufficientStock{
-				Code: no.Why, Message: no.Message, Field: no.Field, SKU: no.SKU, Location: r.place(no.LocationCode), AvailableQuantity: no.Available,
+				Code: no.Why, Message: no.Message, Field: no.Field, SKU: no.SKU, Location: r.place(ctx, no.LocationCode), AvailableQuantity: no.Available,
 			}
 		case retail.WhyLimitReached:
 			out[i] = &model.LimitReached{Code: no.Why, Message: no.Message, Field: no.Field, Limit: no.Limit}
@@ -65,12 +65,12 @@ func (r *Resolver) userErrors(ctx context.Context, list []*retail.Refusal) []mod
 	return out
 }
 
-// place is the location of a code; nil when there is none or it is not known any more.
-func (r *Resolver) place(code string) *retail.Location {
+// place is the location of a code; nil when there is none within reach or it is not known any more.
+func (r *Resolver) place(ctx context.Context, code string) *retail.Location {
 	if code == "" {
 		return nil
 	}
-	loc, _ := r.Locations.ByCode(code)
+	loc, _ := r.Locations.Find(ctx, code)
 	return loc
 }
 

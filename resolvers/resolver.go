@@ -117,7 +117,7 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 	switch kind {
 	case retail.KindLocation:
 		var known bool
-		if found, known = r.Locations.ByCode(key); !known {
+		if found, known = r.Locations.Find(ctx, key); !known {
 			return nil, nil //nolint:nilnil // null is the answer
 		}
 	case retail.KindProduct:

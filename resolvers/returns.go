@@ -53,7 +53,7 @@ func (r *mutationResolver) ExchangeComplete(ctx context.Context, input model.Exc
 }
 
 func (r *returnResolver) Location(ctx context.Context, obj *retail.Return) (*retail.Location, error) {
-	return r.place(obj.LocationCode), nil
+	return r.place(ctx, obj.LocationCode), nil
 }
 
 func (r *Resolver) Return() generated.ReturnResolver { return &returnResolver{r} }

@@ -14,29 +14,47 @@ type Reach struct {
 	Channels  []Channel // the first is the default
 }
 
-// SKURange is the SKUs from First to Last, both included, compared byte by byte. A Last that is a prefix of a SKU includes it:
-// "10" to "10" is everything that begins with 10.
+// SKURange is the SKUs from First to Last, both included, compared byte by byte: only those that are as long as First, so that
+// 10000000 to 10000999 holds no code of nine digits. Without a Last it is everything that begins with First. The zero range
+// holds nothing.
 type SKURange struct{ First, Last string }
 
 // Contains reports whether a normalized SKU is in the range.
 func (r SKURange) Contains(sku string) bool {
-	return sku >= r.First && (sku <= r.Last || strings.HasPrefix(sku, r.Last))
+	switch {
+	case r.First == "":
+		return false
+	case r.Last == "":
+		return strings.HasPrefix(sku, r.First)
+	}
+	return len(sku) == len(r.First) && sku >= r.First && sku <= r.Last
+}
+
+// Valid reports whether the range makes sense: a beginning, or two codes of one length in order.
+func (r SKURange) Valid() bool {
+	return ValidSKU(r.First) && (r.Last == "" || ValidSKU(r.Last) && len(r.First) == len(r.Last) && r.First <= r.Last)
 }
 
 // Location reports whether the place is within reach.
 func (r *Reach) Location(code string) bool {
-	return r == nil || len(r.Locations) == 0 || slices.Contains(r.Locations, code)
+	return !r.BoundsLocations() || slices.Contains(r.Locations, code)
 }
 
 // SKU reports whether a normalized SKU is within reach.
 func (r *Reach) SKU(sku string) bool {
-	return r == nil || len(r.SKUs) == 0 || slices.ContainsFunc(r.SKUs, func(in SKURange) bool { return in.Contains(sku) })
+	return !r.BoundsSKUs() || slices.ContainsFunc(r.SKUs, func(in SKURange) bool { return in.Contains(sku) })
 }
 
 // Channel reports whether the channel is within reach.
 func (r *Reach) Channel(c Channel) bool {
 	return r == nil || len(r.Channels) == 0 || slices.Contains(r.Channels, c)
 }
+
+// BoundsLocations reports whether there are places beyond the reach.
+func (r *Reach) BoundsLocations() bool { return r != nil && len(r.Locations) > 0 }
+
+// BoundsSKUs reports whether there are SKUs beyond the reach.
+func (r *Reach) BoundsSKUs() bool { return r != nil && len(r.SKUs) > 0 }
 
 type reachKey struct{}
 

@@ -70,7 +70,7 @@ func (s *Service) change(ctx context.Context, ch change) (*retail.PricedCart, []
 		case stored.Version <= loaded.Version: // a repetition: the facts are about another cart
 			return s.priced(ctx, ch.actor, stored), nil, nil
 		}
-		p := s.price(stored, f)
+		p := s.price(ctx, stored, f)
 		return p, append(e.warnings, warningsOf(p, e.touched)...), nil
 	}
 	latest, err := s.load(ctx, ch.actor, ch.id)

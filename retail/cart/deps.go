@@ -47,7 +47,7 @@ type Holds interface {
 // Places knows locations; location.Directory implements it.
 type Places interface {
 	ByCode(code string) (*retail.Location, bool)
-	Resolve(refs []string) ([]*retail.Location, error)
+	Resolve(ctx context.Context, refs []string) ([]*retail.Location, error)
 }
 
 // Members knows what a member may claim; members.Service implements it. Guests are not asked about.
@@ -63,7 +63,7 @@ type Members interface {
 // Delivery knows who delivers and for what fee; sourcing.Service implements it.
 type Delivery interface {
 	// Candidates lists the places that may deliver by the method to the address, which may be nil.
-	Candidates(method retail.FulfillmentMethod, address *retail.DeliveryAddress) []*retail.Location
+	Candidates(ctx context.Context, method retail.FulfillmentMethod, address *retail.DeliveryAddress) []*retail.Location
 	// Fee is what delivering the lines costs the shopper. It does not depend on stock.
-	Fee(q retail.PlanQuery) retail.Money
+	Fee(ctx context.Context, q retail.PlanQuery) retail.Money
 }

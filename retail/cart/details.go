@@ -172,7 +172,7 @@ func (s *Service) worth(ctx context.Context, actor retail.Actor, c *retail.Cart,
 	if f.walletErr != nil {
 		return f.walletErr
 	}
-	result := s.calculate(c, f)
+	result := s.calculate(ctx, c, f)
 	if why := reason(result.Rejected, coupon.Number); why != "" {
 		return couponRefused(why)
 	}

@@ -183,7 +183,7 @@ func (s *Service) look(ctx context.Context, f *facts, c *retail.Cart, skus []str
 			continue
 		}
 		if _, known := f.deliverers[l.Method]; !known && c.Address != nil {
-			f.deliverers[l.Method] = s.deps.Delivery.Candidates(l.Method, c.Address)
+			f.deliverers[l.Method] = s.deps.Delivery.Candidates(ctx, l.Method, c.Address)
 			for _, place := range f.deliverers[l.Method] {
 				add(place.Code)
 			}

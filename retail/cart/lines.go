@@ -210,7 +210,7 @@ func (s *Service) chosen(
 	if ref == "" {
 		return "", "", retail.Refuse(retail.WhyInvalid, field, "Collecting needs a store.")
 	}
-	found, err := s.deps.Places.Resolve([]string{ref})
+	found, err := s.deps.Places.Resolve(ctx, []string{ref})
 	if err != nil || len(found) != 1 {
 		return "", "", retail.Refuse(retail.WhyNotFound, field, "There is no such store.")
 	}

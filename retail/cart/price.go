@@ -1,6 +1,7 @@
 package cart
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -9,12 +10,12 @@ import (
 )
 
 // price puts a cart and the facts about it together.
-func (s *Service) price(c *retail.Cart, f *facts) *retail.PricedCart {
+func (s *Service) price(ctx context.Context, c *retail.Cart, f *facts) *retail.PricedCart {
 	p := &retail.PricedCart{Cart: c, Prices: map[string]retail.LinePrice{}, Titles: map[string]retail.Text{}, Tier: f.tier, Held: f.held}
 	for sku, v := range f.variants {
 		p.Titles[sku] = titles(v)
 	}
-	result := s.calculate(c, f)
+	result := s.calculate(ctx, c, f)
 	for i, price := range result.Lines {
 		if price != nil {
 			p.Prices[c.Lines[i].ID] = *price
@@ -38,7 +39,7 @@ func titles(v *retail.Variant) retail.Text {
 }
 
 // calculate prices lines, coupons and delivery. Coupons that are not in the wallet have no effect.
-func (s *Service) calculate(c *retail.Cart, f *facts) pricing.Result {
+func (s *Service) calculate(ctx context.Context, c *retail.Cart, f *facts) pricing.Result {
 	in := pricing.Input{Tier: f.tier, Channel: f.channel, Currency: s.config.Currency, Now: f.now}
 	query := retail.PlanQuery{Address: c.Address}
 	for _, l := range c.Lines {
@@ -56,7 +57,7 @@ func (s *Service) calculate(c *retail.Cart, f *facts) pricing.Result {
 			in.Coupons = append(in.Coupons, coupon)
 		}
 	}
-	in.Delivery = s.deps.Delivery.Fee(query)
+	in.Delivery = s.deps.Delivery.Fee(ctx, query)
 	return pricing.Price(in)
 }
 

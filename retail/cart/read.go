@@ -68,11 +68,11 @@ func (s *Service) load(ctx context.Context, actor retail.Actor, id string) (*ret
 func (s *Service) priced(ctx context.Context, actor retail.Actor, c *retail.Cart) *retail.PricedCart {
 	if c.OrderID != "" {
 		f := s.gather(ctx, actor, c, without{stock: true})
-		p := s.price(c, f)
+		p := s.price(ctx, c, f)
 		p.Problems = nil
 		return p
 	}
-	return s.price(c, s.gather(ctx, actor, c, without{}))
+	return s.price(ctx, c, s.gather(ctx, actor, c, without{}))
 }
 
 // Checkout is the actor's cart at the version that the shopper agreed to, ready to be ordered. It refuses with WhyNotFound,
@@ -94,7 +94,7 @@ func (s *Service) Checkout(ctx context.Context, actor retail.Actor, cartID strin
 	if err := firstError(f.pricesErr, f.tierErr, f.walletErr); err != nil {
 		return nil, err
 	}
-	p := s.price(c, f)
+	p := s.price(ctx, c, f)
 	var refusals []error
 	for _, problem := range p.Problems {
 		if problem.Blocks {

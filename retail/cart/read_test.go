@@ -1,6 +1,7 @@
 package cart_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -269,7 +270,7 @@ func TestAPanicOfABackendIsItsFailure(t *testing.T) {
 
 type noDelivery struct{}
 
-func (noDelivery) Candidates(retail.FulfillmentMethod, *retail.DeliveryAddress) []*retail.Location {
+func (noDelivery) Candidates(context.Context, retail.FulfillmentMethod, *retail.DeliveryAddress) []*retail.Location {
 	return nil
 }
-func (noDelivery) Fee(retail.PlanQuery) retail.Money { return yuan(0) }
+func (noDelivery) Fee(context.Context, retail.PlanQuery) retail.Money { return yuan(0) }

@@ -46,7 +46,7 @@ type Directory struct {
 	current atomic.Pointer[snapshot]
 }
 
-// snapshot is immutable.
+// snapshot is immutable, except that views keeps parts of it.
 type snapshot struct {
 	all         []*retail.Location // by code
 	byCode      map[string]*retail.Location
@@ -54,6 +54,7 @@ type snapshot struct {
 	version     uint64
 	asOf        time.Time
 	quarantined int
+	views       retail.Views[*snapshot]
 }
 
 // New returns an empty directory; Run or Refresh fills it. The configuration must be valid.
@@ -116,6 +117,30 @@ func newSnapshot(list []*retail.Location, asOf time.Time, quarantined int) *snap
 	return s
 }
 
+// within is the snapshot as if the places beyond the reach did not exist.
+func (s *snapshot) within(r *retail.Reach) *snapshot {
+	if !r.BoundsLocations() {
+		return s
+	}
+	return s.views.Of(r, func(r *retail.Reach) *snapshot {
+		part := &snapshot{byCode: make(map[string]*retail.Location, len(r.Locations)), asOf: s.asOf}
+		for _, code := range r.Locations {
+			if l := s.byCode[code]; l != nil && part.byCode[code] == nil {
+				part.byCode[code] = l
+				part.all = append(part.all, l)
+			}
+		}
+		slices.SortFunc(part.all, func(a, b *retail.Location) int { return cmp.Compare(a.Code, b.Code) })
+		part.grid, part.version = newGrid(part.all), versionOf(part.all)
+		return part
+	})
+}
+
+// seen is the snapshot within the reach of ctx: whatever a caller asks, it is asked of this one.
+func (d *Directory) seen(ctx context.Context) *snapshot {
+	return d.current.Load().within(retail.ReachOf(ctx))
+}
+
 // upcoming keeps the holidays from yesterday on: hours of yesterday may still run past midnight.
 func upcoming(l *retail.Location, now time.Time) []retail.HolidayHours {
 	yesterday := retail.DateOf(now.In(l.Zone).AddDate(0, 0, -1))
@@ -142,28 +167,29 @@ func (d *Directory) freshness(s *snapshot) retail.Freshness {
 // Quarantined is the number of locations that the last load left out.
 func (d *Directory) Quarantined() int { return d.current.Load().quarantined }
 
-// All lists every location by code; the slice must not be changed.
+// All lists every location by code, whoever asks: it is for what the gateway does on its own. The slice must not be changed.
 func (d *Directory) All() []*retail.Location { return d.current.Load().all }
 
-// ByCode returns the location with this code.
+// ByCode returns the location with this code, whoever asks: it is for codes that a record states. What a caller names is
+// asked of Find and Resolve.
 func (d *Directory) ByCode(code string) (*retail.Location, bool) {
 	l, ok := d.current.Load().byCode[code]
 	return l, ok
 }
 
-// ByID returns the location with this global id.
-func (d *Directory) ByID(id string) (*retail.Location, bool) {
-	kind, code, ok := retail.ParseGlobalID(id)
-	if !ok || kind != retail.KindLocation {
-		return nil, false
-	}
-	return d.ByCode(code)
+// Within lists the locations within the reach of ctx by code; the slice must not be changed.
+func (d *Directory) Within(ctx context.Context) []*retail.Location { return d.seen(ctx).all }
+
+// Find returns the location with this code, if it is within the reach of ctx.
+func (d *Directory) Find(ctx context.Context, code string) (*retail.Location, bool) {
+	l, ok := d.seen(ctx).byCode[code]
+	return l, ok
 }
 
 // Resolve turns global ids and codes into locations, in the order asked and without repeats. A ref that names no location
-// is CodeNotFound; one that cannot name any is CodeBadInput.
-func (d *Directory) Resolve(refs []string) ([]*retail.Location, error) {
-	s := d.current.Load()
+// within the reach of ctx is CodeNotFound; one that cannot name any is CodeBadInput.
+func (d *Directory) Resolve(ctx context.Context, refs []string) ([]*retail.Location, error) {
+	s := d.seen(ctx)
 	list := make([]*retail.Location, 0, len(refs))
 	for _, ref := range refs {
 		l, err := s.resolve(ref)

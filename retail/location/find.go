@@ -13,10 +13,12 @@ import (
 // MaxRadiusKm bounds a search; half the circumference of the earth is a little more.
 const MaxRadiusKm = 20000
 
-// Near lists the locations within withinKm of p that keep accepts, nearest first, those at the same distance by code;
-// limit at most. A nil keep accepts all; a point off the earth has no neighbours.
-func (d *Directory) Near(p retail.GeoPoint, withinKm float64, limit int, keep func(*retail.Location) bool) []retail.Candidate {
-	found := d.current.Load().near(p, withinKm, keep)
+// Near lists the locations within withinKm of p and the reach of ctx that keep accepts, nearest first, those at the same
+// distance by code; limit at most. A nil keep accepts all; a point off the earth has no neighbours.
+func (d *Directory) Near(
+	ctx context.Context, p retail.GeoPoint, withinKm float64, limit int, keep func(*retail.Location) bool,
+) []retail.Candidate {
+	found := d.seen(ctx).near(p, withinKm, keep)
 	return candidates(found[:min(max(0, limit), len(found))])
 }
 
@@ -90,7 +92,7 @@ func (q Query) keeps(l *retail.Location) bool {
 	return true
 }
 
-// List returns a page: nearest first when a point is given, else by code. A cursor of a former snapshot continues at its
+// List returns a page of what is within the reach of ctx: nearest first when a point is given, else by code. A cursor of a former snapshot continues at its
 // position, so an entry may be missed or repeated when places came or went in between.
 func (d *Directory) List(ctx context.Context, q Query) (*Connection, error) {
 	if err := q.check(); err != nil {
@@ -103,7 +105,7 @@ func (d *Directory) List(ctx context.Context, q Query) (*Connection, error) {
 			return nil, err
 		}
 	}
-	s := d.current.Load()
+	s := d.seen(ctx)
 	matches := s.matching(q)
 	fresh := d.freshness(s)
 	record(ctx, fresh)

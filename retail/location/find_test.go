@@ -62,7 +62,7 @@ func TestNearFindsWhatALinearScanFinds(t *testing.T) {
 		limit := rapid.IntRange(0, 50).Draw(t, "limit")
 		keep := func(l *retail.Location) bool { return l.Code[len(l.Code)-1] != '7' }
 		got := []string{}
-		for _, c := range d.Near(p, km, limit, keep) {
+		for _, c := range d.Near(context.Background(), p, km, limit, keep) {
 			got = append(got, c.Location.Code)
 			if *c.DistanceKm != p.DistanceKm(c.Location.Position) {
 				t.Fatalf("%s is at %v km, not %v", c.Location.Code, p.DistanceKm(c.Location.Position), *c.DistanceKm)
@@ -79,14 +79,14 @@ func TestNearOfNoPointIsNothing(t *testing.T) {
 	mustRefresh(t, d)
 	nan := math.NaN()
 	for _, p := range []retail.GeoPoint{{Latitude: nan}, {Latitude: 91}, {Longitude: math.Inf(1)}} {
-		if got := d.Near(p, 100, 10, nil); len(got) != 0 {
+		if got := d.Near(context.Background(), p, 100, 10, nil); len(got) != 0 {
 			t.Errorf("%v: got %v", p, got)
 		}
 	}
-	if got := d.Near(retail.GeoPoint{}, nan, 10, nil); len(got) != 0 {
+	if got := d.Near(context.Background(), retail.GeoPoint{}, nan, 10, nil); len(got) != 0 {
 		t.Errorf("within NaN km: got %v", got)
 	}
-	if got := d.Near(retail.GeoPoint{}, 1, -1, nil); len(got) != 0 {
+	if got := d.Near(context.Background(), retail.GeoPoint{}, 1, -1, nil); len(got) != 0 {
 		t.Errorf("limit -1: got %v", got)
 	}
 }
@@ -203,6 +203,6 @@ func BenchmarkNear(b *testing.B) {
 	p := retail.GeoPoint{Latitude: 31.2304, Longitude: 121.4737}
 	b.ReportAllocs()
 	for b.Loop() {
-		d.Near(p, 50, 20, nil)
+		d.Near(context.Background(), p, 50, 20, nil)
 	}
 }

@@ -117,7 +117,7 @@ func (s *Service) decideForShopper(ctx context.Context, o *retail.Order, id stri
 func (s *Service) answerMove(
 	ctx context.Context, o *retail.Order, f *retail.Fulfillment, req AnswerRequest,
 ) (*retail.Order, error) {
-	places, err := s.deps.Places.Resolve([]string{req.LocationRef})
+	places, err := s.deps.Places.Resolve(ctx, []string{req.LocationRef})
 	if err != nil || len(places) == 0 {
 		return nil, retail.Refuse(retail.WhyNotFound, "locationId", "There is no such place.")
 	}

@@ -15,7 +15,8 @@ import (
 // Ledger is the record of orders; integrations/ledger implements it. A change is one transaction.
 type Ledger interface {
 	// CreateOrder stores an order, with what else do does in the same transaction; when the id is known it stores nothing and
-	// returns what is there.
+	// returns what is there. It refuses with WhyNotAllowed a cart that another order has: every order but one that was given up
+	// before it was placed.
 	CreateOrder(ctx context.Context, o *retail.Order, do func(tx retail.Tx) error) (stored *retail.Order, created bool, err error)
 	// Order loads by id, CodeNotFound when there is none. OrderByNumber is the same by number.
 	Order(ctx context.Context, id string) (*retail.Order, error)
@@ -38,8 +39,15 @@ type Ledger interface {
 	Stalled(ctx context.Context, now time.Time) ([]string, error)
 	// Closings reads the ledger's closings of pairs at a place (retail.Supply).
 	Closings(ctx context.Context, locationCode string, skus []string) (map[string]int64, error)
-	// Attempt counts a try under key and reports whether it is within most tries per window.
-	Attempt(ctx context.Context, key string, most int, window time.Duration) (allowed bool, err error)
+	// Try counts a try under key and reports whether it is within the limit, and how long until tries count anew.
+	Try(ctx context.Context, key string, l retail.Limit) (allowed bool, wait time.Duration, err error)
+	// OrdersOf lists an owner's orders, newest first; limit at most.
+	OrdersOf(ctx context.Context, owner string, before *retail.PurchaseKey, limit int) ([]*retail.Order, error)
+	// CountOrders counts orders that are not cancelled and were placed since then, by the owner or for the contact's phone,
+	// whichever are more; it stops at most.
+	CountOrders(ctx context.Context, owner, phone string, since time.Time, most int) (int, error)
+	// OrdersInReview lists orders whose review is open, the longest first; limit at most.
+	OrdersInReview(ctx context.Context, limit int) ([]*retail.Order, error)
 }
 
 // Claims guards stock; retail/stock implements it.
@@ -88,6 +96,8 @@ type Shop interface {
 	Pay(ctx context.Context, orderNumber string, p retail.Payment) (retail.Payment, error)
 	// Payment asks how a payment stands; CodeNotFound when the service never met it.
 	Payment(ctx context.Context, reference string) (retail.Payment, error)
+	// PaymentMethods lists how orders can be paid.
+	PaymentMethods(ctx context.Context) ([]retail.PaymentMethod, error)
 	// VoidPayment makes sure that a pending payment succeeds no more, and returns how it stands: it may have succeeded already.
 	// A payment that the service never met is remembered as void.
 	VoidPayment(ctx context.Context, reference string) (retail.Payment, error)
@@ -132,7 +142,7 @@ type Points interface {
 // Places knows locations; location.Directory implements it.
 type Places interface {
 	ByCode(code string) (*retail.Location, bool)
-	Resolve(refs []string) ([]*retail.Location, error)
+	Resolve(ctx context.Context, refs []string) ([]*retail.Location, error)
 }
 
 // Members knows members; integrations/ledger implements it.

@@ -48,15 +48,15 @@ const maxOpenOrders = 2000
 func (s *Service) VerifyCode(
 	ctx context.Context, associate retail.Actor, locationRef, code string,
 ) (*retail.Order, *retail.Fulfillment, error) {
-	places, err := s.deps.Places.Resolve([]string{locationRef})
+	places, err := s.deps.Places.Resolve(ctx, []string{locationRef})
 	if err != nil || len(places) == 0 {
 		return nil, nil, retail.Refuse(retail.WhyNotFound, "locationId", "There is no such place.")
 	}
 	place := places[0].Code
-	if err := s.attempt(ctx, associate, place); err != nil {
+	clean, ok, err := s.attempt(ctx, associate, place, code)
+	if err != nil {
 		return nil, nil, err
 	}
-	clean, ok := cleanCode(code)
 	if !ok {
 		return nil, nil, errWrongCode()
 	}
@@ -79,17 +79,34 @@ func (s *Service) VerifyCode(
 	return order, found, nil
 }
 
-// attempt admits a try of a code by an associate of the place.
-func (s *Service) attempt(ctx context.Context, associate retail.Actor, place string) error {
+// attempt admits a try of a code by an associate of the place, and cleans the code; ok is false for what can be none. Tries are
+// counted by who tries, by the place whose goods are at stake, and by the code, which may be tried all over the chain.
+func (s *Service) attempt(ctx context.Context, associate retail.Actor, place, code string) (clean string, ok bool, err error) {
 	if !associate.WorksAt(place) {
-		return retail.Refuse(retail.WhyNotAllowed, "", "This is for associates of the place.")
+		return "", false, retail.Refuse(retail.WhyNotAllowed, "", "This is for associates of the place.")
 	}
-	key := "pickup code\x00" + associate.Key() + "\x00" + place
-	allowed, err := s.deps.Ledger.Attempt(ctx, key, s.config.CodeTries, s.config.CodeWindow)
-	if err == nil && !allowed {
-		return tooMany("code", s.config.CodeTries)
+	clean, ok = cleanCode(code)
+	counts := []struct {
+		key  string
+		most int
+	}{
+		{"pickup code\x00" + associate.Key() + "\x00" + place, s.config.CodeTries},
+		{"pickup codes at\x00" + place, s.config.PlaceTries},
+		{"one pickup code\x00" + clean, s.config.SameTries},
 	}
-	return err
+	if !ok {
+		counts = counts[:2]
+	}
+	for _, c := range counts {
+		limit := retail.Limit{Most: c.most, Per: s.config.CodeWindow}
+		switch allowed, wait, err := s.deps.Ledger.Try(ctx, c.key, limit); {
+		case err != nil:
+			return "", false, err
+		case !allowed:
+			return "", false, limit.Refuse("code", wait)
+		}
+	}
+	return clean, ok, nil
 }
 
 // opens compares a clean code in constant time.
@@ -120,10 +137,11 @@ func (s *Service) HandOver(
 	if f == nil {
 		return nil, errNoPart()
 	}
-	if err := s.attempt(ctx, associate, f.LocationCode); err != nil {
+	clean, ok, err := s.attempt(ctx, associate, f.LocationCode, code)
+	if err != nil {
 		return nil, err
 	}
-	if clean, ok := cleanCode(code); !ok || !opens(o, f, clean) {
+	if !ok || !opens(o, f, clean) {
 		return nil, errWrongCode()
 	}
 	mark := digest("hand over", associate.Key(), key)

@@ -114,7 +114,7 @@ func (fakePlaces) ByCode(code string) (*retail.Location, bool) {
 	return nil, false
 }
 
-func (p fakePlaces) Resolve(refs []string) (list []*retail.Location, err error) {
+func (p fakePlaces) Resolve(_ context.Context, refs []string) (list []*retail.Location, err error) {
 	for _, ref := range refs {
 		l, ok := p.ByCode(ref)
 		if !ok {

@@ -42,5 +42,5 @@ type Codes interface {
 
 // Places knows locations; location.Directory implements it.
 type Places interface {
-	Resolve(refs []string) ([]*retail.Location, error)
+	Resolve(ctx context.Context, refs []string) ([]*retail.Location, error)
 }

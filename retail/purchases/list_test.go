@@ -130,7 +130,7 @@ func (r *records) VerifyCode(_ context.Context, a retail.Actor, ref, code string
 	return r.orders[0], &r.orders[0].Fulfillments[0], nil
 }
 
-func (r *records) Resolve(refs []string) ([]*retail.Location, error) {
+func (r *records) Resolve(_ context.Context, refs []string) ([]*retail.Location, error) {
 	if refs[0] != "S1" && refs[0] != "S2" {
 		return nil, retail.Errorf(retail.CodeNotFound, "no such place")
 	}

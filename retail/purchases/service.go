@@ -85,7 +85,7 @@ func (s *Service) Queue(ctx context.Context, actor retail.Actor, locationRef str
 	if err := retail.CheckFirst(first, MaxQueue); err != nil {
 		return nil, err
 	}
-	places, err := s.deps.Places.Resolve([]string{locationRef})
+	places, err := s.deps.Places.Resolve(ctx, []string{locationRef})
 	if err != nil {
 		return nil, err
 	}

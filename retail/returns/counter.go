@@ -22,7 +22,7 @@ type ReceiveGoods struct {
 // ReceiveInStore takes goods back at any store, asked for before or not, and refunds them. A return that waited for a parcel may
 // be brought instead; an exchange becomes a plain return.
 func (s *Service) ReceiveInStore(ctx context.Context, q ReceiveGoods) (*Result, error) {
-	store, err := s.counter(q.Actor, q.LocationRef)
+	store, err := s.counter(ctx, q.Actor, q.LocationRef)
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +97,14 @@ func (s *Service) accept(tx retail.Tx, o *retail.Order, r *retail.Return, storeC
 }
 
 // counter is the store at which the associate stands.
-func (s *Service) counter(actor retail.Actor, ref string) (*retail.Location, error) {
+func (s *Service) counter(ctx context.Context, actor retail.Actor, ref string) (*retail.Location, error) {
 	if ref == "" {
 		if actor.Role != "associate" || len(actor.Locations) != 1 {
 			return nil, retail.Refuse(retail.WhyInvalid, "locationId", "Say which store takes the goods.")
 		}
 		ref = actor.Locations[0]
 	}
-	store, err := s.store(ref)
+	store, err := s.store(ctx, ref)
 	if err != nil {
 		return nil, err
 	}

@@ -61,6 +61,6 @@ type Points interface {
 // Places knows locations; location.Directory implements it.
 type Places interface {
 	ByCode(code string) (*retail.Location, bool)
-	Resolve(refs []string) ([]*retail.Location, error)
+	Resolve(ctx context.Context, refs []string) ([]*retail.Location, error)
 	All() []*retail.Location
 }

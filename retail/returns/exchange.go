@@ -39,7 +39,7 @@ func (s *Service) Exchange(ctx context.Context, q RequestExchange) (*Result, err
 	if err != nil {
 		return nil, err
 	}
-	store, err := s.store(q.LocationRef)
+	store, err := s.store(ctx, q.LocationRef)
 	if err != nil {
 		return nil, err
 	}

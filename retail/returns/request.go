@@ -42,7 +42,7 @@ func (s *Service) Request(ctx context.Context, q RequestReturn) (*Result, error)
 	case q.Way != retail.ReturnInStore:
 		no.add(retail.WhyInvalid, "way", "The way must be IN_STORE or BY_POST.")
 	case q.LocationRef != "":
-		store, err := s.store(q.LocationRef)
+		store, err := s.store(ctx, q.LocationRef)
 		if err != nil {
 			return nil, err
 		}
@@ -174,8 +174,8 @@ func (s *Service) withdraw(tx retail.Tx, o *retail.Order, r *retail.Return, clai
 }
 
 // store finds a store that receives returns.
-func (s *Service) store(ref string) (*retail.Location, error) {
-	list, err := s.deps.Places.Resolve([]string{ref})
+func (s *Service) store(ctx context.Context, ref string) (*retail.Location, error) {
+	list, err := s.deps.Places.Resolve(ctx, []string{ref})
 	switch {
 	case retail.CodeOf(err) == retail.CodeUpstreamUnavailable && err != nil:
 		return nil, err

@@ -610,7 +610,7 @@ func (w *world) ByCode(code string) (*retail.Location, bool) {
 	return nil, false
 }
 
-func (w *world) Resolve(refs []string) (list []*retail.Location, err error) {
+func (w *world) Resolve(_ context.Context, refs []string) (list []*retail.Location, err error) {
 	for _, ref := range refs {
 		l, ok := w.ByCode(ref)
 		if !ok {

@@ -2,6 +2,7 @@ package sourcing
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"slices"
 
@@ -12,12 +13,14 @@ import (
 // INSTANT_DELIVERY the stores and front warehouses near it that offer it, for SHIPPING warehouses and the stores near it.
 // Without a known position there is nobody for the one and only warehouses for the other. It says nothing about stock or
 // opening hours. Methods that visit have no candidates: the shopper chose.
-func (s *Service) Candidates(method retail.FulfillmentMethod, address *retail.DeliveryAddress) []*retail.Location {
+func (s *Service) Candidates(
+	ctx context.Context, method retail.FulfillmentMethod, address *retail.DeliveryAddress,
+) []*retail.Location {
 	switch method {
 	case retail.MethodInstant:
-		return s.hubs(positionOf(address))
+		return s.hubs(ctx, positionOf(address))
 	case retail.MethodShipping:
-		return s.shippers(positionOf(address))
+		return s.shippers(ctx, positionOf(address))
 	}
 	return nil
 }
@@ -30,19 +33,19 @@ func positionOf(a *retail.DeliveryAddress) *retail.GeoPoint {
 	return a.Position
 }
 
-func (s *Service) hubs(at *retail.GeoPoint) []*retail.Location {
+func (s *Service) hubs(ctx context.Context, at *retail.GeoPoint) []*retail.Location {
 	if at == nil {
 		return nil
 	}
-	return places(s.deps.Places.Near(*at, s.config.InstantKm, s.config.NearbyPlaces, func(l *retail.Location) bool {
+	return places(s.deps.Places.Near(ctx, *at, s.config.InstantKm, s.config.NearbyPlaces, func(l *retail.Location) bool {
 		picks := l.Kind == retail.FrontWarehouse || (l.Kind == retail.Store && l.Pickup != nil)
 		return picks && l.Offers(retail.ServiceInstant)
 	}))
 }
 
-func (s *Service) shippers(at *retail.GeoPoint) []*retail.Location {
+func (s *Service) shippers(ctx context.Context, at *retail.GeoPoint) []*retail.Location {
 	var list []*retail.Location
-	for _, l := range s.deps.Places.All() {
+	for _, l := range s.deps.Places.Within(ctx) {
 		if l.Kind == retail.Warehouse {
 			list = append(list, l)
 		}
@@ -50,7 +53,7 @@ func (s *Service) shippers(at *retail.GeoPoint) []*retail.Location {
 	byDistance(list, at)
 	list = list[:min(maxWarehouses, len(list))]
 	if at != nil && s.config.ShipFromStores && s.config.ShipKm > 0 {
-		near := s.deps.Places.Near(*at, s.config.ShipKm, s.config.NearbyPlaces, func(l *retail.Location) bool {
+		near := s.deps.Places.Near(ctx, *at, s.config.ShipKm, s.config.NearbyPlaces, func(l *retail.Location) bool {
 			return l.Kind == retail.Store && l.Pickup != nil
 		})
 		list = append(list, places(near)...)

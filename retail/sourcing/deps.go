@@ -16,12 +16,14 @@ type Stock interface {
 	Offers(ctx context.Context, skus, locationCodes []string) ([]retail.Offer, error)
 }
 
-// Places knows locations; location.Directory implements it.
+// Places knows locations within the reach of ctx; location.Directory implements it.
 type Places interface {
-	ByCode(code string) (*retail.Location, bool)
-	Resolve(refs []string) ([]*retail.Location, error)
-	Near(p retail.GeoPoint, withinKm float64, limit int, keep func(*retail.Location) bool) []retail.Candidate
-	All() []*retail.Location
+	Find(ctx context.Context, code string) (*retail.Location, bool)
+	Resolve(ctx context.Context, refs []string) ([]*retail.Location, error)
+	Near(
+		ctx context.Context, p retail.GeoPoint, withinKm float64, limit int, keep func(*retail.Location) bool,
+	) []retail.Candidate
+	Within(ctx context.Context) []*retail.Location
 }
 
 // Slots knows how many of a slot's capacity are taken; integrations/ledger implements it.

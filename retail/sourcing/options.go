@@ -65,7 +65,7 @@ func (s *Service) DeliveryOptions(ctx context.Context, q OptionsQuery) ([]Delive
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Concat(stores, s.Candidates(retail.MethodInstant, address), s.Candidates(retail.MethodShipping, address))
+	all := slices.Concat(stores, s.Candidates(ctx, retail.MethodInstant, address), s.Candidates(ctx, retail.MethodShipping, address))
 	skus := make([]string, 0, len(lines))
 	for _, l := range lines {
 		if !slices.Contains(skus, l.SKU) {
@@ -82,7 +82,7 @@ func (s *Service) DeliveryOptions(ctx context.Context, q OptionsQuery) ([]Delive
 	} {
 		p := &planner{service: s, now: s.deps.Now(), address: address, have: have.afresh()}
 		p.group(of(method, lines))
-		o := DeliveryOption{Method: method, Fee: s.Fee(retail.PlanQuery{Lines: of(method, lines), Address: address})}
+		o := DeliveryOption{Method: method, Fee: s.Fee(ctx, retail.PlanQuery{Lines: of(method, lines), Address: address})}
 		if method.Visits() {
 			p.offerVisit(ctx, &o, stores)
 		} else {
@@ -141,7 +141,7 @@ func (s *Service) stores(ctx context.Context, q OptionsQuery) ([]*retail.Locatio
 	}
 	switch {
 	case len(refs) > 0:
-		found, err := s.deps.Places.Resolve(refs)
+		found, err := s.deps.Places.Resolve(ctx, refs)
 		if err != nil {
 			return nil, err
 		}
@@ -151,7 +151,7 @@ func (s *Service) stores(ctx context.Context, q OptionsQuery) ([]*retail.Locatio
 		}
 		return list, nil
 	case near != nil:
-		return places(s.deps.Places.Near(*near, s.config.VisitKm, s.config.NearbyPlaces, func(l *retail.Location) bool {
+		return places(s.deps.Places.Near(ctx, *near, s.config.VisitKm, s.config.NearbyPlaces, func(l *retail.Location) bool {
 			return l.Kind == retail.Store && l.Pickup != nil
 		})), nil
 	}
@@ -211,7 +211,7 @@ func (p *planner) offerDelivery(ctx context.Context, o *DeliveryOption) {
 		return
 	}
 	g := p.groups[0]
-	g.among = p.service.Candidates(o.Method, p.address)
+	g.among = p.service.Candidates(ctx, o.Method, p.address)
 	parts, err := p.serve(ctx, g)
 	if err != nil {
 		o.Refusals, _ = retail.RefusalsOf(err)

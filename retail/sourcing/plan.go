@@ -30,8 +30,8 @@ func (s *Service) Plan(ctx context.Context, q retail.PlanQuery) (*retail.Plan, e
 	if err := p.find(ctx); err != nil {
 		return nil, err
 	}
-	plan := &retail.Plan{Delivery: s.Fee(q)}
-	instant, shipping := s.config.money(s.instantFee(q.Lines, q.Address)), s.config.money(s.shippingFee(q.Lines))
+	plan := &retail.Plan{Delivery: s.Fee(ctx, q)}
+	instant, shipping := s.config.money(s.instantFee(ctx, q.Lines, q.Address)), s.config.money(s.shippingFee(q.Lines))
 	for _, g := range p.groups {
 		parts, err := p.serve(ctx, g)
 		if err != nil {
@@ -181,12 +181,12 @@ func (p *planner) find(ctx context.Context) error {
 	asked := map[string]bool{}
 	for _, g := range p.groups {
 		if g.method.Visits() {
-			if l, ok := p.service.deps.Places.ByCode(g.code); ok {
+			if l, ok := p.service.deps.Places.Find(ctx, g.code); ok {
 				g.place = l
 				all = append(all, l)
 			}
 		} else {
-			g.among = p.service.Candidates(g.method, p.address)
+			g.among = p.service.Candidates(ctx, g.method, p.address)
 			all = append(all, g.among...)
 		}
 		for _, l := range g.lines {

@@ -133,7 +133,7 @@ func TestAPlanCoversTheDemandAndNoMoreThanThereIs(t *testing.T) {
 				t.Fatalf("line %s: %d of %d", id, served[id], l.Quantity)
 			}
 		}
-		if shipped > config.MaxParcels || fees != plan.Delivery.Minor || plan.Delivery != s.Fee(q) {
+		if shipped > config.MaxParcels || fees != plan.Delivery.Minor || plan.Delivery != s.Fee(context.Background(), q) {
 			t.Fatalf("%d parcels, fees of %d, delivery %d", shipped, fees, plan.Delivery.Minor)
 		}
 		again, err := s.Plan(context.Background(), q)
@@ -158,7 +158,7 @@ func TestShippingIsRefusedOnlyWhenItMust(t *testing.T) {
 			demand[q.Lines[i].SKU] += q.Lines[i].Quantity
 		}
 		s := w.service(sourcing.DefaultConfig())
-		senders := s.Candidates(retail.MethodShipping, q.Address)
+		senders := s.Candidates(context.Background(), retail.MethodShipping, q.Address)
 		possible := false
 		for set := 1; set < 1<<len(senders); set++ {
 			size, have := 0, map[string]int{}

@@ -39,7 +39,7 @@ func (s *Service) PickupSlots(
 	if !method.Visits() {
 		return nil, retail.BadInput("times can be agreed for PICKUP, CURBSIDE and APPOINTMENT")
 	}
-	found, err := s.deps.Places.Resolve([]string{locationRef})
+	found, err := s.deps.Places.Resolve(ctx, []string{locationRef})
 	if err != nil {
 		return nil, err
 	}

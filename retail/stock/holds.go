@@ -113,7 +113,7 @@ func (h *Holds) create(ctx context.Context, r HoldRequest) (*Hold, []retail.Warn
 	if err != nil {
 		return nil, nil, err
 	}
-	loc, err := h.visitable(r.LocationRef)
+	loc, err := h.visitable(ctx, r.LocationRef)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -178,9 +178,9 @@ func (r *HoldRequest) validate(caps HoldCaps) ([]retail.ClaimLine, error) {
 }
 
 // visitable finds a store where shoppers can collect.
-func (h *Holds) visitable(ref string) (*retail.Location, error) {
+func (h *Holds) visitable(ctx context.Context, ref string) (*retail.Location, error) {
 	s := h.deps.Stock
-	locs, err := s.deps.Directory.Resolve([]string{ref})
+	locs, err := s.deps.Directory.Resolve(ctx, []string{ref})
 	if retail.CodeOf(err) == retail.CodeNotFound || (err == nil && len(locs) != 1) {
 		return nil, retail.Refuse(retail.WhyNotFound, "locationId", "there is no such place")
 	}
@@ -264,7 +264,7 @@ func (h *Holds) Get(ctx context.Context, actor retail.Actor, id string) (*Hold, 
 	if err != nil {
 		return nil, h.metrics.count("get", err)
 	}
-	hold, err := h.viewOf(claim)
+	hold, err := h.viewOf(ctx, claim)
 	return hold, h.metrics.count("get", err)
 }
 
@@ -323,7 +323,7 @@ func (h *Holds) extend(ctx context.Context, actor retail.Actor, id string) (*Hol
 	if err != nil {
 		return nil, err
 	}
-	return h.viewOf(stored)
+	return h.viewOf(ctx, stored)
 }
 
 // Release gives a hold back. Releasing it twice is no mistake. It refuses with WhyNotFound, WhyHoldExpired, and
@@ -352,7 +352,7 @@ func (h *Holds) release(ctx context.Context, actor retail.Actor, id string) (*Ho
 		}
 	}
 	h.giveBack(ctx, claim)
-	return h.viewOf(claim)
+	return h.viewOf(ctx, claim)
 }
 
 // own loads a claim that is the actor's own hold.
@@ -404,8 +404,8 @@ func (h *Holds) state(c retail.Claim) HoldState {
 	return HoldActive
 }
 
-func (h *Holds) viewOf(c retail.Claim) (*Hold, error) {
-	locs, err := h.deps.Stock.deps.Directory.Resolve([]string{c.LocationCode})
+func (h *Holds) viewOf(ctx context.Context, c retail.Claim) (*Hold, error) {
+	locs, err := h.deps.Stock.deps.Directory.Resolve(ctx, []string{c.LocationCode})
 	if err != nil {
 		return nil, err
 	}

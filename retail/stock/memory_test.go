@@ -90,13 +90,18 @@ func packRow(cells map[uint8]*stock.Cell) string {
 // memoryDirectory is a list of locations searched one by one.
 type memoryDirectory []*retail.Location
 
-func (d memoryDirectory) All() []*retail.Location {
-	all := slices.Clone([]*retail.Location(d))
+func (d memoryDirectory) Within(ctx context.Context) []*retail.Location {
+	all := d.within(ctx)
 	slices.SortFunc(all, func(a, b *retail.Location) int { return cmp.Compare(a.Code, b.Code) })
 	return all
 }
 
-func (d memoryDirectory) Resolve(refs []string) ([]*retail.Location, error) {
+func (d memoryDirectory) within(ctx context.Context) memoryDirectory {
+	return slices.DeleteFunc(slices.Clone(d), func(l *retail.Location) bool { return !retail.ReachOf(ctx).Location(l.Code) })
+}
+
+func (d memoryDirectory) Resolve(ctx context.Context, refs []string) ([]*retail.Location, error) {
+	d = d.within(ctx)
 	var out []*retail.Location
 	for _, ref := range refs {
 		i := slices.IndexFunc(d, func(l *retail.Location) bool { return l.Code == ref || l.ID() == ref })
@@ -109,10 +114,10 @@ func (d memoryDirectory) Resolve(refs []string) ([]*retail.Location, error) {
 }
 
 func (d memoryDirectory) Near(
-	p retail.GeoPoint, withinKm float64, limit int, keep func(*retail.Location) bool,
+	ctx context.Context, p retail.GeoPoint, withinKm float64, limit int, keep func(*retail.Location) bool,
 ) []retail.Candidate {
 	var out []retail.Candidate
-	for _, l := range d {
+	for _, l := range d.within(ctx) {
 		if km := p.DistanceKm(l.Position); km <= withinKm && (keep == nil || keep(l)) {
 			out = append(out, retail.Candidate{Location: l, DistanceKm: &km})
 		}

@@ -20,7 +20,7 @@ func (s *Service) Offers(ctx context.Context, skus, locationCodes []string) ([]r
 		return nil, retail.Errorf(retail.CodeLimitExceeded,
 			"%d SKUs at %d locations are more than %d pairs", len(skus), len(locationCodes), MaxPairs)
 	}
-	locs, err := s.deps.Directory.Resolve(locationCodes)
+	locs, err := s.deps.Directory.Resolve(ctx, locationCodes)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (h *Holds) holdFor(ctx context.Context, c retail.Claim) (retail.Claim, erro
 	if !h.now().Before(c.ExpiresAt) {
 		return c, retail.Refuse(retail.WhyHoldExpired, "", "the claim's time is over")
 	}
-	loc, err := h.location(c.LocationCode)
+	loc, err := h.location(ctx, c.LocationCode)
 	if err != nil {
 		return c, err
 	}
@@ -161,7 +161,7 @@ func (h *Holds) Supply(ctx context.Context, locationCode string, skus []string) 
 	if len(skus) > MaxPairs {
 		return nil, retail.Errorf(retail.CodeLimitExceeded, "at most %d SKUs", MaxPairs)
 	}
-	loc, err := h.location(locationCode)
+	loc, err := h.location(ctx, locationCode)
 	if err != nil {
 		return nil, err
 	}
@@ -338,8 +338,8 @@ func (h *Holds) booked(ctx context.Context, c retail.Claim, place Place, by time
 	return facts, nil
 }
 
-func (h *Holds) location(code string) (*retail.Location, error) {
-	locs, err := h.deps.Stock.deps.Directory.Resolve([]string{code})
+func (h *Holds) location(ctx context.Context, code string) (*retail.Location, error) {
+	locs, err := h.deps.Stock.deps.Directory.Resolve(ctx, []string{code})
 	if err != nil {
 		return nil, err
 	}

@@ -9,14 +9,16 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
-// Directory finds locations; location.Directory implements it.
+// Directory finds locations within the reach of ctx; location.Directory implements it.
 type Directory interface {
 	// Resolve turns global ids and codes into locations, in the order asked and without repeats; an unknown one is an error.
-	Resolve(refs []string) ([]*retail.Location, error)
+	Resolve(ctx context.Context, refs []string) ([]*retail.Location, error)
 	// Near lists the locations within a radius that keep accepts, nearest first; keep may be nil.
-	Near(p retail.GeoPoint, withinKm float64, limit int, keep func(*retail.Location) bool) []retail.Candidate
-	// All lists every location by code; the slice must not be changed.
-	All() []*retail.Location
+	Near(
+		ctx context.Context, p retail.GeoPoint, withinKm float64, limit int, keep func(*retail.Location) bool,
+	) []retail.Candidate
+	// Within lists every location by code; the slice must not be changed.
+	Within(ctx context.Context) []*retail.Location
 }
 
 // Deps are what the service needs.
@@ -271,15 +273,15 @@ func (s *Service) candidates(
 		return nil, retail.Errorf(retail.CodeLimitExceeded, "at most %d locations may be named", MaxLocations)
 	}
 	if len(refs) == 0 && near != nil {
-		return s.deps.Directory.Near(*near, withinKm, first, keep), nil
+		return s.deps.Directory.Near(ctx, *near, withinKm, first, keep), nil
 	}
 	if preferred := retail.ContextOf(ctx).LocationCode; len(refs) == 0 && preferred != "" {
 		refs = []string{preferred}
 	}
-	locs := s.deps.Directory.All()
+	locs := s.deps.Directory.Within(ctx)
 	if len(refs) > 0 {
 		var err error
-		if locs, err = s.deps.Directory.Resolve(refs); err != nil {
+		if locs, err = s.deps.Directory.Resolve(ctx, refs); err != nil {
 			return nil, err
 		}
 	} else {
