@@ -16,6 +16,7 @@ import (
 // variables, which may hold personal data, never get here.
 type entry struct {
 	operation string
+	document  string // id of a trusted document
 	kind      string
 	role      auth.Role
 	code      string // of the first error
@@ -28,6 +29,13 @@ type entryKey struct{}
 func noteOperation(ctx context.Context, op *ast.OperationDefinition) {
 	if e, ok := ctx.Value(entryKey{}).(*entry); ok {
 		e.operation, e.kind, e.role = clip(op.Name), string(op.Operation), auth.PrincipalOf(ctx).Role
+	}
+}
+
+// noteDocument puts the id of the executed document into the access log; it is empty for one of no manifest.
+func noteDocument(ctx context.Context, id string) {
+	if e, ok := ctx.Value(entryKey{}).(*entry); ok {
+		e.document = id
 	}
 }
 
@@ -65,6 +73,9 @@ func withAccessLog(log *slog.Logger, now func() time.Time, next http.Handler) ht
 				slog.Duration("took", now().Sub(started)),
 				slog.String("kind", e.kind), slog.String("operation", e.operation),
 				slog.String("role", string(e.role)),
+			}
+			if e.document != "" {
+				line = append(line, slog.String("document", e.document))
 			}
 			if e.code != "" {
 				line = append(line, slog.String("code", e.code))

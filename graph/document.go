@@ -7,15 +7,18 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/maypok86/otter/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/lexer"
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
 	"github.com/vektah/gqlparser/v2/validator/core"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
+	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/retail"
 )
 
@@ -24,6 +27,7 @@ const statusInvalid = http.StatusBadRequest
 // document is a parsed, bounded and validated document. It is immutable and shared by requests.
 type document struct {
 	ast        *ast.QueryDocument
+	shape      *shape
 	operations []*operation
 }
 
@@ -31,6 +35,7 @@ type document struct {
 type operation struct {
 	def    *ast.OperationDefinition
 	guards []guard
+	cost   *costPlan
 }
 
 // pick returns the operation to execute: the named one, or the only one.
@@ -53,16 +58,16 @@ func (d *document) pick(name string) (*operation, *refusal) {
 // compiler turns query texts into documents.
 type compiler struct {
 	schema        *ast.Schema
-	limits        *Limits
+	limits        *Limits // the widest that anybody has
+	costs         *costModel
 	rules         *rules.Rules
 	introspection bool
 }
 
-func newCompiler(schema *ast.Schema, limits *Limits, introspection bool) *compiler {
-	return &compiler{
-		schema: WithoutDefer(schema), limits: limits, introspection: introspection,
-		rules: quietRules(),
-	}
+func newCompiler(schema *ast.Schema, limits *Limits, introspection bool) (*compiler, error) {
+	served := WithoutDefer(schema)
+	costs, err := newCostModel(served)
+	return &compiler{schema: served, limits: limits, costs: costs, introspection: introspection, rules: quietRules()}, err
 }
 
 // WithoutDefer returns the schema without the @defer directive, which the parser's prelude declares and this transport,
@@ -100,43 +105,51 @@ func quietRules() *rules.Rules {
 	return all
 }
 
-// compile parses, bounds, validates and plans a document.
-func (c *compiler) compile(query string) (*document, *refusal) {
-	parsed, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, c.limits.Tokens)
+// compile parses, bounds, validates and plans a document for those who may ask most.
+func (c *compiler) compile(query string) (*document, *refusal) { return c.compileWithin(query, c.limits) }
+
+// compileWithin is compile for somebody with narrower limits, who is refused before the expensive part.
+func (c *compiler) compileWithin(query string, limits *Limits) (*document, *refusal) {
+	parsed, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, limits.Tokens)
 	if err != nil {
-		return nil, c.parseRefusal(err)
+		return nil, c.parseRefusal(err, limits)
 	}
 	if len(parsed.Operations) == 0 {
 		return nil, refuse(statusInvalid, newError(CodeParseFailed, "the document has no operation"))
 	}
-	if no := checkBudget(parsed, c.limits); no != nil {
+	shape, no := shapeOf(parsed)
+	if no == nil {
+		shape.tokens = countTokens(query)
+		no = shape.check(limits)
+	}
+	if no != nil {
 		return nil, no
 	}
 	if errs := validator.ValidateWithRules(c.schema, parsed, c.rules); len(errs) > 0 {
 		return nil, c.invalid(errs)
 	}
-	doc := &document{ast: parsed}
+	doc, costs := &document{ast: parsed, shape: shape}, c.costs.compile(parsed)
 	for _, def := range parsed.Operations {
 		guards, no := c.plan(parsed, def)
 		if no != nil {
 			return nil, no
 		}
-		doc.operations = append(doc.operations, &operation{def: def, guards: guards})
+		doc.operations = append(doc.operations, &operation{def: def, guards: guards, cost: costs.of(def)})
 	}
 	return doc, nil
 }
 
 // parseRefusal tells where the document ends to be GraphQL, without repeating it.
-func (c *compiler) parseRefusal(err error) *refusal {
+func (c *compiler) parseRefusal(err error, limits *Limits) *refusal {
 	var parse *gqlerror.Error
 	if !errors.As(err, &parse) {
 		return refuse(statusInvalid, newError(CodeParseFailed, "the document is no GraphQL"))
 	}
 	switch {
 	case strings.HasPrefix(parse.Message, "exceeded token limit"):
-		return overLimit("tokens", c.limits.Tokens)
+		return overLimit("tokens", limits.Tokens)
 	case strings.HasPrefix(parse.Message, "exceeded maximum nesting depth"):
-		return overLimit("depth", c.limits.Depth)
+		return overLimit("depth", limits.Depth)
 	}
 	message := parse.Message
 	for _, before := range [...]string{"found ", "Unexpected "} {
@@ -186,6 +199,16 @@ func clip(message string) string {
 	return strings.ToValidUTF8(message[:most], "") + "…"
 }
 
+// countTokens counts the lexical tokens of a sound document.
+func countTokens(query string) int {
+	lex := lexer.New(&ast.Source{Input: query})
+	for n := 0; ; n++ {
+		if token, err := lex.ReadToken(); err != nil || token.Kind == lexer.EOF {
+			return n
+		}
+	}
+}
+
 // Error lets the cache carry a refusal.
 func (r *refusal) Error() string {
 	if len(r.errs) == 0 {
@@ -194,19 +217,38 @@ func (r *refusal) Error() string {
 	return r.errs[0].Message
 }
 
-// documents is the cache of compiled documents, bounded by bytes. Refused documents are not kept: a stranger must not
-// be able to push out those of real clients.
+// documents finds and compiles the documents that are asked: those of the manifests, which are always there, and a cache of
+// all others, bounded by bytes. Refused documents are not kept: a stranger must not be able to push out those of real
+// clients.
 type documents struct {
 	*compiler
 	cache   *otter.Cache[string, *document]
 	largest int // bytes of the largest query text that is kept
+	// within returns the limits within which documents are compiled for the caller of a context.
+	within func(context.Context) *Limits
+
+	library    library
+	trust      map[auth.Class]Trust
+	register   Registration
+	registered *registered
+	free       *freeTexts
+	now        func() time.Time
 }
 
 // documentWeight estimates the bytes that a cached document holds: measured, the parsed tree takes 24 to 43 times the
 // bytes of its text, the more the denser it is written.
 const documentWeight = 44
 
-func newDocuments(c *compiler, bytes uint64) (*documents, error) {
+// largestKept is the bytes of the largest text that is kept; what honest clients ask is a tenth of it.
+const largestKept = 32 << 10
+
+func newDocuments(c *compiler, bytes uint64, o DocumentOptions, free *freeTexts, now func() time.Time) (*documents, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	if o.RegisterBytes == 0 {
+		o.RegisterBytes = defaultRegisterBytes
+	}
 	cache, err := otter.New(&otter.Options[string, *document]{
 		MaximumWeight: bytes,
 		Weigher:       func(query string, _ *document) uint32 { return uint32(documentWeight*len(query) + 1024) },
@@ -216,24 +258,36 @@ func newDocuments(c *compiler, bytes uint64) (*documents, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &documents{compiler: c, cache: cache, largest: 32 << 10}, nil
+	texts, err := newRegistered(o.RegisterBytes, largestKept)
+	if err != nil {
+		return nil, err
+	}
+	d := &documents{
+		compiler: c, cache: cache, largest: largestKept, trust: o.Trust, register: o.Register, registered: texts, free: free, now: now,
+		library: library{dir: o.Manifests},
+	}
+	_, err = d.readTrusted(context.Background())
+	return d, err
 }
 
 // get returns the document of a query text and whether it was cached. Requests that ask for the same new document at
-// once share one compilation.
+// once share one compilation. The limits of the caller of ctx bound what is compiled; whether they allow a document that
+// was compiled for somebody else is seen from its shape.
 func (d *documents) get(ctx context.Context, query string) (doc *document, cached bool, no *refusal) {
 	if doc, ok := d.cache.GetIfPresent(query); ok {
 		return doc, true, nil
 	}
+	limits := d.within(ctx)
 	if len(query) > d.largest {
-		doc, no = d.compile(query)
+		doc, no = d.compileWithin(query, limits)
 		return doc, false, no
 	}
 	// Compiling takes milliseconds: a client that gives up meanwhile is no reason to fail.
 	doc, err := d.cache.Get(context.WithoutCancel(ctx), query, otter.LoaderFunc[string, *document](
 		func(_ context.Context, query string) (*document, error) {
-			doc, no := d.compile(query)
+			doc, no := d.compileWithin(query, limits)
 			if no != nil {
+				no.limits = limits
 				return nil, no
 			}
 			return doc, nil
@@ -241,7 +295,10 @@ func (d *documents) get(ctx context.Context, query string) (doc *document, cache
 	switch {
 	case err == nil:
 		return doc, false, nil
-	case errors.As(err, &no):
+	case errors.As(err, &no) && no.limits != limits: // those of somebody else who asked first
+		doc, no = d.compileWithin(query, limits)
+		return doc, false, no
+	case no != nil:
 		return nil, false, no
 	}
 	return nil, false, refuse(http.StatusInternalServerError, newError(retail.CodeInternal, "the document could not be read"))

@@ -26,6 +26,7 @@ type HandlerOptions struct {
 	Limits        Limits // zero means DefaultLimits
 	Introspection bool   // whether __schema and __type are served
 	CacheBytes    uint64 // compiled documents kept, estimated; zero means 16 MiB
+	Documents     DocumentOptions
 	// MaxInFlight bounds the requests that are worked on at once; twice as many may wait for 100 ms, the rest is shed.
 	// More than the processors can carry only makes everybody wait. Zero means 16 for each processor.
 	MaxInFlight int
@@ -87,7 +88,11 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 		answers:   o.Answers,
 		admission: newAdmission(o.MaxInFlight), errors: presenter{log: log, most: o.Limits.ResponseErrors},
 	}
-	h.documents, err = newDocuments(newCompiler(schema.Schema(), &h.limits, o.Introspection), o.CacheBytes)
+	free, err := newFreeTexts(log, reg, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	h.documents, err = newDocuments(newCompiler(schema.Schema(), &h.limits, o.Introspection), o.CacheBytes, o.Documents, free, o.Now)
 	return h, err
 }
 
@@ -145,12 +150,16 @@ type call struct {
 
 // run takes a request that was read through every check and executes it. It is the same path for every transport.
 func (h *Handler) run(ctx context.Context, req *request, c call) (*result, *refusal) {
+	asked, no := h.documents.lookup(ctx, req)
+	if no != nil {
+		return nil, no
+	}
 	// A slot is taken only now, so that clients that send slowly hold none.
 	if !h.admission.enter(ctx) {
 		return nil, overloaded()
 	}
 	defer h.admission.leave()
-	doc, cached, no := h.documents.get(ctx, req.query)
+	doc, cached, no := h.documents.load(ctx, asked)
 	h.metrics.document(cached)
 	if no != nil {
 		return nil, no
@@ -158,6 +167,10 @@ func (h *Handler) run(ctx context.Context, req *request, c call) (*result, *refu
 	op, no := doc.pick(req.operation)
 	if no != nil {
 		return nil, no
+	}
+	noteDocument(ctx, asked.id)
+	if asked.free {
+		h.documents.free.notice(ctx, asked.text, op.def.Name)
 	}
 	switch {
 	case isSubscription(op.def) && !c.streams:

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"mime"
 	"net/http"
@@ -12,11 +13,13 @@ import (
 	"unicode/utf8"
 )
 
-// request is what a client asks for.
+// request is what a client asks for: the document as a text, by its id in a manifest, or by the hash of its text.
 type request struct {
-	query     string
-	operation string
-	variables map[string]any
+	query      string
+	documentID string // of a trusted document; then there is no query
+	hash       string // extensions.persistedQuery.sha256Hash; with a query it is the query's, in lower case
+	operation  string
+	variables  map[string]any
 }
 
 // preflightHeaders are headers that a browser sends across sites only after asking (CORS preflight); a GET carries one,
@@ -86,7 +89,7 @@ func decodeRequest(body []byte, limits *Limits) (*request, *refusal) {
 	}
 	r := &jsonReader{data: body, maxDepth: limits.ValueDepth + 2, maxItems: limits.ListItems} // two objects are around a variable
 	req := &request{}
-	var seen []string // four keys at most, each once
+	var seen []string // five keys at most, each once
 	err := r.object(func(key string) error {
 		if slices.Contains(seen, key) {
 			return errJSONKey
@@ -118,21 +121,24 @@ func jsonRefusal(prefix string, err error, limits *Limits) *refusal {
 	return no
 }
 
-var errUnknownKey = errors.New("the JSON has a key other than query, operationName, variables and extensions")
+var errUnknownKey = errors.New("the JSON has a key other than query, documentId, operationName, variables and extensions")
 
 // read reads the value of one of the request's keys.
 func (q *request) read(r *jsonReader, key string) (err error) {
 	switch key {
-	case "query", "operationName":
+	case "query", "documentId", "operationName":
 		if r.null() {
 			return nil
 		}
 		if r.peek() != '"' {
 			return errJSONType
 		}
-		if key == "query" {
+		switch key {
+		case "query":
 			q.query, err = r.text()
-		} else {
+		case "documentId":
+			q.documentID, err = r.text()
+		default:
 			q.operation, err = r.text()
 		}
 		return err
@@ -144,36 +150,66 @@ func (q *request) read(r *jsonReader, key string) (err error) {
 			return errJSONType
 		}
 		m, err := r.mapping()
+		if err != nil {
+			return err
+		}
 		if key == "variables" {
 			q.variables = m
+			return nil
 		}
-		return err
+		return q.persisted(m)
 	}
 	return errUnknownKey
 }
 
+var errPersisted = errors.New(`extensions.persistedQuery must be {"version": 1, "sha256Hash": …}`)
+
+// persisted reads what Apollo's clients put into the extensions to name a document by its hash.
+func (q *request) persisted(extensions map[string]any) error {
+	given, ok := extensions["persistedQuery"]
+	if !ok || given == nil {
+		return nil
+	}
+	m, _ := given.(map[string]any)
+	version, _ := m["version"].(json.Number)
+	if q.hash, _ = m["sha256Hash"].(string); version != "1" || !validDocumentID(q.hash) {
+		return errPersisted
+	}
+	return nil
+}
+
+// check refuses a request that names no document, or several.
 func (q *request) check() *refusal {
-	if q.query == "" {
+	switch {
+	case q.query == "" && q.documentID == "" && q.hash == "":
 		return badRequest(http.StatusBadRequest, "the request has no query")
+	case q.documentID != "" && (q.query != "" || q.hash != ""):
+		return badRequest(http.StatusBadRequest, "the request names its document twice: send documentId alone")
+	case q.documentID != "" && !validDocumentID(q.documentID):
+		return badRequest(http.StatusBadRequest, "documentId must be 1 to 128 visible ASCII characters")
+	case q.query != "" && q.hash != "":
+		if q.hash = strings.ToLower(q.hash); q.hash != hashOf(q.query) {
+			return badRequest(http.StatusBadRequest, "sha256Hash is not the hash of the query")
+		}
 	}
 	return nil
 }
 
 // readGet reads a query from the URL.
 func readGet(r *http.Request, limits *Limits) (*request, *refusal) {
-	asked := false
-	for _, name := range preflightHeaders {
-		asked = asked || r.Header.Get(name) != ""
-	}
-	if !asked {
-		return nil, badRequest(http.StatusForbidden, "a GET needs the header GraphQL-Require-Preflight, against forged requests of other sites")
-	}
 	if len(r.URL.RawQuery) > limits.BodyBytes {
 		no := overLimit("bodyBytes", limits.BodyBytes)
 		no.status, no.understood = http.StatusRequestURITooLong, false
 		return nil, no
 	}
 	params, err := url.ParseQuery(r.URL.RawQuery)
+	asked := params.Get("documentId") != ""
+	for _, name := range preflightHeaders {
+		asked = asked || r.Header.Get(name) != ""
+	}
+	if !asked {
+		return nil, badRequest(http.StatusForbidden, "a GET needs the header GraphQL-Require-Preflight, against forged requests of other sites")
+	}
 	if err != nil {
 		return nil, badRequest(http.StatusBadRequest, "the URL's parameters are malformed")
 	}
@@ -193,6 +229,8 @@ func (q *request) readParam(key, value string, limits *Limits) *refusal {
 	switch key {
 	case "query":
 		q.query = value
+	case "documentId":
+		q.documentID = value
 	case "operationName":
 		q.operation = value
 	case "variables", "extensions":
@@ -205,7 +243,7 @@ func (q *request) readParam(key, value string, limits *Limits) *refusal {
 			return jsonRefusal("a parameter is no JSON object: ", err, limits)
 		}
 	default:
-		return badRequest(http.StatusBadRequest, "the URL has a parameter other than query, operationName, variables and extensions")
+		return badRequest(http.StatusBadRequest, "the URL has a parameter other than query, documentId, operationName, variables and extensions")
 	}
 	return nil
 }
