@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/portico-retail/portico/retail"
@@ -176,8 +175,8 @@ func (c *completion) createCustomer(ctx context.Context) error {
 // create makes the member's record in a system. One that was made before under the reference and belongs to another member by
 // now, who proved that it is theirs, is left to them.
 func (c *completion) create(ctx context.Context, system retail.Source, record func(reference string) (key string, err error)) error {
-	for n := range 5 {
-		key, err := record(derive("portico", c.m.ID, string(system), strconv.Itoa(n)))
+	for n := range createdTries {
+		key, err := record(createdUnder(c.m.ID, system, n))
 		if err != nil {
 			return err
 		}
