@@ -20,14 +20,7 @@ var responseBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); r
 func writeResult(w http.ResponseWriter, media string, res *result, now time.Time) error {
 	buf, _ := responseBuffers.Get().(*[]byte)
 	defer responseBuffers.Put(buf)
-	b := append((*buf)[:0], '{')
-	if len(res.errs) > 0 {
-		b = append(appendErrors(b, res.errs), ',')
-	}
-	b = append(b, `"data":`...)
-	head := len(b)
-	b = appendSources(b, res.sources, now)
-	b = append(b, '}')
+	b, head := appendAround((*buf)[:0], res, now)
 	*buf = b
 
 	data := res.data
@@ -42,6 +35,18 @@ func writeResult(w http.ResponseWriter, media string, res *result, now time.Time
 		}
 	}
 	return nil
+}
+
+// appendAround appends what a result has around its data, which belongs before the byte at head.
+func appendAround(b []byte, res *result, now time.Time) (around []byte, head int) {
+	b = append(b, '{')
+	if len(res.errs) > 0 {
+		b = append(appendErrors(b, res.errs), ',')
+	}
+	b = append(b, `"data":`...)
+	head = len(b)
+	b = appendSources(b, res.sources, now)
+	return append(b, '}'), head
 }
 
 var null = []byte("null")
