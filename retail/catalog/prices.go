@@ -40,10 +40,12 @@ type inquiry struct {
 //
 // Agreement compares everybody's price in each system's own channel, now: the shop's with the ERP's for WEB and the tills'
 // with the ERP's for POS. AGREE needs a live answer of all three; last known values never count.
+// What a system asks in a channel beyond the reach of ctx is neither told nor compared.
 //
 // Prices fails only when all three systems fail and nothing is remembered, with the ERP's error.
 func (s *Service) Prices(ctx context.Context, skus []string, channel retail.Channel) (map[string]*retail.Price, error) {
-	if !channel.Valid() {
+	reach := retail.ReachOf(ctx)
+	if !channel.Valid() || !reach.Channel(channel) {
 		return nil, retail.BadInput("%.40q is no channel", string(channel))
 	}
 	now := s.deps.Now()
@@ -51,7 +53,10 @@ func (s *Service) Prices(ctx context.Context, skus []string, channel retail.Chan
 	prices := make(map[string]*retail.Price, len(skus))
 	used := staleDates{}
 	for _, sku := range skus {
-		v := view{now: now, channel: channel}
+		if !reach.SKU(retail.NormalizeSKU(sku)) {
+			continue
+		}
+		v := view{now: now, channel: channel, reach: reach}
 		for i := range asked {
 			v.said[i] = s.hear(&asked[i], sku)
 			used.note(asked[i].source, v.said[i])
@@ -138,6 +143,7 @@ func (c *dated) webPrice(sku string) (SystemPrice, bool) {
 type view struct {
 	now     time.Time
 	channel retail.Channel
+	reach   *retail.Reach
 	said    [systems]statement
 }
 
@@ -183,7 +189,7 @@ func (v *view) agreement() retail.PriceAgreement {
 		system  int
 		channel retail.Channel
 	}{{pos, retail.ChannelPOS}, {shop, retail.ChannelWeb}} {
-		if !v.heardNow(erp) || !v.heardNow(peer.system) {
+		if !v.heardNow(erp) || !v.heardNow(peer.system) || !v.reach.Channel(peer.channel) {
 			continue
 		}
 		if QuoteAt(v.said[erp].price, peer.channel, v.now).Current != v.said[peer.system].price.Base {
@@ -199,10 +205,13 @@ func (v *view) agreement() retail.PriceAgreement {
 
 func (v *view) heardNow(i int) bool { return v.said[i].live && v.said[i].known }
 
-// sources lists what each system asks everybody; the ERP's is its price in the channel.
+// sources lists what each system asks everybody, if its own channel is within reach; the ERP's is its price in the channel.
 func (v *view) sources() []retail.SourcePrice {
 	list := make([]retail.SourcePrice, 0, systems)
 	for i := range v.said {
+		if own := [systems]retail.Channel{v.channel, retail.ChannelPOS, retail.ChannelWeb}[i]; !v.reach.Channel(own) {
+			continue
+		}
 		entry := retail.SourcePrice{Source: sourceAt(i), Freshness: v.freshness(i)}
 		if v.said[i].known {
 			price := v.said[i].price.Base

@@ -115,6 +115,9 @@ func (s *Service) Refresh(ctx context.Context) error {
 		asOf = asked
 	}
 	next := newSnapshot(list)
+	for _, reach := range old.views.Kept() { // so that nobody waits for theirs
+		next.within(reach)
+	}
 	s.current.Store(&dated{snapshot: next, asOf: asOf})
 	if next.quarantined != old.quarantined {
 		s.deps.Log.LogAttrs(ctx, slog.LevelWarn, "unreadable products left out", slog.Int("count", next.quarantined))
@@ -140,8 +143,8 @@ func (s *Service) freshness(c *dated) retail.Freshness {
 	return retail.FreshnessAt(c.asOf, now, retail.SourceShop, basis)
 }
 
-// catalog returns the catalog in force and its date, and notes the date in the response's source log. Before the first
-// load it fails, because "not found" would be a lie.
+// catalog returns the catalog in force within the reach of ctx and its date, and notes the date in the response's source log.
+// Before the first load it fails, because "not found" would be a lie. Whatever a caller asks, it is asked of this one.
 func (s *Service) catalog(ctx context.Context) (*dated, retail.Freshness, error) {
 	c := s.current.Load()
 	if c.asOf.IsZero() {
@@ -153,5 +156,8 @@ func (s *Service) catalog(ctx context.Context) (*dated, retail.Freshness, error)
 		report.Status = retail.StatusStale
 	}
 	retail.SourceLogOf(ctx).Record(report)
+	if reach := retail.ReachOf(ctx); bounds(reach) {
+		c = &dated{snapshot: c.within(reach), asOf: c.asOf}
+	}
 	return c, fresh, nil
 }

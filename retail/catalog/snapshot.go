@@ -13,7 +13,8 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
-// snapshot is the catalog at one version, ready to be asked. It is immutable, except that scratch lends working memory.
+// snapshot is the catalog at one version, ready to be asked. It is immutable, except that scratch lends working memory and
+// views keeps parts of it.
 type snapshot struct {
 	products    []*retail.Product // in the shop's order; a product's position is its number everywhere here
 	prices      []prices
@@ -36,6 +37,7 @@ type snapshot struct {
 	number      uint64 // the same, short, for cursors
 	quarantined int
 	scratch     sync.Pool
+	views       retail.Views[*snapshot]
 }
 
 // prices are the web prices of a product in the catalog's currency.

@@ -3,6 +3,8 @@ package stock
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/portico-retail/portico/retail"
@@ -19,6 +21,9 @@ func (h *Holds) admit(
 	}
 	ask := Admission{
 		ID: c.ID, Slot: place.Slot, Requested: c.Lines, Lines: c.Lines, Life: c.ExpiresAt.Sub(h.now()), Partial: partial,
+	}
+	if reach := retail.ReachOf(ctx); reach.BoundsSKUs() {
+		ask.Lines = veiled(c.Lines, reach)
 	}
 	got, err := h.hold(ctx, place, ask)
 	if err == nil && (got.State == CountReleased || got.State == CountExpired) {
@@ -38,7 +43,7 @@ func (h *Holds) admit(
 		}
 	}
 	if err != nil || got.State == CountNone {
-		return nil, got.Short, err
+		return nil, unveiled(got.Short), err
 	}
 	c.Requested = nil
 	if len(got.Lines) > 0 && FormatLines(got.Lines) != FormatLines(c.Lines) {
@@ -46,6 +51,28 @@ func (h *Holds) admit(
 	}
 	c.Lines, c.ExpiresAt = got.Lines, got.ExpiresAt
 	return h.file(ctx, place, c, got, caps)
+}
+
+// veil makes a name of a SKU that no place carries: no SKU contains it.
+const veil = "~"
+
+// veiled names the SKUs beyond reach by what no place carries. Only the projection sees these names, and it admits nothing of
+// them, so that such a line has the same answer as one of a SKU that does not exist.
+func veiled(lines []retail.ClaimLine, reach *retail.Reach) []retail.ClaimLine {
+	list := slices.Clone(lines)
+	for i := range list {
+		if !reach.SKU(list[i].SKU) {
+			list[i].SKU = veil + list[i].SKU
+		}
+	}
+	return list
+}
+
+func unveiled(short []Shortfall) []Shortfall {
+	for i := range short {
+		short[i].SKU = strings.TrimPrefix(short[i].SKU, veil)
+	}
+	return short
 }
 
 // file records a claim that is counted.

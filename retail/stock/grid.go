@@ -7,8 +7,11 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
-// grid is the state of some SKUs at some locations, as one question sees it. Cells lie SKU by SKU.
+// grid is the state of some SKUs at some locations, as one question sees it. Cells lie SKU by SKU. Cells of SKUs beyond the
+// asker's reach stay as empty as those of SKUs that do not exist; such SKUs are asked about all the same, so that nothing else
+// tells the two apart.
 type grid struct {
+	reach *retail.Reach
 	skus  []string
 	locs  []retail.Candidate
 	cells []Cell
@@ -44,7 +47,7 @@ func (m *marks) oldest(loc *retail.Location) (source int, at int64) {
 // load reads the grid from the projection, in one pipeline. With an error the grid holds what could be read; locations
 // that could not have no watermarks.
 func (s *Service) load(ctx context.Context, skus []string, locs []retail.Candidate) (*grid, error) {
-	g := &grid{skus: skus, locs: locs, cells: make([]Cell, len(skus)*len(locs)), marks: make([]marks, len(locs))}
+	g := &grid{reach: retail.ReachOf(ctx), skus: skus, locs: locs, cells: make([]Cell, len(skus)*len(locs)), marks: make([]marks, len(locs))}
 	layout := s.deps.Layout.Layout()
 	reads := make([]PartitionRead, 0, 4)
 	places := make([]placed, len(locs))
@@ -75,7 +78,10 @@ func (s *Service) load(ctx context.Context, skus []string, locs []retail.Candida
 				g.marks[i].at[source] = t.UnixMilli()
 			}
 		}
-		for k := range skus {
+		for k, sku := range skus {
+			if !g.reach.SKU(sku) {
+				continue
+			}
 			CellAt(read.Rows[k], p.slot, g.cell(k, i))
 		}
 	}
@@ -113,7 +119,7 @@ func (g *grid) merge(b Batch) {
 		f := &b.Facts[i]
 		sku, okSKU := skuAt[f.SKU]
 		loc, okLoc := locAt[f.Location]
-		if !okSKU || !okLoc {
+		if !okSKU || !okLoc || !g.reach.SKU(f.SKU) {
 			continue
 		}
 		c := g.cell(sku, loc)

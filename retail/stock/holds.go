@@ -355,7 +355,7 @@ func (h *Holds) release(ctx context.Context, actor retail.Actor, id string) (*Ho
 	return h.viewOf(ctx, claim)
 }
 
-// own loads a claim that is the actor's own hold.
+// own loads a claim that is the actor's own hold, at a place within reach.
 func (h *Holds) own(ctx context.Context, actor retail.Actor, ref string) (retail.Claim, error) {
 	missing := retail.Refuse(retail.WhyNotFound, "id", "there is no such hold")
 	id := claimID(ref)
@@ -363,7 +363,8 @@ func (h *Holds) own(ctx context.Context, actor retail.Actor, ref string) (retail
 		return retail.Claim{}, missing
 	}
 	claim, err := h.deps.Ledger.Claim(ctx, id)
-	if retail.CodeOf(err) == retail.CodeNotFound || (err == nil && claim.Owner != actor.Key()) {
+	if retail.CodeOf(err) == retail.CodeNotFound ||
+		(err == nil && (claim.Owner != actor.Key() || !retail.ReachOf(ctx).Location(claim.LocationCode))) {
 		return retail.Claim{}, missing
 	}
 	return claim, err
