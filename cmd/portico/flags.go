@@ -74,6 +74,7 @@ type serverFlags struct {
 	BackendTimeout time.Duration `default:"1s" help:"Time for one call to a backend that a client waits for."`
 	Origin         []string      `placeholder:"URL" help:"Web origins whose pages may read responses."`
 	DrainDelay     time.Duration `default:"${drainDelay}" help:"Time from turning unready to no longer accepting, for balancers to notice."`
+	documentFlags
 }
 
 func (f serverFlags) listen(ctx context.Context) (net.Listener, error) {
@@ -93,7 +94,7 @@ func gatewayOf(server serverFlags, s stockFlags, currency string, open bool) gat
 	g := gatewaySettings{
 		Policy: policy, Terms: termsOf(currency, policy), Feed: stock.DefaultFeedConfig(), Limits: graph.DefaultLimits(),
 		Server:        graph.DefaultServerConfig(),
-		Introspection: open, MaxInFlight: server.MaxInFlight, Refresh: s.RefreshInterval,
+		Introspection: open, MaxInFlight: server.MaxInFlight, Refresh: s.RefreshInterval, Documents: server.options(),
 	}
 	g.Feed.Interval = s.FeedInterval
 	g.Limits.Timeout = server.RequestTimeout

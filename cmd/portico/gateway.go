@@ -58,6 +58,7 @@ type gatewaySettings struct {
 	Introspection bool
 	MaxInFlight   int           // operations executed at the same time; 0 leaves it to graph
 	Refresh       time.Duration // of locations and products
+	Documents     graph.DocumentOptions
 }
 
 // gateway is everything that runs.
@@ -68,6 +69,7 @@ type gateway struct {
 	keeper    *stock.Keeper
 	feeds     stock.Feeds
 	purchase  *purchase
+	handler   *graph.Handler
 	server    *graph.Server
 	log       *slog.Logger
 	// alsoMissing adds to what readiness waits for; may be nil.
@@ -134,12 +136,14 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 	services := loaders.Services{Prices: g.catalog, Stock: stocks, Ratings: g.purchase.care}
 	handler, err := graph.NewHandler(schema, p.Log, p.Metrics, graph.HandlerOptions{
 		Limits: s.Limits, Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now, Answers: p.Ledger,
+		Documents: s.Documents,
 		Attach: func(ctx context.Context) context.Context { return loaders.Attach(ctx, services) },
 		Fields: render.New(schema.Schema(), (*stock.Check)(nil), []*stock.PickupOption(nil), []*stock.Availability(nil)),
 	})
 	if err != nil {
 		return nil, err
 	}
+	g.handler = handler
 	g.server = &graph.Server{
 		Config: s.Server, GraphQL: handler, Hooks: g.purchase.hooks(p.HookSecret, p.Now), Verifier: p.Verifier, Ready: g.unready,
 		Metrics: p.Metrics, Log: p.Log, Now: p.Now,
@@ -179,6 +183,9 @@ func (g *gateway) missing() map[string]string {
 	return missing
 }
 
+// documentsPoll is the pause between two looks at the documents of client apps.
+const documentsPoll = 2 * time.Second
+
 // run serves on ln and keeps everything up to date until ctx ends. It calls ready once, when nothing is missing.
 func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error {
 	group, ctx := errgroup.WithContext(ctx)
@@ -194,6 +201,12 @@ func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error 
 		return nil
 	})
 	group.Go(func() error { return g.purchase.run(ctx) })
+	group.Go(func() error {
+		tick := time.NewTicker(documentsPoll)
+		defer tick.Stop()
+		g.handler.WatchDocuments(ctx, tick.C)
+		return nil
+	})
 	group.Go(func() error { return g.server.Serve(ctx, ln) })
 	group.Go(func() error {
 		if g.await(ctx, func() bool { return len(g.missing()) == 0 }) {
