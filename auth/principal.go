@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/portico-retail/portico/retail"
 )
 
 // Role is a kind of principal.
@@ -118,8 +120,11 @@ func (p Principal) Has(s Scope) bool { return slices.Contains(p.Scopes, s) }
 
 type principalKey struct{}
 
-// WithPrincipal returns ctx carrying p.
+// WithPrincipal returns ctx carrying p and, when p is a partner, bounded by the partner's reach.
 func WithPrincipal(ctx context.Context, p Principal) context.Context {
+	if p.Partner != nil {
+		ctx = retail.WithReach(ctx, p.Partner.Reach)
+	}
 	return context.WithValue(ctx, principalKey{}, p)
 }
 

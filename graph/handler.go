@@ -189,7 +189,7 @@ func (h *Handler) perform(ctx context.Context, doc *document, op *operation, req
 	if no != nil {
 		return nil, no
 	}
-	shopping, no := shoppingContext(op.def, variables, c.header)
+	shopping, no := shoppingContext(ctx, op.def, variables, c.header)
 	if no != nil {
 		return nil, no
 	}

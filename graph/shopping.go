@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,9 +18,15 @@ const (
 	headerChannel  = "X-Channel"
 )
 
-// shoppingContext reads the context of an operation: each argument of @inContext, else its header, else the default.
-func shoppingContext(op *ast.OperationDefinition, variables map[string]any, h http.Header) (retail.Context, *refusal) {
-	sc := retail.DefaultContext
+// shoppingContext reads the context of an operation: each argument of @inContext, else its header, else the default, which is the
+// first channel of the caller's reach. A channel beyond that reach is refused like one that does not exist.
+func shoppingContext(
+	ctx context.Context, op *ast.OperationDefinition, variables map[string]any, h http.Header,
+) (retail.Context, *refusal) {
+	sc, reach := retail.DefaultContext, retail.ReachOf(ctx)
+	if reach != nil && len(reach.Channels) > 0 {
+		sc.Channel = reach.Channels[0]
+	}
 	location, channel := h.Get(headerLocation), strings.ToUpper(h.Get(headerChannel))
 	if lang, ok := acceptedLanguage(h.Get("Accept-Language")); ok {
 		sc.Language = lang
@@ -48,10 +55,26 @@ func shoppingContext(op *ast.OperationDefinition, variables map[string]any, h ht
 	if sc.LocationCode, ok = locationCode(location); !ok {
 		return sc, badContext("locationId must be the id or the code of a location")
 	}
-	if !sc.Channel.Valid() {
-		return sc, badContext("channel must be APP, MINI_PROGRAM, WEB, POS or PARTNER")
+	if !sc.Channel.Valid() || !reach.Channel(sc.Channel) {
+		return sc, badContext("channel must be " + channelsOf(reach))
 	}
 	return sc, nil
+}
+
+// channelsOf lists the channels within reach in a sentence.
+func channelsOf(reach *retail.Reach) string {
+	if reach == nil || len(reach.Channels) == 0 {
+		return "APP, MINI_PROGRAM, WEB, POS or PARTNER"
+	}
+	names := make([]string, len(reach.Channels))
+	for i, c := range reach.Channels {
+		names[i] = string(c)
+	}
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 func badContext(message string) *refusal {
