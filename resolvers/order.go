@@ -74,7 +74,9 @@ func (r *mutationResolver) PickupVerify(ctx context.Context, input model.PickupV
 }
 
 func (r *mutationResolver) OrderReviewDecide(ctx context.Context, input model.OrderReviewDecideInput, idempotencyKey string) (*model.OrderPayload, error) {
-	panic(fmt.Errorf("not implemented: OrderReviewDecide - orderReviewDecide"))
+	return r.orderChange(ctx, input.OrderID, func(actor retail.Actor, id string) (*retail.Order, error) {
+		return r.Ordering.Decide(ctx, actor, id, input.Decision)
+	})
 }
 
 func (r *mutationResolver) PickupHandOver(ctx context.Context, input model.PickupHandOverInput, idempotencyKey string) (*model.OrderPayload, error) {
@@ -101,7 +103,15 @@ func (r *queryResolver) Order(ctx context.Context, id *string, number *string) (
 }
 
 func (r *queryResolver) OrdersInReview(ctx context.Context, first *int) ([]*retail.Order, error) {
-	panic(fmt.Errorf("not implemented: OrdersInReview - ordersInReview"))
+	actor, err := r.actor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	orders, err := r.Ordering.InReview(ctx, actor, valueOr(first, 20))
+	for i := range orders {
+		orders[i] = seenBy(actor, orders[i])
+	}
+	return orders, err
 }
 
 func (r *queryResolver) PaymentMethods(ctx context.Context) ([]*retail.PaymentMethod, error) {

@@ -314,6 +314,8 @@ type Saga struct {
 	Failures int
 	// Alerts are the alerts that are raised and not cleared, by id.
 	Alerts []string
+	// Assessed: somebody looked whether the order is unlike others; nothing is prepared before.
+	Assessed bool
 }
 
 // Return is goods on their way back, or back.

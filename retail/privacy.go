@@ -135,7 +135,7 @@ type Review struct {
 	DecideBy  time.Time
 	Flags     []RiskFlag
 	DecidedAt *time.Time
-	DecidedBy string // Actor.Key; empty when time decided
+	DecidedBy string // Actor.Key of the operator; empty when time decided, or the shopper by cancelling
 }
 
 // ReviewStatus is how a review stands.

@@ -113,8 +113,24 @@ func (l fusedLedger) Closings(ctx context.Context, locationCode string, skus []s
 	return fused(l.f, "Ledger.Closings", func() (map[string]int64, error) { return l.Ledger.Closings(ctx, locationCode, skus) })
 }
 
-func (l fusedLedger) Attempt(ctx context.Context, key string, most int, window time.Duration) (bool, error) {
-	return fused(l.f, "Ledger.Attempt", func() (bool, error) { return l.Ledger.Attempt(ctx, key, most, window) })
+func (l fusedLedger) Try(ctx context.Context, key string, limit retail.Limit) (allowed bool, wait time.Duration, err error) {
+	allowed, err = fused(l.f, "Ledger.Try", func() (bool, error) {
+		allowed, wait, err = l.Ledger.Try(ctx, key, limit)
+		return allowed, err
+	})
+	return allowed, wait, err
+}
+
+func (l fusedLedger) CountOrders(ctx context.Context, owner, phone string, since time.Time, most int) (int, error) {
+	return fused(l.f, "Ledger.CountOrders", func() (int, error) { return l.Ledger.CountOrders(ctx, owner, phone, since, most) })
+}
+
+func (l fusedLedger) OrdersOf(ctx context.Context, owner string, before *retail.PurchaseKey, limit int) ([]*retail.Order, error) {
+	return fused(l.f, "Ledger.OrdersOf", func() ([]*retail.Order, error) { return l.Ledger.OrdersOf(ctx, owner, before, limit) })
+}
+
+func (l fusedLedger) OrdersInReview(ctx context.Context, limit int) ([]*retail.Order, error) {
+	return fused(l.f, "Ledger.OrdersInReview", func() ([]*retail.Order, error) { return l.Ledger.OrdersInReview(ctx, limit) })
 }
 
 type fusedClaims struct {
@@ -191,6 +207,10 @@ func (s fusedShop) Pay(ctx context.Context, orderNumber string, p retail.Payment
 
 func (s fusedShop) Payment(ctx context.Context, reference string) (retail.Payment, error) {
 	return fused(s.f, "Shop.Payment", func() (retail.Payment, error) { return s.Shop.Payment(ctx, reference) })
+}
+
+func (s fusedShop) PaymentMethods(ctx context.Context) ([]retail.PaymentMethod, error) {
+	return fused(s.f, "Shop.PaymentMethods", func() ([]retail.PaymentMethod, error) { return s.Shop.PaymentMethods(ctx) })
 }
 
 func (s fusedShop) VoidPayment(ctx context.Context, reference string) (retail.Payment, error) {

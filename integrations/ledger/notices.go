@@ -52,20 +52,45 @@ func (l *Ledger) SaveCursor(ctx context.Context, feed, cursor string, jobs ...re
 	})
 }
 
-// Attempt counts a try under key and reports whether it is within most tries per window. A window begins with the first try after
-// the last one ended. Only a digest of the key is stored, because keys name people.
-func (l *Ledger) Attempt(ctx context.Context, key string, most int, window time.Duration) (allowed bool, err error) {
-	digest := sha256.Sum256([]byte(key))
-	var tries int
+// Try counts a try under key and reports whether it is within the limit, and how long until tries count anew. Only a digest of
+// the key is stored, because keys name people.
+func (l *Ledger) Try(ctx context.Context, key string, limit retail.Limit) (allowed bool, wait time.Duration, err error) {
+	var row struct {
+		Tries  int   `db:"tries"`
+		EndsAt int64 `db:"ends_at"`
+	}
 	err = l.change(ctx, func(t *tx) error {
 		now := l.now()
-		_, err := t.one(&tries, `INSERT INTO attempts (key, tries, ends_at) VALUES (?, 1, ?)
+		_, err := t.one(&row, `INSERT INTO attempts (key, tries, ends_at) VALUES (?, 1, ?)
 			ON CONFLICT (key) DO UPDATE SET
 				tries = CASE WHEN attempts.ends_at <= ? THEN 1 ELSE attempts.tries + 1 END,
 				ends_at = CASE WHEN attempts.ends_at <= ? THEN excluded.ends_at ELSE attempts.ends_at END
-			RETURNING tries`,
-			hex.EncodeToString(digest[:]), micros(now.Add(window)), micros(now), micros(now))
+			RETURNING tries, ends_at`,
+			digestOf(key), micros(now.Add(limit.Per)), micros(now), micros(now))
+		wait = fromMicros(row.EndsAt).Sub(now)
 		return err
 	})
-	return err == nil && tries <= most, err
+	if err != nil {
+		return false, 0, err
+	}
+	return row.Tries <= limit.Most, wait, nil
+}
+
+// Forgive takes back one try under key that turned out to be no guess.
+func (l *Ledger) Forgive(ctx context.Context, key string) error {
+	return l.change(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE attempts SET tries = tries - 1 WHERE key = ? AND tries > 0 AND ends_at > ?`, digestOf(key), micros(l.now()))
+		return err
+	})
+}
+
+// Attempt is Try for those who do not say when to come back.
+func (l *Ledger) Attempt(ctx context.Context, key string, most int, window time.Duration) (allowed bool, err error) {
+	allowed, _, err = l.Try(ctx, key, retail.Limit{Most: most, Per: window})
+	return allowed, err
+}
+
+func digestOf(text string) string {
+	digest := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(digest[:])
 }

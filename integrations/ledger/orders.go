@@ -46,7 +46,7 @@ func orderMissing() error { return retail.Errorf(retail.CodeNotFound, "there is 
 
 // CreateOrder stores an order as version 1, with what else do does in the same transaction; do may be nil and may run more than
 // once. When the id is known it stores nothing and returns what is there. A number that another order has fails with a
-// retryable CodeConflict. PlacedAt is kept to the microsecond.
+// retryable CodeConflict; a cart that another order has is refused with WhyNotAllowed. PlacedAt is kept to the microsecond.
 func (l *Ledger) CreateOrder(ctx context.Context, o *retail.Order, do func(tx retail.Tx) error) (*retail.Order, bool, error) {
 	if err := checkKeys("id", o.ID, "number", o.Number, "owner", o.Owner); err != nil {
 		return nil, false, err
@@ -64,18 +64,25 @@ func (l *Ledger) CreateOrder(ctx context.Context, o *retail.Order, do func(tx re
 		if err != nil {
 			return err
 		}
-		rows, err := t.exec(`INSERT INTO orders (id, number, owner, member_id, status, placed_at, wake_at, version, body)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			o.ID, o.Number, o.Owner, o.MemberID, string(o.Status), micros(fresh.PlacedAt), microsOrNil(o.Saga.WakeAt), 1, body)
+		rows, err := t.exec(`INSERT INTO orders (id, number, owner, member_id, status, placed_at, wake_at, review_since, cart_id, version, body)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			o.ID, o.Number, o.Owner, o.MemberID, string(o.Status), micros(fresh.PlacedAt), microsOrNil(o.Saga.WakeAt),
+			reviewSince(&fresh), cartOf(&fresh), 1, body)
 		if err != nil {
 			return err
 		}
 		if rows == 0 {
 			created = false
 			stored, err = t.order(o.ID, false)
-			if retail.CodeOf(err) == retail.CodeNotFound {
-				return &retail.Error{Code: retail.CodeConflict, Retryable: true, Message: "another order has this number"}
+			if retail.CodeOf(err) != retail.CodeNotFound {
+				return err
 			}
+			if err := t.cartTaken(&fresh); err != nil {
+				return err
+			}
+			return &retail.Error{Code: retail.CodeConflict, Retryable: true, Message: "another order has this number"}
+		}
+		if err := t.saveContact(&fresh); err != nil {
 			return err
 		}
 		if err := t.savePlaces(o.ID, nil, placesOf(&fresh)); err != nil || do == nil {
@@ -142,9 +149,10 @@ func (t *tx) saveOrder(o *retail.Order, before map[string]place) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(`UPDATE orders SET number = ?, owner = ?, member_id = ?, status = ?, placed_at = ?, wake_at = ?, version = ?, body = ?
-		WHERE id = ?`,
-		o.Number, o.Owner, o.MemberID, string(o.Status), micros(o.PlacedAt), microsOrNil(o.Saga.WakeAt), o.Version, body, o.ID); err != nil {
+	if _, err := t.exec(`UPDATE orders SET number = ?, owner = ?, member_id = ?, status = ?, placed_at = ?, wake_at = ?,
+			review_since = ?, cart_id = ?, version = ?, body = ? WHERE id = ?`,
+		o.Number, o.Owner, o.MemberID, string(o.Status), micros(o.PlacedAt), microsOrNil(o.Saga.WakeAt),
+		reviewSince(o), cartOf(o), o.Version, body, o.ID); err != nil {
 		return err
 	}
 	return t.savePlaces(o.ID, before, placesOf(o))

@@ -31,6 +31,8 @@ func (l *Ledger) Purge(ctx context.Context) (int64, error) {
 		{`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? AND seq IS NOT NULL LIMIT ?)`, old},
 		{`DELETE FROM slot_bookings WHERE reference IN (SELECT reference FROM slot_bookings WHERE starts_at < ? LIMIT ?)`, old},
 		{`DELETE FROM slots WHERE (location, starts_at) IN (SELECT location, starts_at FROM slots WHERE starts_at < ? LIMIT ?)`, old},
+		{`DELETE FROM recent_contacts WHERE order_id IN (SELECT order_id FROM recent_contacts WHERE placed_at < ? LIMIT ?)`,
+			micros(now.Add(-keepContacts))},
 		// A hold whose time ran out stays HELD: nobody comes to say that it has ended.
 		{`DELETE FROM claims WHERE id IN (SELECT id FROM claims
 			WHERE expires_at < ? AND order_id = '' AND state <> 'ALLOCATED' LIMIT ?)`, old},

@@ -18,12 +18,15 @@ func (s *Service) troubles(o *retail.Order) (list []retail.Alert) {
 		}
 		list = append(list, a)
 	}
+	if inReview(o) {
+		trouble(retail.AlertOrderInReview, "review", nil, o.Review.Since)
+	}
 	for i := range o.Fulfillments {
 		f := &o.Fulfillments[i]
-		if f.AskedAt == nil || f.Status.Final() || collectable(f) || !serving(o) {
+		if f.AskedAt == nil || f.Status.Final() || collectable(f) || !serving(o) || inReview(o) {
 			continue
 		}
-		if toTell(o, f) {
+		if untold(o, f) {
 			trouble(retail.AlertTaskNotAccepted, f.ID, f, f.AskedAt.Add(s.config.AcceptWithin))
 		}
 		if !f.Promise.IsZero() {

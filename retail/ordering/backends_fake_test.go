@@ -108,6 +108,15 @@ func (s *fakeShop) Payment(_ context.Context, reference string) (retail.Payment,
 	})
 }
 
+func (s *fakeShop) PaymentMethods(context.Context) ([]retail.PaymentMethod, error) {
+	return call(s.w, "shop.PaymentMethods", func() (list []retail.PaymentMethod, err error) {
+		for _, code := range []string{"wallet", "decline", "silent", "slow", "redirect"} {
+			list = append(list, retail.PaymentMethod{Code: code})
+		}
+		return list, nil
+	})
+}
+
 func (s *fakeShop) VoidPayment(_ context.Context, reference string) (retail.Payment, error) {
 	return call(s.w, "shop.VoidPayment", func() (retail.Payment, error) {
 		s.w.mu.Lock()
@@ -161,6 +170,7 @@ func (s *fakeShop) RequestDelivery(_ context.Context, d retail.DeliveryRequest) 
 	return call(s.w, "shop.RequestDelivery", func() (retail.CourierState, error) {
 		s.w.mu.Lock()
 		defer s.w.mu.Unlock()
+		s.w.mayPrepare(d.Reference)
 		if _, ok := s.deliveries[d.Reference]; !ok {
 			s.deliveries[d.Reference] = &retail.CourierState{Status: retail.CourierRequested, At: time.Now()}
 			s.w.parcels[d.Reference] = d
@@ -240,6 +250,7 @@ func (s *fakeStores) SendTask(_ context.Context, t retail.StoreTask) error {
 	return act(s.w, "stores.SendTask", func() error {
 		s.w.mu.Lock()
 		defer s.w.mu.Unlock()
+		s.w.mayPrepare(t.Reference)
 		if sent, ok := s.sent[t.Reference]; ok && !reflect.DeepEqual(sent.Lines, t.Lines) {
 			return retail.Errorf(retail.CodeConflict, "another task under this reference")
 		}

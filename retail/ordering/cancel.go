@@ -17,7 +17,7 @@ func (s *Service) Cancel(ctx context.Context, actor retail.Actor, orderID string
 	if err != nil {
 		return nil, err
 	}
-	o, err = s.record(ctx, o.ID, func(_ retail.Tx, o *retail.Order, _ time.Time) error {
+	o, err = s.record(ctx, o.ID, func(_ retail.Tx, o *retail.Order, now time.Time) error {
 		switch {
 		case o.Cancel != nil && o.Cancel.Reason == retail.CancelByShopper, o.Saga.Cancelling == retail.CancelByShopper:
 			return retail.ErrUnchanged
@@ -26,7 +26,10 @@ func (s *Service) Cancel(ctx context.Context, actor retail.Actor, orderID string
 			return nil
 		case serving(o):
 			already := anyStopped(o)
-			if stopAll(o) {
+			if stopAll(o, retail.CancelByShopper) {
+				if inReview(o) {
+					decide(o, retail.ReviewCancelled, "", now)
+				}
 				return nil
 			}
 			if already {
@@ -53,7 +56,7 @@ func errTooLate() error {
 
 // stopAll marks every part that can still be stopped, and reports whether there was one. A part that waits for the shopper's
 // decision is given up.
-func stopAll(o *retail.Order) (stopped bool) {
+func stopAll(o *retail.Order, reason retail.CancelReason) (stopped bool) {
 	for i := range o.Fulfillments {
 		f := &o.Fulfillments[i]
 		switch {
@@ -61,9 +64,9 @@ func stopAll(o *retail.Order) (stopped bool) {
 			giveUp(f)
 			f.Status = retail.FulfillmentCancelled
 			stopped = true
-		case f.Stop == retail.CancelByShopper:
+		case f.Stop != "":
 		case f.Status == retail.FulfillmentPending, f.Status == retail.FulfillmentAccepted, f.Status == retail.FulfillmentPreparing:
-			f.Stop = retail.CancelByShopper
+			f.Stop = reason
 			stopped = true
 		}
 	}

@@ -16,6 +16,7 @@ type Config struct {
 	CollectWithin time.Duration // a ready order waits, and then until the place closes
 	AcceptWithin  time.Duration // a place that has not taken its task by then raises an alert
 	RefundWithin  time.Duration // a refund that takes longer raises an alert
+	ReviewWithin  time.Duration // an order in review is released when nobody has decided by then
 
 	TakeOver   time.Duration // a job looks after work that an inline step left
 	PollLeast  time.Duration // between two questions about something open, growing with its age
@@ -25,9 +26,13 @@ type Config struct {
 	SweepEvery time.Duration // between two looks at overdue and forgotten orders
 	StallAfter time.Duration // an order forgotten for so long gets a new job
 
-	CodeTries       int // of one associate at one place per CodeWindow
+	CodeTries       int // pickup codes tried by one associate at one place per CodeWindow
+	PlaceTries      int // pickup codes tried at one place per CodeWindow, whoever tries
+	SameTries       int // how often one pickup code is tried per CodeWindow, wherever
 	CodeWindow      time.Duration
 	PaymentAttempts int // of one order
+
+	Risk RiskConfig
 }
 
 // DefaultConfig is used where nothing is said.
@@ -35,10 +40,11 @@ func DefaultConfig() Config {
 	return Config{
 		PayWithin: 15 * time.Minute, ClaimGrace: 2 * time.Minute, PlaceWithin: 2 * time.Minute, PlaceInline: 8 * time.Second,
 		PayAgainAfter: 5 * time.Second, AnswerWithin: 24 * time.Hour, CollectWithin: 72 * time.Hour,
-		AcceptWithin: 5 * time.Minute, RefundWithin: time.Hour,
+		AcceptWithin: 5 * time.Minute, RefundWithin: time.Hour, ReviewWithin: 24 * time.Hour,
 		TakeOver: 10 * time.Second, PollLeast: time.Second, PollMost: time.Minute, TaskMost: 5 * time.Minute,
 		TaskPoll: 500 * time.Millisecond, SweepEvery: 30 * time.Second, StallAfter: 2 * time.Minute,
-		CodeTries: 60, CodeWindow: 10 * time.Minute, PaymentAttempts: 10,
+		CodeTries: 60, PlaceTries: 600, SameTries: 20, CodeWindow: 10 * time.Minute, PaymentAttempts: 10,
+		Risk: DefaultRiskConfig(),
 	}
 }
 
@@ -47,7 +53,7 @@ func (c Config) Validate() error {
 	for name, d := range map[string]time.Duration{
 		"PayWithin": c.PayWithin, "ClaimGrace": c.ClaimGrace, "PlaceWithin": c.PlaceWithin, "PlaceInline": c.PlaceInline,
 		"PayAgainAfter": c.PayAgainAfter, "AnswerWithin": c.AnswerWithin, "CollectWithin": c.CollectWithin,
-		"AcceptWithin": c.AcceptWithin, "RefundWithin": c.RefundWithin, "TakeOver": c.TakeOver, "PollLeast": c.PollLeast,
+		"AcceptWithin": c.AcceptWithin, "RefundWithin": c.RefundWithin, "ReviewWithin": c.ReviewWithin, "TakeOver": c.TakeOver, "PollLeast": c.PollLeast,
 		"TaskPoll": c.TaskPoll, "SweepEvery": c.SweepEvery, "StallAfter": c.StallAfter, "CodeWindow": c.CodeWindow,
 	} {
 		if d <= 0 {
@@ -59,8 +65,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("ordering: PollMost and TaskMost must not be below PollLeast")
 	case c.PlaceWithin >= c.PayWithin:
 		return fmt.Errorf("ordering: PlaceWithin must be below PayWithin")
-	case c.CodeTries < 1 || c.PaymentAttempts < 1:
-		return fmt.Errorf("ordering: CodeTries and PaymentAttempts must be at least 1")
+	case min(c.CodeTries, c.PlaceTries, c.SameTries, c.PaymentAttempts) < 1:
+		return fmt.Errorf("ordering: CodeTries, PlaceTries, SameTries and PaymentAttempts must be at least 1")
 	}
-	return nil
+	return c.Risk.Validate()
 }

@@ -84,6 +84,14 @@ func (j *trip) answer(part string, choice ordering.Choice, place string) {
 	}))
 }
 
+// decide is an operator's look at the order.
+func (j *trip) decide(decision retail.ReviewDecision) {
+	j.say("decide", j.request(func(s *ordering.Service) error {
+		_, err := s.Decide(context.Background(), operator, j.id, decision)
+		return err
+	}))
+}
+
 // collect shows the code at the counter.
 func (j *trip) collect(part string) {
 	j.say("collect", j.request(func(s *ordering.Service) error {
@@ -175,6 +183,15 @@ func (j *trip) finish() {
 	j.journey.acts(j)
 	j.settle(10 * 24 * time.Hour)
 	j.check()
+}
+
+// mayPrepare makes sure that no place and no courier hears of an order that nobody has assessed or that is in review. The caller
+// holds the lock.
+func (w *world) mayPrepare(reference string) {
+	id, _, _ := strings.Cut(reference, "/")
+	if o := w.books.orders[id]; o != nil && (!o.Saga.Assessed || o.Review != nil && o.Review.Status == retail.ReviewOpen) {
+		w.t.Errorf("%s is asked for while the order waits: assessed %v, review %+v", reference, o.Saga.Assessed, o.Review)
+	}
 }
 
 // check is what must hold once everything is at rest.

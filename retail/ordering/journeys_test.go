@@ -334,6 +334,56 @@ func journeys() []journey {
 			want: "CANCELLED BY_SHOPPER; f1 S-1 CANCELLED claim RELEASED; paid 1001 back 1001",
 		},
 		{
+			name: "an unlike order waits for somebody", actor: guest, lines: []string{"A×4@S-1", "B×1"}, prepare: unlikeFrom4,
+			acts: func(j *trip) {
+				j.checkout()
+				j.pay("wallet")
+				j.settle(3 * time.Hour)
+				j.decide(retail.ReviewRelease)
+				j.settle(soon)
+				j.pick(j.ref("f1"), nil)
+				j.courier(j.ref("f2"), retail.CourierPickedUp)
+				j.courier(j.ref("f2"), retail.CourierDelivered)
+				j.settle(soon)
+				j.collect("f1")
+			},
+			want: "COMPLETED; f1 S-1 COLLECTED claim DONE; f2 W-1 DELIVERED claim DONE; paid 7004 back 0",
+		},
+		{
+			name: "an unlike order is cancelled on review", actor: member, coupons: []string{"K1"}, lines: []string{"A×4@S-1", "B×1"},
+			prepare: unlikeFrom4,
+			acts: func(j *trip) {
+				j.checkout()
+				j.pay("wallet")
+				j.settle(soon)
+				j.decide(retail.ReviewCancel)
+			},
+			want: "CANCELLED REVIEWED; f1 S-1 CANCELLED claim RELEASED; f2 W-1 CANCELLED claim RELEASED; " +
+				"paid 7004 back 7004; coupon K1 used false",
+		},
+		{
+			name: "nobody looks at an unlike order", actor: guest, lines: []string{"C×4@S-1"}, prepare: unlikeFrom4,
+			acts: func(j *trip) {
+				j.checkout()
+				j.settle(25 * time.Hour)
+				j.pick(j.ref("f1"), nil)
+				j.settle(soon)
+				j.collect("f1")
+			},
+			want: "COMPLETED; f1 S-1 COLLECTED claim DONE",
+		},
+		{
+			name: "the shopper cancels what is in review", actor: guest, lines: []string{"A×4@S-1"}, prepare: unlikeFrom4,
+			acts: func(j *trip) {
+				j.checkout()
+				j.pay("wallet")
+				j.settle(soon)
+				j.cancel()
+				j.decide(retail.ReviewRelease)
+			},
+			want: "decide ORDER_CLOSED; CANCELLED BY_SHOPPER; f1 S-1 CANCELLED claim RELEASED; paid 4004 back 4004",
+		},
+		{
 			name: "the till hands over by itself", actor: guest, lines: []string{"A×1@S-1"},
 			acts: func(j *trip) {
 				j.checkout()
@@ -346,6 +396,12 @@ func journeys() []journey {
 			want: "COMPLETED; f1 S-1 COLLECTED claim DONE; paid 1001 back 0",
 		},
 	}
+}
+
+// unlikeFrom4 puts an order of four units of one SKU in review.
+func unlikeFrom4(w *world) {
+	w.config.Risk.Units = 4
+	w.restart()
 }
 
 // confirm is the shopper's "yes" in the wallet app.

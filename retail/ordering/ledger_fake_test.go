@@ -107,6 +107,11 @@ func (l fakeLedger) CreateOrder(
 		if _, taken := l.w.books.numbers[o.Number]; taken {
 			return nil, retail.Errorf(retail.CodeConflict, "the number is taken")
 		}
+		for _, other := range l.w.books.orders {
+			if other.CartID == o.CartID && (other.Status != retail.OrderCancelled || other.Saga.Placed) {
+				return nil, retail.Refuse(retail.WhyNotAllowed, "cartId", "ordered")
+			}
+		}
 		created = true
 		before := l.w.books.clone()
 		l.w.books.numbers[o.Number] = o.ID
@@ -257,12 +262,42 @@ func (l fakeLedger) Closings(_ context.Context, place string, skus []string) (ma
 	})
 }
 
-func (l fakeLedger) Attempt(_ context.Context, key string, most int, _ time.Duration) (bool, error) {
-	return call(l.w, "ledger.Attempt", func() (bool, error) {
+func (l fakeLedger) Try(_ context.Context, key string, limit retail.Limit) (bool, time.Duration, error) {
+	allowed, err := call(l.w, "ledger.Try", func() (bool, error) {
 		l.w.mu.Lock()
 		defer l.w.mu.Unlock()
 		l.w.books.attempts[key]++
-		return l.w.books.attempts[key] <= most, nil
+		return l.w.books.attempts[key] <= limit.Most, nil
+	})
+	return allowed, limit.Per, err
+}
+
+func (l fakeLedger) OrdersOf(_ context.Context, owner string, _ *retail.PurchaseKey, limit int) ([]*retail.Order, error) {
+	return call(l.w, "ledger.OrdersOf", func() ([]*retail.Order, error) {
+		list := l.each(func(o *retail.Order) bool { return o.Owner == owner })
+		slices.SortStableFunc(list, func(a, b *retail.Order) int { return b.PlacedAt.Compare(a.PlacedAt) })
+		return list[:min(len(list), limit)], nil
+	})
+}
+
+func (l fakeLedger) CountOrders(_ context.Context, owner, phone string, since time.Time, most int) (int, error) {
+	return call(l.w, "ledger.CountOrders", func() (int, error) {
+		count := func(of func(o *retail.Order) bool) int {
+			return len(l.each(func(o *retail.Order) bool {
+				return of(o) && o.Status != retail.OrderCancelled && !o.PlacedAt.Before(since)
+			}))
+		}
+		n := max(count(func(o *retail.Order) bool { return o.Owner == owner }),
+			count(func(o *retail.Order) bool { return o.Contact.Phone == phone }))
+		return min(n, most), nil
+	})
+}
+
+func (l fakeLedger) OrdersInReview(_ context.Context, limit int) ([]*retail.Order, error) {
+	return call(l.w, "ledger.OrdersInReview", func() ([]*retail.Order, error) {
+		list := l.each(func(o *retail.Order) bool { return o.Review != nil && o.Review.Status == retail.ReviewOpen })
+		slices.SortStableFunc(list, func(a, b *retail.Order) int { return a.Review.Since.Compare(b.Review.Since) })
+		return list[:min(len(list), limit)], nil
 	})
 }
 

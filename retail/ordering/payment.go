@@ -37,6 +37,9 @@ func (s *Service) Pay(ctx context.Context, req PayRequest) (*retail.Order, error
 		return o, refused(o) // as the first time
 	}
 	if payment(o, reference) == nil {
+		if err := s.payableBy(ctx, req.Method); err != nil {
+			return o, err
+		}
 		if o, err = s.startPayment(ctx, o, reference, req.Method); err != nil {
 			return o, err
 		}
@@ -212,7 +215,7 @@ func (s *Service) settlePayment(ctx context.Context, id, reference string, got r
 			stop := o.Saga.Cancelling == retail.CancelByShopper
 			paid(o, secret, now)
 			if stop {
-				stopAll(o)
+				stopAll(o, retail.CancelByShopper)
 			}
 		}
 		return nil

@@ -79,6 +79,9 @@ func (s *Service) deadlines(o *retail.Order, now time.Time) (list []time.Time) {
 	if o.Status == retail.OrderPendingPayment {
 		list = append(list, o.PayBy)
 	}
+	if inReview(o) {
+		list = append(list, o.Review.DecideBy)
+	}
 	for i := range o.Fulfillments {
 		f := &o.Fulfillments[i]
 		if f.Decision != nil {

@@ -47,6 +47,8 @@ func (s *Service) saga() []step {
 		{name: "sell for nothing", due: free, do: s.sellForNothing},
 		{name: "commit claim", due: toCommit, do: s.commitClaim},
 		{name: "ask payment", due: askable, do: s.askPayment, ask: true, inline: toStart},
+		{name: "assess", due: toAssess, do: s.assess},
+		{name: "end review", due: undecidedReview, do: s.endReview},
 		{name: "send task", due: toSend, do: s.sendTask},
 		{name: "request delivery", due: toRequest, do: s.requestDelivery},
 		{name: "ask task", due: openTasks, do: s.askTask, ask: true},

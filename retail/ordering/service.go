@@ -3,6 +3,7 @@ package ordering
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,6 +36,8 @@ type Service struct {
 	deps   Deps
 	steps  []step
 	counts *prometheus.CounterVec
+
+	methods atomic.Pointer[methods] // nil before the shop told them
 }
 
 // New returns a service; the config must be valid.

@@ -146,8 +146,8 @@ func (j *trip) finishQuietly() {
 func TestCodesCannotBeGuessedAtLength(t *testing.T) {
 	ready(t, func(t *testing.T, j *trip) {
 		ctx := context.Background()
-		for range j.config.CodeTries {
-			_, _, err := j.service.VerifyCode(ctx, associate, "S-1", "AAAAAAAA")
+		for n := range j.config.CodeTries {
+			_, _, err := j.service.VerifyCode(ctx, associate, "S-1", fmt.Sprintf("AAAAAA%02d", n))
 			wantWhy(t, err, retail.WhyCodeRejected)
 		}
 		code, _ := j.service.PickupCode(ctx, guest, j.id, "f1")

@@ -60,6 +60,9 @@ func reached(s retail.FulfillmentStatus) retail.OrderStatus {
 // lossReason is why nothing of a paid order was kept: what the shopper did comes first.
 func lossReason(o *retail.Order) retail.CancelReason {
 	reason := retail.CancelRejected
+	if r := o.Review; r != nil && r.Status == retail.ReviewCancelled && r.DecidedBy != "" {
+		return retail.CancelReviewed
+	}
 	for i := range o.Fulfillments {
 		switch o.Fulfillments[i].Status {
 		case retail.FulfillmentCancelled:

@@ -8,8 +8,11 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
-// toTell reports whether a place or a courier has still to hear of a part.
-func toTell(o *retail.Order, f *retail.Fulfillment) bool {
+// toTell reports whether a place or a courier has still to hear of a part, and may.
+func toTell(o *retail.Order, f *retail.Fulfillment) bool { return cleared(o) && untold(o, f) }
+
+// untold reports whether a place or a courier has still to hear of a part.
+func untold(o *retail.Order, f *retail.Fulfillment) bool {
 	return serving(o) && f.Status == retail.FulfillmentPending && f.TaskAt == nil && f.Stop == ""
 }
 
