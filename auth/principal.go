@@ -115,6 +115,15 @@ func (p Principal) Class() Class {
 // Known reports whether the principal has a session.
 func (p Principal) Known() bool { return p.Subject != "" }
 
+// Owner is who owns what the principal makes: a partner as a whole, whichever of its subjects acts, else the subject. Partners
+// choose the subjects of their tokens, so those of two partners may be the same, and one may have any number of them.
+func (p Principal) Owner() string {
+	if p.Partner != nil {
+		return p.Partner.ID
+	}
+	return p.Subject
+}
+
 // Has reports whether the principal holds the scope.
 func (p Principal) Has(s Scope) bool { return slices.Contains(p.Scopes, s) }
 
