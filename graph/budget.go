@@ -4,19 +4,28 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// checkBudget refuses a document that would cost more than the limits allow. It runs before validation, whose rules
-// compare fields pairwise, and visits every node of the document once: a fragment's cost is remembered, so a chain of
-// fragments that doubles at every link is summed, not walked.
-func checkBudget(doc *ast.QueryDocument, l *Limits) *refusal {
-	b := budget{doc: doc, limits: l, costs: make(map[string]cost, len(doc.Fragments)), names: map[string]bool{}}
-	var worst cost
+// shape is what a document holds, in the units of Limits. It is counted once, when the document is compiled, and compared
+// with the limits of everyone who asks it.
+type shape struct {
+	tokens, fragments, fields, repeats, aliases, directives, listItems, valueDepth int
+
+	// The worst of its operations, fragments expanded.
+	depth, introspectionDepth, rootFields, mutationFields, expanded int
+}
+
+// shapeOf counts what a document holds. It runs before validation, whose rules compare fields pairwise, and visits every
+// node of the document once: what a fragment amounts to is remembered, so a chain of fragments that doubles at every link is
+// summed, not walked.
+func shapeOf(doc *ast.QueryDocument) (*shape, *refusal) {
+	b := budget{doc: doc, spans: make(map[string]span, len(doc.Fragments)), names: map[string]bool{}}
+	var worst span
 	effects := 0
 	for _, op := range doc.Operations {
 		for _, v := range op.VariableDefinitions {
 			b.values(v.DefaultValue, 1)
-			b.directives(v.Directives)
+			b.directed(v.Directives)
 		}
-		b.directives(op.Directives)
+		b.directed(op.Directives)
 		c := b.set(op.SelectionSet)
 		if op.Operation == ast.Mutation {
 			effects = max(effects, c.width)
@@ -27,34 +36,52 @@ func checkBudget(doc *ast.QueryDocument, l *Limits) *refusal {
 		b.fragment(f.Name)
 	}
 	if b.cyclic {
-		return refuse(statusInvalid, newError(CodeValidationFailed, "a fragment spreads itself"))
+		return nil, refuse(statusInvalid, newError(CodeValidationFailed, "a fragment spreads itself"))
 	}
+	s := b.shape
+	s.depth, s.introspectionDepth, s.expanded = worst.depth, worst.introspection, worst.expanded
+	s.rootFields, s.mutationFields = worst.width, effects
+	return &s, nil
+}
+
+// beyond lists what exceeds the limits.
+func (s *shape) beyond(l *Limits, each func(limit string, maximum int)) {
 	for _, c := range [...]struct {
 		limit        string
 		got, maximum int
 	}{
-		{"fragments", b.fragments, l.Fragments},
-		{"fields", b.fields, l.Fields},
-		{"repeats", b.repeats, l.Repeats},
-		{"aliases", b.aliases, l.Aliases},
-		{"directives", b.directiveCount, l.Directives},
-		{"listItems", b.listItems, l.ListItems},
-		{"valueDepth", b.valueDepth, l.ValueDepth},
-		{"depth", worst.depth, l.Depth},
-		{"introspectionDepth", worst.introspection, l.IntrospectionDepth},
-		{"rootFields", worst.width, l.RootFields},
-		{"mutationFields", effects, l.MutationFields},
-		{"expanded", worst.expanded, l.Expanded},
+		{"tokens", s.tokens, l.Tokens},
+		{"fragments", s.fragments, l.Fragments},
+		{"fields", s.fields, l.Fields},
+		{"repeats", s.repeats, l.Repeats},
+		{"aliases", s.aliases, l.Aliases},
+		{"directives", s.directives, l.Directives},
+		{"listItems", s.listItems, l.ListItems},
+		{"valueDepth", s.valueDepth, l.ValueDepth},
+		{"depth", s.depth, l.Depth},
+		{"introspectionDepth", s.introspectionDepth, l.IntrospectionDepth},
+		{"rootFields", s.rootFields, l.RootFields},
+		{"mutationFields", s.mutationFields, l.MutationFields},
+		{"expanded", s.expanded, l.Expanded},
 	} {
 		if c.got > c.maximum {
-			return overLimit(c.limit, c.maximum)
+			each(c.limit, c.maximum)
 		}
 	}
-	return nil
 }
 
-// cost is what a selection set amounts to with its fragments expanded.
-type cost struct {
+// check refuses what exceeds the limits.
+func (s *shape) check(l *Limits) (no *refusal) {
+	s.beyond(l, func(limit string, maximum int) {
+		if no == nil {
+			no = overLimit(limit, maximum)
+		}
+	})
+	return no
+}
+
+// span is what a selection set amounts to with its fragments expanded.
+type span struct {
 	width         int // fields at its top
 	expanded      int // fields in all
 	depth         int // nested fields, outside of introspection
@@ -65,7 +92,7 @@ type cost struct {
 const ceiling = 1 << 30
 
 // add joins two selections of one set.
-func (c *cost) add(o cost) {
+func (c *span) add(o span) {
 	c.width = min(c.width+o.width, ceiling)
 	c.expanded = min(c.expanded+o.expanded, ceiling)
 	c.depth = max(c.depth, o.depth)
@@ -73,41 +100,39 @@ func (c *cost) add(o cost) {
 }
 
 // widen keeps the worst of two operations.
-func (c *cost) widen(o cost) {
+func (c *span) widen(o span) {
 	c.width, c.expanded = max(c.width, o.width), max(c.expanded, o.expanded)
 	c.depth, c.introspection = max(c.depth, o.depth), max(c.introspection, o.introspection)
 }
 
 // budget counts what a document holds.
 type budget struct {
-	doc    *ast.QueryDocument
-	limits *Limits
-	costs  map[string]cost // of fragments, by name; zero while the fragment is being walked
+	shape
 
-	fields, repeats, aliases, directiveCount, fragments, valueDepth, listItems int
-
+	doc   *ast.QueryDocument
+	spans map[string]span // of fragments, by name; zero while the fragment is being walked
 	names map[string]bool // of the selection set being counted
 
 	cyclic  bool
 	walking []string
 }
 
-func (b *budget) set(set ast.SelectionSet) (sum cost) {
+func (b *budget) set(set ast.SelectionSet) (total span) {
 	b.countRepeats(set)
 	for _, s := range set {
 		switch s := s.(type) {
 		case *ast.Field:
-			sum.add(b.field(s))
+			total.add(b.field(s))
 		case *ast.InlineFragment:
-			b.fragments++
-			b.directives(s.Directives)
-			sum.add(b.set(s.SelectionSet))
+			b.shape.fragments++
+			b.directed(s.Directives)
+			total.add(b.set(s.SelectionSet))
 		case *ast.FragmentSpread:
-			b.directives(s.Directives)
-			sum.add(b.fragment(s.Name))
+			b.directed(s.Directives)
+			total.add(b.fragment(s.Name))
 		}
 	}
-	return sum
+	return total
 }
 
 func (b *budget) countRepeats(set ast.SelectionSet) {
@@ -124,15 +149,15 @@ func (b *budget) countRepeats(set ast.SelectionSet) {
 	}
 }
 
-func (b *budget) field(f *ast.Field) cost {
-	b.fields++
+func (b *budget) field(f *ast.Field) span {
+	b.shape.fields++
 	if f.Alias != f.Name {
 		b.aliases++
 	}
 	b.arguments(f.Arguments)
-	b.directives(f.Directives)
+	b.directed(f.Directives)
 	below := b.set(f.SelectionSet)
-	c := cost{width: 1, expanded: min(below.expanded+1, ceiling), depth: min(below.depth+1, ceiling)}
+	c := span{width: 1, expanded: min(below.expanded+1, ceiling), depth: min(below.depth+1, ceiling)}
 	switch {
 	case f.Name == "__schema" || f.Name == "__type":
 		c.depth, c.introspection = 1, min(max(below.depth, below.introspection)+1, ceiling)
@@ -142,9 +167,9 @@ func (b *budget) field(f *ast.Field) cost {
 	return c
 }
 
-// fragment returns the cost of the named fragment; validation reports unknown names.
-func (b *budget) fragment(name string) cost {
-	if c, known := b.costs[name]; known {
+// fragment returns the span of the named fragment; validation reports unknown names.
+func (b *budget) fragment(name string) span {
+	if c, known := b.spans[name]; known {
 		for _, w := range b.walking {
 			b.cyclic = b.cyclic || w == name
 		}
@@ -152,20 +177,20 @@ func (b *budget) fragment(name string) cost {
 	}
 	def := b.doc.Fragments.ForName(name)
 	if def == nil {
-		return cost{}
+		return span{}
 	}
-	b.costs[name] = cost{}
+	b.spans[name] = span{}
 	b.walking = append(b.walking, name)
-	b.fragments++
-	b.directives(def.Directives)
+	b.shape.fragments++
+	b.directed(def.Directives)
 	c := b.set(def.SelectionSet)
 	b.walking = b.walking[:len(b.walking)-1]
-	b.costs[name] = c
+	b.spans[name] = c
 	return c
 }
 
-func (b *budget) directives(list ast.DirectiveList) {
-	b.directiveCount += len(list)
+func (b *budget) directed(list ast.DirectiveList) {
+	b.shape.directives += len(list)
 	for _, d := range list {
 		b.arguments(d.Arguments)
 	}

@@ -106,7 +106,9 @@ func quietRules() *rules.Rules {
 }
 
 // compile parses, bounds, validates and plans a document for those who may ask most.
-func (c *compiler) compile(query string) (*document, *refusal) { return c.compileWithin(query, c.limits) }
+func (c *compiler) compile(query string) (*document, *refusal) {
+	return c.compileWithin(query, c.limits)
+}
 
 // compileWithin is compile for somebody with narrower limits, who is refused before the expensive part.
 func (c *compiler) compileWithin(query string, limits *Limits) (*document, *refusal) {

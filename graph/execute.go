@@ -17,6 +17,7 @@ type result struct {
 	data    []byte // JSON, nil for null
 	errs    gqlerror.List
 	sources []retail.SourceReport
+	spent   *spending // nil when it is not told
 	// events gives, for a subscription, the result of the next event as soon as there is one; nil when there will be none.
 	events func() *result
 }
@@ -28,9 +29,9 @@ var (
 
 // execute runs an operation with everything that belongs to one response: its deadline, its loaders, its source log.
 func (h *Handler) execute(ctx context.Context, doc *document, op *operation, variables map[string]any) (res result) {
-	ctx, cancel := context.WithTimeout(ctx, h.limits.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, h.classes.limits(ctx).Timeout)
 	defer cancel()
-	x := h.newResponse()
+	x := h.newResponse(ctx)
 	ctx = x.attach(ctx, h.attach)
 	defer func() {
 		if v := recover(); v != nil {
@@ -66,9 +67,10 @@ type response struct {
 	most   int // bytes
 }
 
-func (h *Handler) newResponse() *response {
+func (h *Handler) newResponse(ctx context.Context) *response {
+	limits := h.classes.limits(ctx)
 	return &response{
-		log: &retail.SourceLog{}, fields: &counted{next: h.fields, most: int64(h.limits.ResponseFields)}, most: h.limits.ResponseBytes,
+		log: &retail.SourceLog{}, fields: &counted{next: h.fields, most: int64(limits.ResponseFields)}, most: limits.ResponseBytes,
 	}
 }
 
@@ -88,12 +90,12 @@ func (h *Handler) finish(ctx context.Context, x *response, resp *graphql.Respons
 	res.errs = append(res.errs, graphql.GetErrors(ctx)...)
 	bytes := x.fields.bytes
 	switch {
-	case bytes.Exceeded() || len(res.data) > h.limits.ResponseBytes:
-		res.data, res.errs = nil, gqlerror.List{limitError("responseBytes", h.limits.ResponseBytes)}
+	case bytes.Exceeded() || len(res.data) > x.most:
+		res.data, res.errs = nil, gqlerror.List{limitError("responseBytes", x.most)}
 	case ctx.Err() != nil && len(res.errs) > 0:
 		res.data = nil // the executor leaves lists empty whose rows it did not get to
 	case x.fields.exceeded():
-		res.data, res.errs = nil, gqlerror.List{limitError("responseFields", h.limits.ResponseFields)}
+		res.data, res.errs = nil, gqlerror.List{limitError("responseFields", int(x.fields.most))}
 	}
 	return res
 }

@@ -23,11 +23,15 @@ import (
 
 // HandlerOptions configures a Handler.
 type HandlerOptions struct {
-	Limits        Limits // zero means DefaultLimits
-	Introspection bool   // whether __schema and __type are served
-	CacheBytes    uint64 // compiled documents kept, estimated; zero means 16 MiB
+	Limits Limits // of everybody without Policies; zero means DefaultLimits
+	// Policies are what each class of callers may ask; with them every response says what it cost. Nil gives everybody Limits.
+	Policies      Policies
+	Limiter       Limiter // counts the rates of Policies for all gateways; nil counts in this one
+	Introspection bool    // whether __schema and __type are served
+	CacheBytes    uint64  // compiled documents kept, estimated; zero means 16 MiB
 	Documents     DocumentOptions
-	// MaxInFlight bounds the requests that are worked on at once; twice as many may wait for 100 ms, the rest is shed.
+	// MaxInFlight bounds the requests that are worked on at once; twice as many may wait for 100 ms, the rest is shed,
+	// strangers first.
 	// More than the processors can carry only makes everybody wait. Zero means 16 for each processor.
 	MaxInFlight int
 
@@ -43,7 +47,9 @@ type HandlerOptions struct {
 // Handler answers GraphQL requests. It implements http.Handler.
 type Handler struct {
 	schema        graphql.ExecutableSchema
-	limits        Limits
+	limits        Limits // the widest of any class
+	classes       *classes
+	meter         *meter
 	introspection bool
 	documents     *documents
 	errors        presenter
@@ -60,7 +66,11 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 	if o.Limits == (Limits{}) {
 		o.Limits = DefaultLimits()
 	}
-	if err := o.Limits.Validate(); err != nil {
+	reports := o.Policies != nil
+	if !reports {
+		o.Policies = same(Policy{Limits: o.Limits})
+	}
+	if err := o.Policies.Validate(); err != nil {
 		return nil, err
 	}
 	if o.CacheBytes == 0 {
@@ -83,17 +93,29 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 	if err != nil {
 		return nil, err
 	}
+	classes := newClasses(o.Policies, reports)
+	charged, err := newMeter(o.Limiter, o.Now)
+	if err != nil {
+		return nil, err
+	}
 	h := &Handler{
-		schema: schema, limits: o.Limits, introspection: o.Introspection, metrics: m, attach: o.Attach, fields: fields, now: o.Now,
+		schema: schema, limits: classes.widest, classes: classes, meter: charged, introspection: o.Introspection, metrics: m, attach: o.Attach, fields: fields, now: o.Now,
 		answers:   o.Answers,
-		admission: newAdmission(o.MaxInFlight), errors: presenter{log: log, most: o.Limits.ResponseErrors},
+		admission: newAdmission(o.MaxInFlight), errors: presenter{log: log, most: classes.widest.ResponseErrors},
 	}
 	free, err := newFreeTexts(log, reg, o.Now)
 	if err != nil {
 		return nil, err
 	}
-	h.documents, err = newDocuments(newCompiler(schema.Schema(), &h.limits, o.Introspection), o.CacheBytes, o.Documents, free, o.Now)
-	return h, err
+	c, err := newCompiler(schema.Schema(), &h.limits, o.Introspection)
+	if err != nil {
+		return nil, err
+	}
+	if h.documents, err = newDocuments(c, o.CacheBytes, o.Documents, free, o.Now); err != nil {
+		return nil, err
+	}
+	h.documents.within = classes.limits
+	return h, nil
 }
 
 // ServeHTTP answers one request.
@@ -134,7 +156,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (res *result, n
 			res, no = nil, refuse(http.StatusInternalServerError, e)
 		}
 	}()
-	req, no := readRequest(w, r, &h.limits)
+	if no := h.shed(r.Context()); no != nil {
+		return nil, no
+	}
+	req, no := readRequest(w, r, h.classes.limits(r.Context()))
 	if no != nil {
 		return nil, no
 	}
@@ -154,14 +179,22 @@ func (h *Handler) run(ctx context.Context, req *request, c call) (*result, *refu
 	if no != nil {
 		return nil, no
 	}
-	// A slot is taken only now, so that clients that send slowly hold none.
-	if !h.admission.enter(ctx) {
-		return nil, overloaded()
+	turn, no := h.begin(ctx)
+	if no != nil {
+		return nil, no
 	}
-	defer h.admission.leave()
+	defer turn.end()
+	// A slot is taken only now, so that clients that send slowly hold none; and now only for a document that has to be
+	// compiled, because what it is for decides who goes first.
+	if asked.doc == nil {
+		if no := turn.take(ctx, priorityUnread(auth.PrincipalOf(ctx))); no != nil {
+			return nil, no
+		}
+	}
 	doc, cached, no := h.documents.load(ctx, asked)
 	h.metrics.document(cached)
 	if no != nil {
+		h.noteExcess(ctx, no)
 		return nil, no
 	}
 	op, no := doc.pick(req.operation)
@@ -180,11 +213,16 @@ func (h *Handler) run(ctx context.Context, req *request, c call) (*result, *refu
 		no.allow = "POST"
 		return nil, no
 	}
-	return h.perform(ctx, doc, op, req, c)
+	return h.perform(ctx, doc, op, req, c, turn)
 }
 
 // perform executes one operation of a sound document.
-func (h *Handler) perform(ctx context.Context, doc *document, op *operation, req *request, c call) (*result, *refusal) {
+func (h *Handler) perform(
+	ctx context.Context, doc *document, op *operation, req *request, c call, turn *turn,
+) (*result, *refusal) {
+	if no := h.checkShape(ctx, doc); no != nil {
+		return nil, no
+	}
 	variables, no := coerceVariables(h.documents.schema, op.def, req.variables)
 	if no != nil {
 		return nil, no
@@ -198,12 +236,19 @@ func (h *Handler) perform(ctx context.Context, doc *document, op *operation, req
 		return nil, no
 	}
 	noteOperation(ctx, op.def)
-	ctx = retail.WithContext(ctx, shopping)
+	spent, no := h.spend(ctx, op, variables)
+	if no != nil {
+		return nil, no
+	}
+	if no := turn.take(ctx, priorityOf(auth.PrincipalOf(ctx), op.def)); no != nil {
+		return nil, no
+	}
+	ctx = withSlot(retail.WithContext(ctx, shopping), turn.slot)
 	if isSubscription(op.def) {
 		return h.subscribe(ctx, doc, op, variables, hidden)
 	}
 	res := h.execute(ctx, doc, op, variables)
-	res.errs = h.withHidden(hidden, res.errs)
+	res.errs, res.spent = h.withHidden(hidden, res.errs), spent
 	return &res, nil
 }
 

@@ -115,11 +115,15 @@ func (h *Handler) claim(ctx context.Context, owner, key string, fingerprint []by
 		if err == nil || !errors.As(err, &conflict) || conflict.Code != retail.CodeConflict || !conflict.Retryable {
 			return token, answer, err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		room := aside(ctx, func() {
+			timer := time.NewTimer(pause)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+			}
+		})
+		if !room || ctx.Err() != nil {
 			return "", nil, err
 		}
 	}

@@ -24,6 +24,7 @@ type metrics struct {
 	documents *prometheus.CounterVec
 	refusals  *prometheus.CounterVec
 	inFlight  prometheus.Gauge
+	overLimit *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -45,7 +46,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "portico_graphql_in_flight", Help: "GraphQL requests being answered.",
 		}),
 	}
-	return m, register(reg, m.requests, m.seconds, m.documents, m.refusals, m.inFlight)
+	m.overLimit = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "portico_graph_over_limit_total", Help: "Requests beyond a limit of their class, refused or, where it is only measured, served.",
+	}, []string{"class", "limit"})
+	return m, register(reg, m.requests, m.seconds, m.documents, m.refusals, m.inFlight, m.overLimit)
 }
 
 func register(reg prometheus.Registerer, all ...prometheus.Collector) error {

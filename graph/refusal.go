@@ -14,6 +14,7 @@ const (
 	CodeValidationFailed retail.Code = "GRAPHQL_VALIDATION_FAILED" // the document does not fit the schema
 	CodeBadRequest       retail.Code = "BAD_REQUEST"               // the HTTP request is no GraphQL request
 	CodeOverloaded       retail.Code = "OVERLOADED"                // the gateway sheds load; retryable
+	CodeRateLimited      retail.Code = "RATE_LIMITED"              // the caller asked too much in too little time; retryable
 )
 
 // refusal is the answer to a request that is not executed: errors and no data.
@@ -24,6 +25,7 @@ type refusal struct {
 	allow      string // Allow header of a 405
 	retryAfter string // Retry-After header, seconds
 	errs       gqlerror.List
+	limits     *Limits // within which a document was refused; nil for other refusals
 }
 
 // badRequest refuses something that is no GraphQL request.

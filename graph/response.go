@@ -45,7 +45,7 @@ func appendAround(b []byte, res *result, now time.Time) (around []byte, head int
 	}
 	b = append(b, `"data":`...)
 	head = len(b)
-	b = appendSources(b, res.sources, now)
+	b = appendExtensions(b, res, now)
 	return append(b, '}'), head
 }
 
@@ -101,20 +101,31 @@ func appendErrors(b []byte, errs gqlerror.List) []byte {
 	return append(append(b, `"errors":`...), encoded...)
 }
 
-// appendSources appends `extensions.sources`, one entry per system of record involved, when there is any.
-func appendSources(b []byte, reports []retail.SourceReport, now time.Time) []byte {
-	for i, r := range reports {
-		if i == 0 {
-			b = append(b, `,"extensions":{"sources":[`...)
-		} else {
+// appendExtensions appends `extensions`, when there are any: `cost`, and `sources` with one entry per system of record
+// involved.
+func appendExtensions(b []byte, res *result, now time.Time) []byte {
+	if res.spent == nil && len(res.sources) == 0 {
+		return b
+	}
+	b = append(b, `,"extensions":{`...)
+	if res.spent != nil {
+		b = res.spent.append(append(b, `"cost":`...))
+	}
+	for i, r := range res.sources {
+		switch {
+		case i > 0:
 			b = append(b, ',')
+		case res.spent != nil:
+			b = append(b, `,"sources":[`...)
+		default:
+			b = append(b, `"sources":[`...)
 		}
 		b = appendSource(b, &r, now)
 	}
-	if len(reports) > 0 {
-		b = append(b, `]}`...)
+	if len(res.sources) > 0 {
+		b = append(b, ']')
 	}
-	return b
+	return append(b, '}')
 }
 
 func appendSource(b []byte, r *retail.SourceReport, now time.Time) []byte {

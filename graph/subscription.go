@@ -33,11 +33,11 @@ func (h *Handler) subscribe(
 		}
 	}
 	s := &subscription{handler: h, hidden: hidden}
-	x := h.newResponse()
+	x := h.newResponse(ctx)
 	ctx, cancel := context.WithCancel(x.attach(ctx, h.attach))
 	ctx = graphql.WithOperationContext(ctx, h.operationContext(doc, op, variables, h.resolveOfEvent))
 	ctx = graphql.WithResponseContext(ctx, h.errors.present, h.errors.recovered)
-	late := time.AfterFunc(h.limits.Timeout, cancel)
+	late := time.AfterFunc(h.classes.limits(ctx).Timeout, cancel)
 	s.open(ctx)
 	if errs := graphql.GetErrors(ctx); !late.Stop() || len(errs) > 0 || s.exec == nil {
 		if cancel(); len(errs) == 0 {
@@ -76,7 +76,7 @@ func (s *subscription) next(ctx context.Context) (res *result) {
 	h := s.handler
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	x, e := h.newResponse(), &event{handler: h, cancel: cancel}
+	x, e := h.newResponse(ctx), &event{handler: h, cancel: cancel}
 	defer e.end()
 	ctx = context.WithValue(x.attach(ctx, h.attach), eventKey{}, e)
 	ctx = graphql.WithResponseContext(ctx, h.errors.present, h.errors.recovered)
@@ -114,9 +114,9 @@ type eventKey struct{}
 // begin takes a slot and starts the clock.
 func (e *event) begin(ctx context.Context) {
 	e.once.Do(func() {
-		e.late = time.AfterFunc(e.handler.limits.Timeout, e.cancel)
-		if e.handler.admission.enter(ctx) {
-			e.leave = e.handler.admission.leave
+		e.late = time.AfterFunc(e.handler.classes.limits(ctx).Timeout, e.cancel)
+		if s := e.handler.admission.enter(ctx, normal); s != nil {
+			e.leave = s.leave
 		} else {
 			e.cancel() // the client reads that there was no time, and what it has is still true of its moment
 		}
