@@ -3,10 +3,8 @@ package auth
 import (
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -16,20 +14,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // Key is an asymmetric key that tokens are signed with. Its algorithm is fixed by its kind, never by a token.
 type Key struct {
 	ID        string           // key id, a digest of the public key
-	Algorithm string           // ES256, EdDSA or RS256
+	Algorithm string           // one of Algorithms
 	Public    crypto.PublicKey // what Verifier needs
 	private   crypto.Signer    // nil for a key that only verifies
 }
 
-// NewKey returns the key of a public key: ECDSA on P-256, Ed25519, or RSA of at least 2048 bits. A crypto.Signer of one
-// of these makes a key that signs too.
+// NewKey returns the key of a public key: ECDSA on P-256 or P-384, Ed25519, or RSA of 2048 to 8192 bits. A crypto.Signer of
+// one of these makes a key that signs too.
 func NewKey(material any) (*Key, error) {
 	private, _ := material.(crypto.Signer)
 	public := crypto.PublicKey(material)
@@ -37,22 +33,11 @@ func NewKey(material any) (*Key, error) {
 		public = private.Public()
 	}
 	k := &Key{Public: public, private: private}
-	switch public := public.(type) {
-	case *ecdsa.PublicKey:
-		if public.Curve != elliptic.P256() {
-			return nil, errors.New("auth: an ECDSA key must be on P-256")
-		}
-		k.Algorithm = jwt.SigningMethodES256.Alg()
-	case ed25519.PublicKey:
-		k.Algorithm = jwt.SigningMethodEdDSA.Alg()
-	case *rsa.PublicKey:
-		if public.N.BitLen() < 2048 {
-			return nil, errors.New("auth: an RSA key must have at least 2048 bits")
-		}
-		k.Algorithm = jwt.SigningMethodRS256.Alg()
-	default:
-		return nil, fmt.Errorf("auth: keys of type %T are not accepted", material)
+	able, err := algorithmsOf(public)
+	if err != nil {
+		return nil, err
 	}
+	k.Algorithm = able[0]
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
 		return nil, fmt.Errorf("auth: encode public key: %w", err)

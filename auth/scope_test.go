@@ -90,8 +90,8 @@ func TestAGuestSessionProvesItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, errA := sessions.Guest(first.Token)
-	b, errB := sessions.Guest(second.Token)
+	a, errA := sessions.Guest(t.Context(), first.Token)
+	b, errB := sessions.Guest(t.Context(), second.Token)
 	if errA != nil || errB != nil || a.Subject == b.Subject || !a.Known() {
 		t.Errorf("got %v, %v, %v, %v", a, b, errA, errB)
 	}
@@ -99,19 +99,19 @@ func TestAGuestSessionProvesItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if same, err := sessions.Guest(renewed.Token); err != nil || same.Subject != a.Subject {
+	if same, err := sessions.Guest(t.Context(), renewed.Token); err != nil || same.Subject != a.Subject {
 		t.Errorf("a renewed session is %v's, want %v's: %v", same, a, err)
 	}
 	other, err := sessions.Open(auth.Principal{Role: auth.RoleMember, Subject: a.Subject})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g, err := sessions.Guest(other.Token); err != nil || g.Subject == a.Subject {
+	if g, err := sessions.Guest(t.Context(), other.Token); err != nil || g.Subject == a.Subject {
 		t.Errorf("a member got the session of %v, %v", g, err)
 	}
 	member, _ := mustIssuer(t, key).Issue(auth.Principal{Role: auth.RoleMember, Subject: "m"}, time.Hour)
 	for name, token := range map[string]string{"nothing": "", "a member's": member, "a torn one": first.Token[1:]} {
-		if _, err := sessions.Guest(token); !retail.Refused(err, retail.WhyProofRejected) {
+		if _, err := sessions.Guest(t.Context(), token); !retail.Refused(err, retail.WhyProofRejected) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -141,7 +141,7 @@ func TestOnlyGuestsMayKeepATokenForWeeks(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := mustVerifier(t, key).Verify(token); (err == nil) != (role == auth.RoleGuest) {
+		if _, err := mustVerifier(t, key).Verify(t.Context(), token); (err == nil) != (role == auth.RoleGuest) {
 			t.Errorf("%s: verified %v", role, err)
 		}
 	}

@@ -86,7 +86,7 @@ func TestTokensRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := v.Verify(token)
+			got, err := v.Verify(t.Context(), token)
 			if err != nil {
 				t.Fatalf("%s %s: %v", key.Algorithm, role, err)
 			}
@@ -99,7 +99,7 @@ func TestTokensRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, _ := v.Verify(token); p.Has(auth.ScopeStockRead) {
+	if p, _ := v.Verify(t.Context(), token); p.Has(auth.ScopeStockRead) {
 		t.Error("an operator without scopes holds one")
 	}
 }
@@ -191,7 +191,7 @@ func TestVerifierRefuses(t *testing.T) {
 	}
 	type change = map[string]any
 	sound := forge(t, header(nil), claims(nil), es)
-	if p, err := v.Verify(sound); err != nil || !p.Has(auth.ScopeStockRead) {
+	if p, err := v.Verify(t.Context(), sound); err != nil || !p.Has(auth.ScopeStockRead) {
 		t.Fatalf("the sound token is refused: %v", err)
 	}
 	for _, accepted := range []string{
@@ -201,7 +201,7 @@ func TestVerifierRefuses(t *testing.T) {
 		forge(t, header(nil), claims(change{"scope": nil}), es),
 		forge(t, header(nil), claims(change{"scope": "openid stock:read"}), es),
 	} {
-		if _, err := v.Verify(accepted); err != nil {
+		if _, err := v.Verify(t.Context(), accepted); err != nil {
 			t.Errorf("refused: %v", err)
 		}
 	}
@@ -265,7 +265,7 @@ func TestVerifierRefuses(t *testing.T) {
 		"standard instead of URL base64": strings.Replace(sound, ".", "+/.", 1),
 		"a line break":                   "\n" + sound,
 	} {
-		p, err := v.Verify(token)
+		p, err := v.Verify(t.Context(), token)
 		if err == nil || retail.CodeOf(err) != retail.CodeUnauthenticated {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -279,8 +279,8 @@ func TestVerifyingLongGarbageAllocatesLittle(t *testing.T) {
 	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	v := mustVerifier(t, mustKey(t, ec))
 	short, long := strings.Repeat(".", 100), strings.Repeat(".", 8000)
-	few := testing.AllocsPerRun(20, func() { _, _ = v.Verify(short) })
-	many := testing.AllocsPerRun(20, func() { _, _ = v.Verify(long) })
+	few := testing.AllocsPerRun(20, func() { _, _ = v.Verify(t.Context(), short) })
+	many := testing.AllocsPerRun(20, func() { _, _ = v.Verify(t.Context(), long) })
 	if many > few {
 		t.Errorf("8,000 dots allocate %v times, 100 dots %v times", many, few)
 	}
@@ -333,7 +333,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add("a.b.c")
 	f.Add("....")
 	f.Fuzz(func(t *testing.T, s string) {
-		if _, err := v.Verify(s); err == nil && s != token {
+		if _, err := v.Verify(t.Context(), s); err == nil && s != token {
 			t.Fatalf("accepted %q", s)
 		}
 	})
@@ -346,7 +346,7 @@ func BenchmarkVerify(b *testing.B) {
 	token, _ := mustIssuer(b, key).Issue(auth.Principal{Role: auth.RoleMember, Subject: "m"}, time.Hour)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := v.Verify(token); err != nil {
+		if _, err := v.Verify(b.Context(), token); err != nil {
 			b.Fatal(err)
 		}
 	}

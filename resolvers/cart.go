@@ -94,7 +94,7 @@ func (r *mutationResolver) CartNoteSet(ctx context.Context, input model.CartNote
 
 func (r *mutationResolver) CartMerge(ctx context.Context, input model.CartMergeInput, idempotencyKey string) (*model.CartPayload, error) {
 	return r.cartChange(ctx, "", func(member retail.Actor, _ string) (*retail.PricedCart, []retail.Warning, error) {
-		guest, err := r.Sessions.Guest(input.GuestToken)
+		guest, err := r.Sessions.Guest(ctx, input.GuestToken)
 		if err != nil {
 			return nil, nil, err
 		}
