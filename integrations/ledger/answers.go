@@ -26,7 +26,7 @@ type answerRow struct {
 // Begin claims the right to run a mutation under the owner's key. A new key, or one whose lease ran out without an answer
 // because its process died, returns a token. A finished one returns the stored answer byte for byte, and no token. Another
 // fingerprint than the first fails with CodeConflict, a run still under way with a retryable CodeConflict. The fingerprint is a
-// digest of the request, 64 bytes at most.
+// digest of the request, 64 bytes at most. Neither key nor answer can be read in the table: see seal.
 func (l *Ledger) Begin(
 	ctx context.Context, owner, key string, fingerprint []byte, lease time.Duration,
 ) (token string, answer []byte, err error) {
@@ -39,6 +39,11 @@ func (l *Ledger) Begin(
 	if fingerprint == nil {
 		fingerprint = []byte{}
 	}
+	seal, err := newSeal(owner, key)
+	if err != nil {
+		return "", nil, err
+	}
+	key = seal.id
 	fresh := rand.Text()
 	err = l.change(ctx, func(t *tx) error {
 		now := l.now()
@@ -55,6 +60,9 @@ func (l *Ledger) Begin(
 		token, answer, err = t.beginAgain(owner, key, fingerprint, fresh, now, lease)
 		return err
 	})
+	if err == nil && token == "" {
+		answer, err = seal.open(answer)
+	}
 	if err != nil {
 		return "", nil, err
 	}
@@ -102,9 +110,11 @@ func (l *Ledger) Finish(ctx context.Context, owner, key, token string, answer []
 	if len(answer) > maxAnswer {
 		return retail.Errorf(retail.CodeLimitExceeded, "the answer is longer than %d bytes", maxAnswer)
 	}
-	if answer == nil {
-		answer = []byte{}
+	seal, err := newSeal(owner, key)
+	if err != nil {
+		return err
 	}
+	key, answer = seal.id, seal.close(answer)
 	return l.changeAnswer(ctx, func(t *tx) error {
 		rows, err := t.exec(`UPDATE answers SET answer = ? WHERE owner = ? AND key = ? AND token = ? AND (answer IS NULL OR answer = ?)`,
 			answer, owner, key, token, answer)
@@ -117,8 +127,12 @@ func (l *Ledger) Finish(ctx context.Context, owner, key, token string, answer []
 
 // Abandon forgets a run that token began and that has no answer, so that a repetition may run.
 func (l *Ledger) Abandon(ctx context.Context, owner, key, token string) error {
+	seal, err := newSeal(owner, key)
+	if err != nil {
+		return err
+	}
 	return l.changeAnswer(ctx, func(t *tx) error {
-		_, err := t.exec(`DELETE FROM answers WHERE owner = ? AND key = ? AND token = ? AND answer IS NULL`, owner, key, token)
+		_, err := t.exec(`DELETE FROM answers WHERE owner = ? AND key = ? AND token = ? AND answer IS NULL`, owner, seal.id, token)
 		return err
 	})
 }

@@ -87,10 +87,11 @@ func (l *Ledger) migrateOnce(ctx context.Context) error {
 
 // migrations are the files in the dialect of the database.
 func (l *Ledger) migrations() ([]*goose.Migration, error) {
-	fill := strings.NewReplacer("{key}", "TEXT", "{bytes}", "BLOB", "{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{jobkey}", l.jobKey())
+	fill := strings.NewReplacer("{key}", "TEXT", "{bytes}", "BLOB", "{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT", "{jobkey}", l.jobKey(),
+		"{auditguard}", l.auditGuard())
 	if l.postgres {
 		fill = strings.NewReplacer("{key}", `TEXT COLLATE "C"`, "{bytes}", "BYTEA",
-			"{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{jobkey}", l.jobKey())
+			"{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{jobkey}", l.jobKey(), "{auditguard}", l.auditGuard())
 	}
 	files, err := migrations.ReadDir("migrations")
 	if err != nil {
@@ -108,8 +109,10 @@ func (l *Ledger) migrations() ([]*goose.Migration, error) {
 			return nil, fmt.Errorf("migration %s: %w", file.Name(), err)
 		}
 		up := func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, fill.Replace(string(text)))
-			return err
+			if _, err := tx.ExecContext(ctx, fill.Replace(string(text))); err != nil || version != sealedSince {
+				return err
+			}
+			return l.sealAnswers(ctx, tx)
 		}
 		list = append(list, goose.NewGoMigration(version, &goose.GoFunc{RunTx: up}, nil))
 	}

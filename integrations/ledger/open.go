@@ -27,6 +27,7 @@ import (
 	"github.com/portico-retail/portico/retail/care"
 	"github.com/portico-retail/portico/retail/members"
 	"github.com/portico-retail/portico/retail/ordering"
+	"github.com/portico-retail/portico/retail/privacy"
 	"github.com/portico-retail/portico/retail/purchases"
 	"github.com/portico-retail/portico/retail/returns"
 	"github.com/portico-retail/portico/retail/sourcing"
@@ -60,6 +61,8 @@ type Config struct {
 	Workers int
 	// Now is the clock of everything but the instants at which jobs run, which is the system's; default time.Now.
 	Now func() time.Time
+	// AuditKey makes the audit log; nil makes it of plain hashes, which whoever can write the table can make as well.
+	AuditKey *privacy.AuditKey
 	// Log is for what an operator should see; nil means nowhere.
 	Log *slog.Logger
 	// Registerer takes the metrics; nil means nobody does.
@@ -119,6 +122,7 @@ type Ledger struct {
 	pool     *pgxpool.Pool // below write; nil on SQLite
 	dir      string        // private files; empty when there are none
 	jobs     inserter
+	audit    auditQueue
 
 	mu       sync.Mutex
 	handlers map[retail.JobKind]Handler
@@ -145,9 +149,41 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	return l, nil
 }
 
+// OpenReader opens the ledger of a gateway that may be running, to read it and no more. Close it when done.
+func OpenReader(ctx context.Context, cfg Config) (*Ledger, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	l := &Ledger{cfg: cfg.withDefaults(), now: time.Now, metrics: newMetrics(nil)}
+	l.log = l.cfg.Log
+	err := l.openToRead(ctx)
+	if err == nil {
+		err = l.Check(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("ledger: open: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+func (l *Ledger) openToRead(ctx context.Context) (err error) {
+	switch {
+	case isPostgres(l.cfg.DSN):
+		return l.openPostgres(ctx)
+	case l.cfg.DSN == "":
+		return errors.New("no DSN is given")
+	}
+	l.read, err = sqlx.Open("sqlite", sqliteDSN(l.cfg.DSN, "mode=ro", "_pragma=query_only(1)"))
+	return err
+}
+
+func isPostgres(dsn string) bool {
+	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+}
+
 func (l *Ledger) open(ctx context.Context) error {
 	connect := l.openSQLite
-	if strings.HasPrefix(l.cfg.DSN, "postgres://") || strings.HasPrefix(l.cfg.DSN, "postgresql://") {
+	if isPostgres(l.cfg.DSN) {
 		connect = l.openPostgres
 	}
 	if err := connect(ctx); err != nil {
@@ -156,7 +192,7 @@ func (l *Ledger) open(ctx context.Context) error {
 	if err := l.migrate(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if err := l.forgetCalls(ctx); err != nil {
+	if err := errors.Join(l.forgetCalls(ctx), l.checkAudit(ctx)); err != nil {
 		return err
 	}
 	var err error

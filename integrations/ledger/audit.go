@@ -1,0 +1,226 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/privacy"
+)
+
+// auditGuard refuses every change of the audit table but appending.
+func (l *Ledger) auditGuard() string {
+	if l.postgres {
+		return `CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+			BEGIN RAISE EXCEPTION 'the audit log is only appended to'; END $$;
+		CREATE TRIGGER audit_kept BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refuse();
+		CREATE TRIGGER audit_whole BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();`
+	}
+	// INSERT OR REPLACE deletes without asking a trigger for deletions.
+	return `CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;
+		CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;
+		CREATE TRIGGER audit_new BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)
+			BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END;`
+}
+
+const (
+	auditLock  = 0x6175646974 // "audit"
+	auditBatch = 2000         // entries of one transaction
+	auditRows  = 100          // entries of one statement
+)
+
+// auditQueue gathers what several responses disclose into one transaction: entries are numbered one after another, so that
+// each would wait for all before it.
+type auditQueue struct {
+	mu      sync.Mutex
+	waiting []*auditCall
+	busy    bool
+}
+
+type auditCall struct {
+	rows []retail.Disclosure
+	done chan error
+}
+
+// AppendAudit stores disclosures, all or none, behind everything that is there. It returns when they are stored, or when ctx
+// ends; then nobody knows whether they are.
+func (l *Ledger) AppendAudit(ctx context.Context, rows []retail.Disclosure) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	for _, d := range rows {
+		if err := checkTexts("subject", d.Subject, "request", d.Request, "reader", d.Reader, "client", d.Client,
+			"operation", d.Operation); err != nil {
+			return err
+		}
+	}
+	call := &auditCall{rows: rows, done: make(chan error, 1)}
+	q := &l.audit
+	q.mu.Lock()
+	q.waiting = append(q.waiting, call)
+	idle := !q.busy
+	q.busy = true
+	q.mu.Unlock()
+	if idle {
+		go l.appendWaiting(context.WithoutCancel(ctx))
+	}
+	select {
+	case err := <-call.done:
+		return err
+	case <-ctx.Done():
+		return fault(ctx, ctx.Err())
+	}
+}
+
+// appendWaiting stores what waits until nothing does.
+func (l *Ledger) appendWaiting(ctx context.Context) {
+	for batch := l.audit.take(); len(batch) > 0; batch = l.audit.take() {
+		err := l.appendBatch(ctx, batch)
+		for _, c := range batch {
+			c.done <- err
+		}
+	}
+}
+
+// take returns the calls of the next transaction; none when the queue is empty, which it then is no more anybody's.
+func (q *auditQueue) take() []*auditCall {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, size := 0, 0
+	for n < len(q.waiting) && (n == 0 || size+len(q.waiting[n].rows) <= auditBatch) {
+		size += len(q.waiting[n].rows)
+		n++
+	}
+	batch := q.waiting[:n:n]
+	q.waiting = q.waiting[n:]
+	if n == 0 {
+		q.waiting, q.busy = nil, false
+	}
+	return batch
+}
+
+func (l *Ledger) appendBatch(ctx context.Context, batch []*auditCall) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &retail.Error{Code: retail.CodeInternal, Message: "the ledger could not do this", Err: fmt.Errorf("panic: %v", r)}
+		}
+	}()
+	var rows []retail.Disclosure
+	for _, c := range batch {
+		rows = append(rows, c.rows...)
+	}
+	return l.change(ctx, func(t *tx) error { return t.appendAudit(rows) })
+}
+
+func (t *tx) appendAudit(rows []retail.Disclosure) error {
+	if t.l.postgres {
+		if _, err := t.exec(`SELECT pg_advisory_xact_lock(?)`, auditLock); err != nil {
+			return err
+		}
+	}
+	head, keyID, err := t.auditHead()
+	if err != nil {
+		return err
+	}
+	if keyID != "" && t.l.cfg.AuditKey == nil {
+		return errAuditKey
+	}
+	for len(rows) > 0 {
+		n := min(len(rows), auditRows)
+		args := make([]any, 0, 7*n)
+		for _, d := range rows[:n] {
+			e, err := t.l.cfg.AuditKey.Next(head, d)
+			if err != nil {
+				return err
+			}
+			head = privacy.AuditHead{Seq: e.Seq, Hash: e.Hash}
+			args = append(args, e.Seq, e.At, e.Subject, e.KeyID, string(e.Body), e.Prev, e.Hash)
+		}
+		if _, err := t.exec(`INSERT INTO audit (seq, at, subject, key_id, body, prev, hash) VALUES `+
+			strings.TrimSuffix(strings.Repeat(`(?, ?, ?, ?, ?, ?, ?),`, n), `,`), args...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// errAuditKey keeps a log that was made with a key from going on without one: whoever can write the table could have done that.
+var errAuditKey = errors.New("ledger: the audit log is made with a key, which is not given")
+
+func (t *tx) auditHead() (privacy.AuditHead, string, error) {
+	var row auditRow
+	found, err := t.one(&row, `SELECT `+auditColumns+` FROM audit ORDER BY seq DESC LIMIT 1`)
+	if err != nil || !found {
+		return privacy.AuditStart(), "", err
+	}
+	return privacy.AuditHead{Seq: row.Seq, Hash: row.Hash}, row.KeyID, nil
+}
+
+// checkAudit refuses to open a ledger whose audit log this gateway could not go on with.
+func (l *Ledger) checkAudit(ctx context.Context) error {
+	if l.cfg.AuditKey != nil {
+		return nil
+	}
+	return l.change(ctx, func(t *tx) error {
+		_, keyID, err := t.auditHead()
+		if err == nil && keyID != "" {
+			err = errAuditKey
+		}
+		return err
+	})
+}
+
+type auditRow struct {
+	Seq     int64  `db:"seq"`
+	At      int64  `db:"at"`
+	Subject string `db:"subject"`
+	KeyID   string `db:"key_id"`
+	Body    string `db:"body"`
+	Prev    []byte `db:"prev"`
+	Hash    []byte `db:"hash"`
+}
+
+const auditColumns = `seq, at, subject, key_id, body, prev, hash`
+
+func (r *auditRow) entry() privacy.AuditEntry {
+	return privacy.AuditEntry{
+		Seq: r.Seq, At: r.At, Subject: r.Subject, KeyID: r.KeyID, Body: []byte(r.Body), Prev: r.Prev, Hash: r.Hash,
+	}
+}
+
+// AuditHead is the last entry of the log.
+func (l *Ledger) AuditHead(ctx context.Context) (privacy.AuditHead, error) {
+	var row auditRow
+	found, err := l.one(ctx, &row, `SELECT `+auditColumns+` FROM audit ORDER BY seq DESC LIMIT 1`)
+	if err != nil || !found {
+		return privacy.AuditStart(), err
+	}
+	return privacy.AuditHead{Seq: row.Seq, Hash: row.Hash}, nil
+}
+
+// Audit gives the entries of the log in their order, those about one subject when it is not empty, until each fails.
+func (l *Ledger) Audit(ctx context.Context, subject string, each func(privacy.AuditEntry) error) error {
+	for after := int64(-1 << 62); ; {
+		query, args := `SELECT `+auditColumns+` FROM audit WHERE seq > ?`, []any{after}
+		if subject != "" {
+			query, args = query+` AND subject = ?`, append(args, subject)
+		}
+		var rows []auditRow
+		if err := l.all(ctx, &rows, query+` ORDER BY seq LIMIT ?`, append(args, maxList)...); err != nil {
+			return err
+		}
+		for i := range rows {
+			if err := each(rows[i].entry()); err != nil {
+				return err
+			}
+		}
+		if len(rows) < maxList {
+			return nil
+		}
+		after = rows[len(rows)-1].Seq
+	}
+}
