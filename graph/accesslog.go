@@ -53,40 +53,58 @@ func noteToken(ctx context.Context, err error) {
 	}
 }
 
+// noteReason puts into the access log how a socket ended.
+func noteReason(ctx context.Context, reason string) {
+	if e, ok := ctx.Value(entryKey{}).(*entry); ok && e.reason == "" {
+		e.reason = clip(reason)
+	}
+}
+
+// withEntry gives an operation a line of its own in the access log; write writes it.
+func withEntry(ctx context.Context) (context.Context, *entry) {
+	e := new(entry)
+	return context.WithValue(ctx, entryKey{}, e), e
+}
+
 // withAccessLog logs every request when it is answered.
 func withAccessLog(log *slog.Logger, now func() time.Time, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		started, e := now(), new(entry)
+		started := now()
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		ctx, e := withEntry(r.Context())
 		defer func() {
 			level := slog.LevelInfo
-			if e.kind == "" && e.code == "" && seen.status < http.StatusBadRequest {
-				level = slog.LevelDebug // probes, metrics and the query page
+			if e.kind == "" && e.code == "" && seen.status < http.StatusBadRequest && seen.status != http.StatusSwitchingProtocols {
+				level = slog.LevelDebug // probes and the query page
 			}
-			if !log.Enabled(r.Context(), level) {
-				return
-			}
-			line := []slog.Attr{
-				slog.String("request", RequestID(r.Context())),
-				slog.String("method", r.Method), slog.String("path", clip(r.URL.Path)),
-				slog.Int("status", seen.status), slog.Int64("bytes", seen.bytes),
-				slog.Duration("took", now().Sub(started)),
-				slog.String("kind", e.kind), slog.String("operation", e.operation),
-				slog.String("role", string(e.role)),
-			}
-			if e.document != "" {
-				line = append(line, slog.String("document", e.document))
-			}
-			if e.code != "" {
-				line = append(line, slog.String("code", e.code))
-			}
-			if e.reason != "" {
-				line = append(line, slog.String("reason", e.reason))
-			}
-			log.LogAttrs(r.Context(), level, "request", line...)
+			e.write(ctx, log, level, r, seen.bytes, now().Sub(started), slog.Int("status", seen.status))
 		}()
-		next.ServeHTTP(seen, r.WithContext(context.WithValue(r.Context(), entryKey{}, e)))
+		next.ServeHTTP(seen, r.WithContext(ctx))
 	})
+}
+
+// write writes the line of a request, or of an operation that came over the socket which the request opened.
+func (e *entry) write(
+	ctx context.Context, log *slog.Logger, level slog.Level, r *http.Request, bytes int64, took time.Duration, more ...slog.Attr,
+) {
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	line := append([]slog.Attr{
+		slog.String("request", RequestID(ctx)),
+		slog.String("client", truncated(ClientAddress(ctx))),
+		slog.String("method", clip(r.Method)), slog.String("path", clip(r.URL.Path)),
+		slog.Int64("bytes", bytes),
+		slog.Duration("took", took),
+		slog.String("kind", e.kind), slog.String("operation", e.operation),
+		slog.String("role", string(e.role)),
+	}, more...)
+	for _, optional := range [...]struct{ key, value string }{{"document", e.document}, {"code", e.code}, {"reason", e.reason}} {
+		if optional.value != "" {
+			line = append(line, slog.String(optional.key, optional.value))
+		}
+	}
+	log.LogAttrs(ctx, level, "request", line...)
 }
 
 // statusWriter remembers what was answered.
