@@ -44,8 +44,8 @@ func (r *claimRow) claim() (retail.Claim, error) {
 func claimMissing() error { return retail.Errorf(retail.CodeNotFound, "there is no such hold") }
 
 // AddClaim stores a HELD claim unless its id is known, and returns what is stored, with lines by SKU and times to the
-// microsecond. When caps are exceeded by the owner's claims that are HELD and not expired at now, this one counted, it stores
-// nothing and refuses with WhyLimitReached. Calls of one owner wait for each other, so that caps hold exactly.
+// microsecond. When caps are exceeded by the owner's claims that are HELD and not expired at now, or by those made in the minute
+// before, this one counted, it stores nothing and refuses with WhyLimitReached. Calls of one owner wait for each other, so that caps hold exactly.
 func (l *Ledger) AddClaim(ctx context.Context, c retail.Claim, caps stock.HoldCaps, now time.Time) (retail.Claim, error) {
 	c, err := normalClaim(c, now)
 	if err != nil {
@@ -69,6 +69,9 @@ func (l *Ledger) AddClaim(ctx context.Context, c retail.Claim, caps stock.HoldCa
 			}
 			if known, found, err := t.claim(c.ID, false); found || err != nil {
 				stored = known
+				return err
+			}
+			if err := t.mustStay(c.Owner); err != nil {
 				return err
 			}
 			if err := t.checkCaps(c, caps, now); err != nil {
@@ -145,8 +148,8 @@ func (t *tx) checkCaps(c retail.Claim, caps stock.HoldCaps, now time.Time) error
 		r.Limit, r.LocationCode = &caps.Holds, c.LocationCode
 		return r
 	}
-	if caps.UnitsPerSKU <= 0 {
-		return nil
+	if err := t.checkPace(c, caps, now); err != nil || caps.UnitsPerSKU <= 0 {
+		return err
 	}
 	units := map[string]int{}
 	for _, text := range held {
@@ -166,6 +169,26 @@ func (t *tx) checkCaps(c retail.Claim, caps stock.HoldCaps, now time.Time) error
 		}
 	}
 	return nil
+}
+
+// checkPace counts the holds that the owner made within the last minute, also those that were given back since.
+func (t *tx) checkPace(c retail.Claim, caps stock.HoldCaps, now time.Time) error {
+	if caps.PerMinute <= 0 {
+		return nil
+	}
+	var made struct {
+		Count int    `db:"made"`
+		First *int64 `db:"first"`
+	}
+	_, err := t.one(&made, `SELECT COUNT(*) AS made, MIN(created_at) AS first FROM claims
+		WHERE owner = ? AND order_id = '' AND created_at > ?`, c.Owner, micros(now.Add(-time.Minute)))
+	if err != nil || made.Count < caps.PerMinute {
+		return err
+	}
+	limit := retail.Limit{Most: caps.PerMinute, Per: time.Minute}
+	r := limit.Refuse("", fromMicros(*made.First).Add(limit.Per).Sub(now))
+	r.LocationCode = c.LocationCode
+	return r
 }
 
 // claim loads a claim, kept from change by others when lock is set.

@@ -67,6 +67,9 @@ func (l *Ledger) AddFeedback(ctx context.Context, f *care.Feedback) (*care.Feedb
 		if stored, err = t.feedback(f.ID); retail.CodeOf(err) != retail.CodeNotFound {
 			return err
 		}
+		if err := t.mustStay(f.Owner); err != nil {
+			return err
+		}
 		if err := t.mustBeFirst(f); err != nil {
 			return err
 		}

@@ -106,6 +106,15 @@ func (t *tx) saveMembers(list ...*retail.Member) ([]*retail.Member, error) {
 	}
 	byID := slices.SortedFunc(slices.Values(stored), func(a, b *retail.Member) int { return strings.Compare(a.ID, b.ID) })
 	for _, m := range byID {
+		owner := retail.Actor{MemberID: m.ID}.Key()
+		if err := t.lockOwner(owner); err != nil {
+			return nil, err
+		}
+		if err := t.mustStay(owner); err != nil {
+			return nil, err
+		}
+	}
+	for _, m := range byID {
 		if err := t.saveMember(m); err != nil {
 			return nil, err
 		}

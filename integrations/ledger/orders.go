@@ -46,7 +46,8 @@ func orderMissing() error { return retail.Errorf(retail.CodeNotFound, "there is 
 
 // CreateOrder stores an order as version 1, with what else do does in the same transaction; do may be nil and may run more than
 // once. When the id is known it stores nothing and returns what is there. A number that another order has fails with a
-// retryable CodeConflict; a cart that another order has is refused with WhyNotAllowed. PlacedAt is kept to the microsecond.
+// retryable CodeConflict; a cart that another order has, and an
+// owner who is being erased, are refused with WhyNotAllowed. PlacedAt is kept to the microsecond.
 func (l *Ledger) CreateOrder(ctx context.Context, o *retail.Order, do func(tx retail.Tx) error) (*retail.Order, bool, error) {
 	if err := checkKeys("id", o.ID, "number", o.Number, "owner", o.Owner); err != nil {
 		return nil, false, err
@@ -57,6 +58,12 @@ func (l *Ledger) CreateOrder(ctx context.Context, o *retail.Order, do func(tx re
 	var stored *retail.Order
 	var created bool
 	err := l.change(ctx, func(t *tx) error {
+		if err := t.lockOwner(o.Owner); err != nil {
+			return err
+		}
+		if err := t.mustStay(o.Owner); err != nil {
+			return err
+		}
 		fresh := *o
 		fresh.Version, fresh.PlacedAt = 1, exact(o.PlacedAt)
 		stored, created = &fresh, true

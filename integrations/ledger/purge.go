@@ -33,6 +33,9 @@ func (l *Ledger) Purge(ctx context.Context) (int64, error) {
 		{`DELETE FROM slots WHERE (location, starts_at) IN (SELECT location, starts_at FROM slots WHERE starts_at < ? LIMIT ?)`, old},
 		{`DELETE FROM recent_contacts WHERE order_id IN (SELECT order_id FROM recent_contacts WHERE placed_at < ? LIMIT ?)`,
 			micros(now.Add(-keepContacts))},
+		{`UPDATE data_requests SET document = NULL WHERE id IN (
+			SELECT id FROM data_requests WHERE finished_at < ? AND document IS NOT NULL LIMIT ?)`, micros(now.Add(-keepDocuments))},
+		{`DELETE FROM erasures WHERE owner IN (SELECT owner FROM erasures WHERE until_at < ? LIMIT ?)`, micros(now)},
 		// A hold whose time ran out stays HELD: nobody comes to say that it has ended.
 		{`DELETE FROM claims WHERE id IN (SELECT id FROM claims
 			WHERE expires_at < ? AND order_id = '' AND state <> 'ALLOCATED' LIMIT ?)`, old},

@@ -142,18 +142,20 @@ func (r *reader) booking(out *bookingReply) error {
 // receipts reads a ReceiptListReply or a ReceiptInquiryReply.
 func (r *reader) receipts(out *receiptsReply) error {
 	currency := r.value("currency")
-	return r.list("Receipt", maxReplyItems, func() error {
-		receipt, ok, err := r.receipt(currency)
-		if err != nil {
-			return err
-		}
-		if ok {
-			out.receipts = append(out.receipts, receipt)
-		} else {
-			out.unreadable++
-		}
-		return nil
-	})
+	return r.list("Receipt", maxReplyItems, func() error { return r.oneReceipt(currency, out) })
+}
+
+func (r *reader) oneReceipt(currency string, out *receiptsReply) error {
+	receipt, ok, err := r.receipt(currency)
+	if err != nil {
+		return err
+	}
+	if ok {
+		out.receipts = append(out.receipts, receipt)
+	} else {
+		out.unreadable++
+	}
+	return nil
 }
 
 func (r *reader) receipt(currency string) (out retail.Receipt, ok bool, err error) {
@@ -177,21 +179,23 @@ func (r *reader) receipt(currency string) (out retail.Receipt, ok bool, err erro
 }
 
 func (r *reader) cards(out *cardsReply) error {
-	return r.list("Card", maxReplyItems, func() error {
-		number, okNumber := r.key("number")
-		issued, okIssued := r.instant("issuedAt")
-		c := retail.Card{Number: number, IssuedAt: issued, Profile: retail.Profile{
-			Name: r.value("name"), Phone: r.value("phone"), PhoneVerified: r.value("phoneVerified") == "true",
-			Email: r.value("email"), UnionID: r.value("unionId"), Birthday: retail.Date(r.value("birthday")),
-		}}
-		_, err := time.Parse(time.DateOnly, string(c.Profile.Birthday))
-		if okNumber && okIssued && (c.Profile.Birthday == "" || err == nil) {
-			out.cards = append(out.cards, c)
-		} else {
-			out.unreadable++
-		}
-		return r.ends(1)
-	})
+	return r.list("Card", maxReplyItems, func() error { return r.card(out) })
+}
+
+func (r *reader) card(out *cardsReply) error {
+	number, okNumber := r.key("number")
+	issued, okIssued := r.instant("issuedAt")
+	c := retail.Card{Number: number, IssuedAt: issued, Profile: retail.Profile{
+		Name: r.value("name"), Phone: r.value("phone"), PhoneVerified: r.value("phoneVerified") == "true",
+		Email: r.value("email"), UnionID: r.value("unionId"), Birthday: retail.Date(r.value("birthday")),
+	}}
+	_, err := time.Parse(time.DateOnly, string(c.Profile.Birthday))
+	if okNumber && okIssued && (c.Profile.Birthday == "" || err == nil) {
+		out.cards = append(out.cards, c)
+	} else {
+		out.unreadable++
+	}
+	return r.ends(1)
 }
 
 func (r *reader) validity(out *bool) error {
@@ -206,27 +210,29 @@ func (r *reader) validity(out *bool) error {
 }
 
 func (r *reader) points(out *pointsReply) error {
-	return r.list("Entry", maxReplyItems, func() error {
-		reference, okReference := r.key("reference")
-		points, okPoints := r.int32("points")
-		at, okAt := r.instant("at")
-		e := retail.PointEntry{
-			Reference: reference, Source: retail.SourcePOS, Points: int(points), At: at,
-			Titles: retail.Text{Chinese: r.value("title"), English: r.value("titleEn")},
-		}
-		okExpires := true
-		if r.value("expires") != "" {
-			var expires time.Time
-			expires, okExpires = r.instant("expires")
-			e.ExpiresAt = &expires
-		}
-		if okReference && okPoints && okAt && okExpires {
-			out.entries = append(out.entries, e)
-		} else {
-			out.unreadable++
-		}
-		return r.ends(1)
-	})
+	return r.list("Entry", maxReplyItems, func() error { return r.entry(out) })
+}
+
+func (r *reader) entry(out *pointsReply) error {
+	reference, okReference := r.key("reference")
+	points, okPoints := r.int32("points")
+	at, okAt := r.instant("at")
+	e := retail.PointEntry{
+		Reference: reference, Source: retail.SourcePOS, Points: int(points), At: at,
+		Titles: retail.Text{Chinese: r.value("title"), English: r.value("titleEn")},
+	}
+	okExpires := true
+	if r.value("expires") != "" {
+		var expires time.Time
+		expires, okExpires = r.instant("expires")
+		e.ExpiresAt = &expires
+	}
+	if okReference && okPoints && okAt && okExpires {
+		out.entries = append(out.entries, e)
+	} else {
+		out.unreadable++
+	}
+	return r.ends(1)
 }
 
 // key is an attribute that identifies something.

@@ -85,7 +85,7 @@ type RequestLedger interface {
 	// Sections loads the sections of a document that is not finished.
 	Sections(ctx context.Context, id string) (map[retail.DataHolder][]byte, error)
 	// BeginErasure lets a WAITING erasure run, unless open says of one of the subject's orders why not: then it waits for that,
-	// and the job is stored. From the beginning on nothing new is recorded of the subject, and its other open requests are
+	// and the job is stored unless it has no key. From the beginning on nothing new is recorded of the subject, and its other open requests are
 	// cancelled. A request that does not wait stays as it is.
 	BeginErasure(ctx context.Context, id string, open func(*retail.Order) string, later retail.Job) (*retail.DataRequest, error)
 	// EraseOwner takes the subject of a running erasure out of all that the ledger has, finishes the request and gives it to

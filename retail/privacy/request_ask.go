@@ -107,8 +107,8 @@ func (s *Requests) Erase(ctx context.Context, actor retail.Actor, key string, co
 	if err != nil || stored.Status != retail.DataWaiting {
 		return stored, err
 	}
-	begun, err := s.begin(ctx, stored.ID)
-	if err != nil { // the job begins it
+	begun, err := s.begin(ctx, stored.ID, retail.Job{}) // the stored job is the one that looks again
+	if err != nil {                                     // it begins the erasure as well
 		return stored, nil //nolint:nilerr // the request is stored, and that is what was asked
 	}
 	return begun, nil

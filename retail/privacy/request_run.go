@@ -28,7 +28,9 @@ func (s *Requests) RunJob(ctx context.Context, id string) error {
 		return s.giveUp(ctx, r)
 	}
 	if err == nil && r.Status == retail.DataWaiting {
-		r, err = s.begin(ctx, id)
+		later := job(id)
+		later.At = s.now().Add(s.config.LookAgain)
+		r, err = s.begin(ctx, id, later)
 	}
 	if err != nil || r.Status != retail.DataRunning {
 		return err
@@ -41,9 +43,7 @@ func (s *Requests) RunJob(ctx context.Context, id string) error {
 }
 
 // begin lets an erasure begin if nothing is open.
-func (s *Requests) begin(ctx context.Context, id string) (*retail.DataRequest, error) {
-	later := job(id)
-	later.At = s.now().Add(s.config.LookAgain)
+func (s *Requests) begin(ctx context.Context, id string, later retail.Job) (*retail.DataRequest, error) {
 	return s.deps.Ledger.BeginErasure(ctx, id, OpenBecause, later)
 }
 

@@ -74,4 +74,6 @@ func (s *Seal) Open(what string, sealed []byte) ([]byte, error) {
 
 func documentOf(id string) string { return "document " + id }
 
-func sectionOf(id string, holder retail.DataHolder) string { return "section " + id + " " + string(holder) }
+func sectionOf(id string, holder retail.DataHolder) string {
+	return "section " + id + " " + string(holder)
+}

@@ -92,7 +92,10 @@ func (s *Server) searchCards(out []byte, req cardSearch) []byte {
 	return append(out, `</CardSearchReply>`...)
 }
 
-func (s *Server) issueCard(out []byte, req cardIssue) []byte {
+func (s *Server) issueCard(out []byte, req cardIssue) ([]byte, error) {
+	if s.barred[req.reference] {
+		return nil, conflict("whoever had this reference is forgotten")
+	}
 	c, known := s.issued[req.reference]
 	if !known {
 		number := ""
@@ -103,7 +106,7 @@ func (s *Server) issueCard(out []byte, req cardIssue) []byte {
 		c = &card{number: number, profile: req.profile, issuedAt: s.now()}
 		s.cards[number], s.issued[req.reference] = c, c
 	}
-	return appendCardReply(out, "CardIssueReply", c)
+	return appendCardReply(out, "CardIssueReply", c), nil
 }
 
 func (s *Server) updateCard(out []byte, req cardUpdate) ([]byte, error) {

@@ -133,6 +133,9 @@ func (d *decoder) request(el xml.StartElement) (any, error) {
 	if req, known, err := d.purchase(el); known {
 		return req, err
 	}
+	if req, known, err := d.privacyRequest(el); known {
+		return req, err
+	}
 	return nil, badRequest("unknown request %.40q", el.Name.Local)
 }
 

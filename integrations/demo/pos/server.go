@@ -44,6 +44,9 @@ type Server struct {
 	issued   map[string]*card    // by reference
 	nextCard int
 
+	acts   map[string]act  // about people's own data, by reference
+	barred map[string]bool // references under which no card is issued any more
+
 	told      []TillPoints // for the ERP, oldest first
 	forgotten int          // points that were told long ago
 }
@@ -67,6 +70,7 @@ func New(data Data, now func() time.Time, board *faults.Board) *Server {
 		prices: maps.Clone(data.Prices),
 		book:   taskBook{tasks: map[string]task{}}, bookings: map[string]*booking{}, receipts: map[string]*receipt{},
 		cards: make(map[string]*card, len(data.Cards)), issued: map[string]*card{},
+		acts: map[string]act{}, barred: map[string]bool{},
 	}
 	for _, c := range data.Cards {
 		s.cards[c.Number] = newCard(c)
@@ -198,7 +202,9 @@ func (s *Server) answerPurchase(out []byte, body any) ([]byte, error) {
 	case cardSearch:
 		return s.searchCards(out, req), nil
 	case cardIssue:
-		return s.issueCard(out, req), nil
+		return s.issueCard(out, req)
+	case inquiry:
+		return s.answerInquiry(out, req)
 	case cardUpdate:
 		return s.updateCard(out, req)
 	case cardPin:

@@ -163,15 +163,22 @@ func (s *Server) postAccount(w http.ResponseWriter, r *http.Request) error {
 	if err := req.Profile.check(); err != nil {
 		return err
 	}
-	return writeJSON(w, s.openAccount(req.Reference, req.Profile))
+	opened, err := s.openAccount(req.Reference, req.Profile)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, opened)
 }
 
-func (s *Server) openAccount(reference string, p Profile) *Account {
+func (s *Server) openAccount(reference string, p Profile) (*Account, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := &s.accounts
+	if s.privacy.isErased("reference", reference) {
+		return nil, conflict("whoever had this reference is forgotten")
+	}
 	if id, known := a.made.known[reference]; known {
-		return a.known[id]
+		return a.known[id], nil
 	}
 	id := a.next("u-")
 	for a.known[id] != nil {
@@ -180,7 +187,7 @@ func (s *Server) openAccount(reference string, p Profile) *Account {
 	made := &Account{ID: id, Profile: p, Addresses: []Address{}, UpdatedAt: s.now().UTC()}
 	a.known[id] = made
 	a.made.keep(reference, id)
-	return made
+	return made, nil
 }
 
 func (s *Server) putAccount(w http.ResponseWriter, r *http.Request) error {

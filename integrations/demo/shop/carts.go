@@ -84,6 +84,8 @@ func (s *Server) postCart(w http.ResponseWriter, r *http.Request) error {
 		c := &s.carts
 		made := c.made.known[req.Reference]
 		switch {
+		case s.privacy.isErased("owner", req.Owner):
+			return nil, conflict("the owner is forgotten")
 		case c.known.known[made.id] == nil:
 			made = madeCart{c.open[req.Owner], req.Owner}
 			if made.id == "" {
@@ -191,6 +193,8 @@ func (s *Server) changeCart(id string, req *cartChange) (*cart, error) {
 	}
 	other := c.open[req.Owner]
 	switch {
+	case s.privacy.isErased("owner", req.Owner):
+		return nil, conflict("the owner is forgotten")
 	case old.OrderID != "":
 		return nil, conflict("the cart is closed")
 	case old.Version != req.Version:

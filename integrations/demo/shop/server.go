@@ -46,6 +46,7 @@ type Server struct {
 	money       money
 	deliveries  deliveries
 	returns     returns
+	privacy     privacy
 	frozen      *frozenShop // nil while the data is live
 }
 
@@ -72,6 +73,7 @@ func New(data Data, now func() time.Time, board *faults.Board) *Server {
 		money:       newMoney(),
 		deliveries:  deliveries{known: newMemory[*delivery](remembered)},
 		returns:     returns{known: newMemory[*parcel](remembered)},
+		privacy:     newPrivacy(),
 	}
 	board.OnChange(func(state faults.State) { s.freeze(state.Stale) })
 	return s
@@ -144,6 +146,9 @@ func (s *Server) Handler() http.Handler {
 		"POST /api/v1/deliveries/{reference}/cancel": s.cancelDelivery,
 		"POST /api/v1/returns":                       s.postReturn,
 		"GET /api/v1/returns/{reference}":            s.getReturn,
+		"POST /api/v1/privacy/export":                s.exportPerson,
+		"POST /api/v1/privacy/correct":               s.correctPerson,
+		"POST /api/v1/privacy/erase":                 s.erasePerson,
 		"/":                                          notFound,
 	} {
 		api.Handle(pattern, handle)
