@@ -95,7 +95,7 @@ func newPurchase(t terms, p purchaseParts) *purchase {
 	s.sourcing = sourcing.New(t.Sourcing, sourcing.Deps{Stock: p.Stock, Places: p.Directory, Slots: p.Ledger, Now: p.Now})
 	s.carts = cart.New(t.Cart, cart.Deps{
 		Store: p.Clients.shop, Catalog: p.Catalog, Stock: p.Stock, Holds: s.holds, Places: p.Directory, Members: s.members, Delivery: s.sourcing,
-		Now: p.Now,
+		Tries: p.Ledger, Now: p.Now,
 	})
 	orders := ordering.Deps{
 		Ledger: p.Ledger, Claims: s.holds, Carts: s.carts, Sourcing: s.sourcing, Shop: p.Clients.shop, Stores: p.Clients.pos,

@@ -11,10 +11,14 @@ import (
 type Config struct {
 	Currency    string // ISO 4217, of all prices and fees
 	QuantityCap int    // highest quantity that a problem tells
+	// WrongCoupons is how many numbers that are no coupon of theirs one shopper may enter.
+	WrongCoupons retail.Limit
 }
 
 // DefaultConfig fits stock.DefaultPolicy and sourcing.DefaultConfig.
-func DefaultConfig() Config { return Config{Currency: "CNY", QuantityCap: 10} }
+func DefaultConfig() Config {
+	return Config{Currency: "CNY", QuantityCap: 10, WrongCoupons: retail.Limit{Most: 20, Per: time.Hour}}
+}
 
 // Validate refuses a configuration that makes no sense.
 func (c Config) Validate() error {
@@ -23,6 +27,8 @@ func (c Config) Validate() error {
 		return errors.New("cart: currency must be an ISO 4217 code")
 	case c.QuantityCap < 1:
 		return errors.New("cart: quantity_cap must be at least 1")
+	case !c.WrongCoupons.Valid():
+		return errors.New("cart: wrong coupons need a number and a time")
 	}
 	return nil
 }
@@ -36,6 +42,7 @@ type Deps struct {
 	Places   Places
 	Members  Members
 	Delivery Delivery
+	Tries    Tries            // nil when nobody counts
 	Now      func() time.Time // time.Now when nil
 }
 

@@ -4,6 +4,7 @@ package cart
 
 import (
 	"context"
+	"time"
 
 	"github.com/portico-retail/portico/retail"
 )
@@ -58,6 +59,14 @@ type Members interface {
 	Wallet(ctx context.Context, memberID string) ([]retail.Coupon, error)
 	// Address loads an address of the member's address book, CodeNotFound when there is none.
 	Address(ctx context.Context, memberID, addressID string) (*retail.DeliveryAddress, error)
+}
+
+// Tries counts what can be guessed; integrations/ledger implements it.
+type Tries interface {
+	// Try counts a try under key and reports whether it is within the limit, and how long until tries count anew.
+	Try(ctx context.Context, key string, l retail.Limit) (allowed bool, wait time.Duration, err error)
+	// Forgive takes back one try.
+	Forgive(ctx context.Context, key string) error
 }
 
 // Delivery knows who delivers and for what fee; sourcing.Service implements it.

@@ -124,6 +124,15 @@ func (s *Service) ApplyCoupon(
 	ctx context.Context, actor retail.Actor, key, cartID string, version *int, number string,
 ) (*retail.PricedCart, []retail.Warning, error) {
 	number = strings.TrimSpace(number)
+	if err := s.mayGuess(ctx, actor); err != nil {
+		return nil, nil, err
+	}
+	wrong := false
+	defer func() {
+		if !wrong {
+			s.forgive(ctx, actor)
+		}
+	}()
 	return s.change(ctx, change{
 		actor: actor, key: key, id: cartID, version: version, kind: "coupon", input: number,
 		apply: func(e *edit) error {
@@ -137,7 +146,7 @@ func (s *Service) ApplyCoupon(
 				return r
 			}
 			coupon, err := s.owned(ctx, actor, number)
-			if err != nil {
+			if wrong = coupon == nil && retail.Refused(err, retail.WhyCouponRejected); err != nil {
 				return err
 			}
 			e.Coupons = append(e.Coupons, coupon.Number)
@@ -146,7 +155,8 @@ func (s *Service) ApplyCoupon(
 	})
 }
 
-// owned is the coupon in the actor's wallet, usable now. Unknown coupons and other members' look the same.
+// owned is the coupon in the actor's wallet; refused as well when it is not usable now. It is nil when there is none: unknown
+// coupons and other members' look the same.
 func (s *Service) owned(ctx context.Context, actor retail.Actor, number string) (*retail.Coupon, error) {
 	unknown := couponRefused("There is no such coupon in your wallet.")
 	if actor.MemberID == "" || s.deps.Members == nil || number == "" || len(number) > maxID {
@@ -161,9 +171,30 @@ func (s *Service) owned(ctx context.Context, actor retail.Actor, number string) 
 		return nil, unknown
 	}
 	if r := pricing.Usable(&coupon, retail.ContextOf(ctx).Channel, s.deps.Now()); r != nil {
-		return nil, couponRefused(r.Message)
+		return &coupon, couponRefused(r.Message)
 	}
 	return &coupon, nil
+}
+
+func couponTries(actor retail.Actor) string { return "coupon numbers\x00" + actor.Key() }
+
+// mayGuess counts a try to enter a coupon before it is looked for, so that nobody guesses more by asking many at once.
+func (s *Service) mayGuess(ctx context.Context, actor retail.Actor) error {
+	if s.deps.Tries == nil {
+		return nil
+	}
+	allowed, wait, err := s.deps.Tries.Try(ctx, couponTries(actor), s.config.WrongCoupons)
+	if err == nil && !allowed {
+		return s.config.WrongCoupons.Refuse("coupon", wait)
+	}
+	return err
+}
+
+// forgive takes back a try that was no guess. Where that fails the shopper has one try less.
+func (s *Service) forgive(ctx context.Context, actor retail.Actor) {
+	if s.deps.Tries != nil {
+		_ = s.deps.Tries.Forgive(context.WithoutCancel(ctx), couponTries(actor))
+	}
 }
 
 // worth refuses a coupon that takes nothing off the cart that it was just entered into.

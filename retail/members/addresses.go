@@ -97,8 +97,8 @@ func (s *Service) checkAddress(a retail.DeliveryAddress) (retail.DeliveryAddress
 		return a, retail.Refuse(retail.WhyInvalid, "address.countryCode", "a country is two capital letters (ISO 3166-1)")
 	case strings.TrimSpace(p.Line) == "" || !text(p.Line, 200):
 		return a, retail.Refuse(retail.WhyInvalid, "address.line", "an address line has 1 to 200 characters")
-	case strings.TrimSpace(p.City) == "" || !text(p.City, 100):
-		return a, retail.Refuse(retail.WhyInvalid, "address.city", "a city has 1 to 100 characters")
+	case !text(p.City, 100):
+		return a, retail.Refuse(retail.WhyInvalid, "address.city", "a city has at most 100 characters")
 	case !text(p.Province, 100) || !text(p.District, 100) || !text(p.PostalCode, 20):
 		return a, retail.Refuse(retail.WhyInvalid, "address", "province, district or postal code is too long")
 	case a.Position != nil && !a.Position.Valid():

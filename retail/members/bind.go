@@ -58,14 +58,17 @@ func (s *Service) proveCard(ctx context.Context, m *retail.Member, number, pin s
 	if pin != "" {
 		return retail.ProofCard, s.checkPIN(ctx, number, pin)
 	}
+	if err := s.allowed(ctx, derive("pins", number), s.config.PINs, "number"); err != nil {
+		return "", err
+	}
+	account, err := s.account(ctx, m) // first, so that an unknown card takes no less work than another's
+	if err != nil {
+		return "", err
+	}
 	card, err := s.deps.Cards.Card(ctx, number)
 	if isNotFound(err) {
 		return "", rejected("number")
 	}
-	if err != nil {
-		return "", err
-	}
-	account, err := s.account(ctx, m)
 	if err != nil {
 		return "", err
 	}
@@ -75,7 +78,7 @@ func (s *Service) proveCard(ctx context.Context, m *retail.Member, number, pin s
 	return retail.ProofPhone, nil
 }
 
-// checkPIN refuses a PIN that is not the card's. Tries are counted by card, whoever tries.
+// checkPIN refuses a PIN that is not the card's. Tries are counted by card, whoever tries and with whatever proof.
 func (s *Service) checkPIN(ctx context.Context, number, pin string) error {
 	if !plain(number, 40) || !plain(pin, 12) {
 		return rejected("pin")

@@ -17,30 +17,32 @@ type Config struct {
 	LinkWithin  time.Duration // how long a first sign-in waits for ERP and tills; what is not found by then follows in a job
 	UndoWithin  time.Duration // how long a merge can be undone
 
-	Codes  Limit // verification codes sent to one phone
-	Asks   Limit // verification codes asked for by one caller
-	Checks Limit // codes tried for one phone
-	PINs   Limit // PINs tried for one card, and cards tried by one member
+	Codes    Limit // verification codes sent to one phone
+	CodesDay Limit // the same over a longer time
+	Asks     Limit // verification codes asked for by one caller
+	AsksDay  Limit // the same over a longer time
+	Checks   Limit // codes tried for one phone
+	Guesses  Limit // codes tried by one caller, for whatever phones
+	PINs     Limit // proofs tried for one card, and cards tried by one member
 }
 
 // Limit is so many tries in so much time.
-type Limit struct {
-	Most int
-	Per  time.Duration
-}
+type Limit = retail.Limit
 
 // DefaultConfig is a cautious retailer's.
 func DefaultConfig() Config {
 	return Config{
 		RememberFor: 30 * time.Second, Remembered: 50_000, LinkWithin: time.Second, UndoWithin: 30 * 24 * time.Hour,
-		Codes: Limit{5, time.Hour}, Asks: Limit{20, time.Hour}, Checks: Limit{10, 15 * time.Minute}, PINs: Limit{10, time.Hour},
+		Codes: Limit{Most: 5, Per: time.Hour}, CodesDay: Limit{Most: 10, Per: 24 * time.Hour},
+		Asks: Limit{Most: 20, Per: time.Hour}, AsksDay: Limit{Most: 50, Per: 24 * time.Hour},
+		Checks: Limit{Most: 10, Per: 15 * time.Minute}, Guesses: Limit{Most: 20, Per: time.Hour}, PINs: Limit{Most: 10, Per: time.Hour},
 	}
 }
 
 // Validate checks the configuration.
 func (c Config) Validate() error {
-	for _, l := range []Limit{c.Codes, c.Asks, c.Checks, c.PINs} {
-		if l.Most < 1 || l.Per <= 0 {
+	for _, l := range []Limit{c.Codes, c.CodesDay, c.Asks, c.AsksDay, c.Checks, c.Guesses, c.PINs} {
+		if !l.Valid() {
 			return errors.New("members: every limit needs a number and a time")
 		}
 	}

@@ -78,8 +78,8 @@ type Ledger interface {
 	Merge(ctx context.Context, id string) (*MergeRecord, error)
 	// Members lists members by id, after the one given, for the consistency report; limit at most.
 	Members(ctx context.Context, after string, limit int) ([]*retail.Member, error)
-	// Attempt counts a try under key and reports whether it is within most tries per window.
-	Attempt(ctx context.Context, key string, most int, window time.Duration) (allowed bool, err error)
+	// Try counts a try under key and reports whether it is within the limit, and how long until tries count anew.
+	Try(ctx context.Context, key string, l retail.Limit) (allowed bool, wait time.Duration, err error)
 	// Enqueue stores jobs.
 	Enqueue(ctx context.Context, jobs ...retail.Job) error
 }

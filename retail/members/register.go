@@ -35,11 +35,19 @@ func (s *Service) StartVerification(ctx context.Context, caller, key, phone stri
 	if err != nil {
 		return err
 	}
-	if err := s.allowed(ctx, derive("asks", caller), s.config.Asks, ""); err != nil {
-		return err
-	}
-	if err := s.allowed(ctx, derive("codes", e164), s.config.Codes, "phone"); err != nil {
-		return err
+	for _, count := range []struct {
+		key   string
+		limit Limit
+		field string
+	}{
+		{derive("asks", caller), s.config.Asks, ""},
+		{derive("asks of a day", caller), s.config.AsksDay, ""},
+		{derive("codes", e164), s.config.Codes, "phone"},
+		{derive("codes of a day", e164), s.config.CodesDay, "phone"},
+	} {
+		if err := s.allowed(ctx, count.key, count.limit, count.field); err != nil {
+			return err
+		}
 	}
 	return s.deps.Accounts.SendCode(ctx, derive("code", caller, key, e164), e164)
 }
@@ -49,6 +57,9 @@ func (s *Service) StartVerification(ctx context.Context, caller, key, phone stri
 func (s *Service) checkCode(ctx context.Context, use, who, key, e164, code string) error {
 	if !plain(code, 12) {
 		return retail.Refuse(retail.WhyCodeRejected, "code", "the code is wrong or used up")
+	}
+	if err := s.allowed(ctx, derive("guesses", who), s.config.Guesses, "code"); err != nil {
+		return err
 	}
 	if err := s.allowed(ctx, derive("checks", e164), s.config.Checks, "code"); err != nil {
 		return err

@@ -142,14 +142,12 @@ func (s *Service) forgetID(memberID string) {
 
 // allowed counts a try and refuses it beyond the limit.
 func (s *Service) allowed(ctx context.Context, key string, l Limit, field string) error {
-	ok, err := s.deps.Ledger.Attempt(ctx, key, l.Most, l.Per)
+	ok, wait, err := s.deps.Ledger.Try(ctx, key, l)
 	switch {
 	case err != nil:
 		return err
 	case !ok:
-		r := retail.Refuse(retail.WhyLimitReached, field, "too many tries: wait a while")
-		r.Limit = &l.Most
-		return r
+		return l.Refuse(field, wait)
 	}
 	return nil
 }

@@ -281,7 +281,7 @@ func TestRefusedAddresses(t *testing.T) {
 		"no line":               func(a *retail.DeliveryAddress) { a.Address.Line = " " },
 		"a huge line":           func(a *retail.DeliveryAddress) { a.Address.Line = strings.Repeat("x", 201) },
 		"a line of two lines":   func(a *retail.DeliveryAddress) { a.Address.Line = "x\ny" },
-		"no city":               func(a *retail.DeliveryAddress) { a.Address.City = "" },
+		"a long city":           func(a *retail.DeliveryAddress) { a.Address.City = strings.Repeat("市", 101) },
 		"a huge postal code":    func(a *retail.DeliveryAddress) { a.Address.PostalCode = strings.Repeat("1", 21) },
 		"a place not on earth":  func(a *retail.DeliveryAddress) { a.Position = &retail.GeoPoint{Latitude: 91} },
 		"a line of broken text": func(a *retail.DeliveryAddress) { a.Address.Line = "\xff" },

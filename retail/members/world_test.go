@@ -535,14 +535,15 @@ func (l ledger) Members(ctx context.Context, after string, limit int) (list []*r
 	return list, err
 }
 
-func (l ledger) Attempt(ctx context.Context, key string, most int, window time.Duration) (ok bool, err error) {
-	err = l.w.call(ctx, ledgerSource, "Attempt", func() error {
-		key = fmt.Sprint(key, " ", l.w.now.Truncate(window).Unix())
+func (l ledger) Try(ctx context.Context, key string, limit retail.Limit) (ok bool, wait time.Duration, err error) {
+	err = l.w.call(ctx, ledgerSource, "Try", func() error {
+		begin := l.w.now.Truncate(limit.Per)
+		key, wait = fmt.Sprint(key, " ", begin.Unix()), begin.Add(limit.Per).Sub(l.w.now)
 		l.w.attempts[key]++
-		ok = l.w.attempts[key] <= most
+		ok = l.w.attempts[key] <= limit.Most
 		return nil
 	})
-	return ok, err
+	return ok, wait, err
 }
 
 func (l ledger) Enqueue(ctx context.Context, jobs ...retail.Job) error {

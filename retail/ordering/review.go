@@ -12,7 +12,9 @@ func cleared(o *retail.Order) bool { return o.Saga.Assessed && !inReview(o) }
 
 func inReview(o *retail.Order) bool { return o.Review != nil && o.Review.Status == retail.ReviewOpen }
 
-func toAssess(o *retail.Order, _ time.Time) []string { return whole(!o.Saga.Assessed && len(unprepared(o)) > 0) }
+func toAssess(o *retail.Order, _ time.Time) []string {
+	return whole(!o.Saga.Assessed && len(unprepared(o)) > 0)
+}
 
 // unprepared lists the parts that a review holds up.
 func unprepared(o *retail.Order) []string {

@@ -13,7 +13,8 @@ type HoldPolicy struct {
 	GuestTTL, MemberTTL time.Duration
 	// MaxLifetime is the longest that a hold lives however often it is extended.
 	MaxLifetime time.Duration
-	// Guests, Members, Associates and Partners bound what one of them holds at the same time. Operators count as associates.
+	// Guests, Members, Associates and Partners bound what one of them holds at the same time, and how fast they make holds.
+	// Operators count as associates.
 	Guests, Members, Associates, Partners HoldCaps
 }
 
@@ -21,8 +22,10 @@ type HoldPolicy struct {
 func DefaultHoldPolicy() HoldPolicy {
 	return HoldPolicy{
 		GuestTTL: 5 * time.Minute, MemberTTL: 15 * time.Minute, MaxLifetime: 30 * time.Minute,
-		Guests: HoldCaps{Holds: 3, UnitsPerSKU: 5}, Members: HoldCaps{Holds: 5, UnitsPerSKU: 20},
-		Associates: HoldCaps{Holds: 50, UnitsPerSKU: 100}, Partners: HoldCaps{Holds: 500, UnitsPerSKU: 200},
+		Guests:     HoldCaps{Holds: 3, UnitsPerSKU: 5, PerMinute: 10},
+		Members:    HoldCaps{Holds: 5, UnitsPerSKU: 20, PerMinute: 20},
+		Associates: HoldCaps{Holds: 50, UnitsPerSKU: 100, PerMinute: 120},
+		Partners:   HoldCaps{Holds: 500, UnitsPerSKU: 200, PerMinute: 3000},
 	}
 }
 
@@ -35,8 +38,8 @@ func (p HoldPolicy) Validate() error {
 		return errors.New("stock: the longest life of a hold must not be shorter than its first")
 	}
 	for _, c := range []HoldCaps{p.Guests, p.Members, p.Associates, p.Partners} {
-		if c.Holds < 1 || c.UnitsPerSKU < 1 || c.UnitsPerSKU > MaxBasketQuantity {
-			return errors.New("stock: caps of holds must be at least 1, and units at most 9999")
+		if c.Holds < 1 || c.UnitsPerSKU < 1 || c.UnitsPerSKU > MaxBasketQuantity || c.PerMinute < 0 {
+			return errors.New("stock: caps of holds must be at least 1, units at most 9999, and those of a minute not below 0")
 		}
 	}
 	return nil

@@ -14,3 +14,6 @@ CREATE TABLE recent_contacts (
 );
 CREATE INDEX recent_contacts_of ON recent_contacts (digest, placed_at);
 CREATE INDEX recent_contacts_past ON recent_contacts (placed_at);
+
+-- The holds that a shopper made lately.
+CREATE INDEX claims_made ON claims (owner, created_at) WHERE order_id = '';
