@@ -1,5 +1,5 @@
 # The developer's commands. `make check` is what CI runs.
-.PHONY: help run test race lint fmt generate servers fuzz bench check
+.PHONY: help run test race lint fmt generate servers fuzz bench release check
 
 FUZZTIME ?= 60s
 BENCHTIME ?= 1s
@@ -34,6 +34,9 @@ fuzz: ## each decoder for FUZZTIME
 
 bench: ## every benchmark for BENCHTIME
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+release: ## programs for every platform, bill of materials and digests, into dist
+	scripts/release dist
 
 check: ## everything that CI runs
 	.ci/run

@@ -50,7 +50,10 @@ type cli struct {
 	Serve  serveCmd  `cmd:"" set:"logLevel=info" help:"Serve the gateway over a retailer's ERP, POS and shop."`
 	Demo   demoCmd   `cmd:"" set:"logLevel=warn" set:"drainDelay=0s" set:"staleAfter=10s" set:"unknownAfter=2m" set:"feedInterval=250ms" help:"Serve the gateway over stand-in backends that run in this process."`
 	Token  tokenCmd  `cmd:"" help:"Print a token that the running demo accepts."`
+	Revoke revokeCmd `cmd:"" set:"logLevel=warn" help:"Take back tokens."`
 	Schema schemaCmd `cmd:"" help:"Print the schema."`
+	Limits limitsCmd `cmd:"" help:"Print what each class of callers may ask."`
+	SBOM   sbomCmd   `cmd:"" name:"sbom" help:"Print what this program is made of (CycloneDX)."`
 }
 
 // streams are where a command writes: what it was asked for to out, what happens to log.
