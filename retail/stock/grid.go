@@ -7,15 +7,15 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
-// grid is the state of some SKUs at some locations, as one question sees it. Cells lie SKU by SKU. Cells of SKUs beyond the
-// asker's reach stay as empty as those of SKUs that do not exist; such SKUs are asked about all the same, so that nothing else
-// tells the two apart.
+// grid is the state of some SKUs at some locations, as one question sees it. Cells lie SKU by SKU.
 type grid struct {
-	reach *retail.Reach
 	skus  []string
 	locs  []retail.Candidate
 	cells []Cell
 	marks []marks // per location
+	// beyond tells which SKUs lie beyond the asker's reach; nil when none can. Their cells stay as empty as those of SKUs that do
+	// not exist. They are asked about all the same, so that nothing else tells the two apart.
+	beyond []bool
 }
 
 // marks are one location's watermarks in milliseconds since 1970 by SourceIndex, 0 = never heard, and which of them were
@@ -47,7 +47,13 @@ func (m *marks) oldest(loc *retail.Location) (source int, at int64) {
 // load reads the grid from the projection, in one pipeline. With an error the grid holds what could be read; locations
 // that could not have no watermarks.
 func (s *Service) load(ctx context.Context, skus []string, locs []retail.Candidate) (*grid, error) {
-	g := &grid{reach: retail.ReachOf(ctx), skus: skus, locs: locs, cells: make([]Cell, len(skus)*len(locs)), marks: make([]marks, len(locs))}
+	g := &grid{skus: skus, locs: locs, cells: make([]Cell, len(skus)*len(locs)), marks: make([]marks, len(locs))}
+	if reach := retail.ReachOf(ctx); reach.BoundsSKUs() {
+		g.beyond = make([]bool, len(skus))
+		for k, sku := range skus {
+			g.beyond[k] = !reach.SKU(sku)
+		}
+	}
 	layout := s.deps.Layout.Layout()
 	reads := make([]PartitionRead, 0, 4)
 	places := make([]placed, len(locs))
@@ -78,11 +84,10 @@ func (s *Service) load(ctx context.Context, skus []string, locs []retail.Candida
 				g.marks[i].at[source] = t.UnixMilli()
 			}
 		}
-		for k, sku := range skus {
-			if !g.reach.SKU(sku) {
-				continue
+		for k := range skus {
+			if g.beyond == nil || !g.beyond[k] {
+				CellAt(read.Rows[k], p.slot, g.cell(k, i))
 			}
-			CellAt(read.Rows[k], p.slot, g.cell(k, i))
 		}
 	}
 	return g, err
@@ -119,7 +124,7 @@ func (g *grid) merge(b Batch) {
 		f := &b.Facts[i]
 		sku, okSKU := skuAt[f.SKU]
 		loc, okLoc := locAt[f.Location]
-		if !okSKU || !okLoc || !g.reach.SKU(f.SKU) {
+		if !okSKU || !okLoc || g.beyond != nil && g.beyond[sku] {
 			continue
 		}
 		c := g.cell(sku, loc)
