@@ -77,7 +77,7 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 		o.CacheBytes = 16 << 20
 	}
 	if o.MaxInFlight == 0 {
-		o.MaxInFlight = 16 * runtime.GOMAXPROCS(0)
+		o.MaxInFlight = DefaultMaxInFlight(runtime.GOMAXPROCS(0))
 	}
 	if o.MaxInFlight < 0 {
 		return nil, fmt.Errorf("graph: MaxInFlight is %d, not above 0", o.MaxInFlight)
@@ -264,9 +264,15 @@ func RefuseToken(w http.ResponseWriter, r *http.Request, err error) {
 	if media == "" {
 		media = mediaJSON
 	}
-	w.Header().Set("WWW-Authenticate", `Bearer realm="portico", error="invalid_token"`)
 	noteToken(r.Context(), err)
 	no := &refusal{status: http.StatusUnauthorized, errs: gqlerror.List{newError(retail.CodeUnauthenticated, "the token is not accepted")}}
+	if retail.CodeOf(err) == retail.CodeUnauthenticated {
+		for _, challenge := range auth.Challenges(err) {
+			w.Header().Add("WWW-Authenticate", challenge)
+		}
+	} else {
+		no = unverified()
+	}
 	noteErrors(r.Context(), no.errs)
 	writeRefusal(w, media, no)
 }

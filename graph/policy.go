@@ -181,3 +181,6 @@ func (h *Handler) checkShape(ctx context.Context, doc *document) (no *refusal) {
 	})
 	return no
 }
+
+// DefaultMaxInFlight is the default of HandlerOptions.MaxInFlight on a machine with so many processors.
+func DefaultMaxInFlight(processors int) int { return 16 * processors }

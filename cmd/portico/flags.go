@@ -54,8 +54,9 @@ func (f ledgerFlags) open(ctx context.Context, log *slog.Logger, reg prometheus.
 	return ledger.Open(ctx, ledger.Config{DSN: f.LedgerDSN, Now: time.Now, Log: log, Registerer: reg})
 }
 
-// stockFlags are the retailer's decisions about stock answers.
+// stockFlags are the retailer's decisions about stock answers and what is unlike in an order.
 type stockFlags struct {
+	riskFlags
 	StockLow          int           `default:"${lowStock}" help:"Highest quantity that reads LOW_STOCK."`
 	StockQuantityCap  int           `default:"${quantityCap}" help:"Highest quantity that the public reads exactly."`
 	StockStaleAfter   time.Duration `default:"${staleAfter}" help:"Age from which an answer is marked stale."`
@@ -75,6 +76,7 @@ type serverFlags struct {
 	Origin         []string      `placeholder:"URL" help:"Web origins whose pages may read responses."`
 	DrainDelay     time.Duration `default:"${drainDelay}" help:"Time from turning unready to no longer accepting, for balancers to notice."`
 	documentFlags
+	limitFlags
 }
 
 func (f serverFlags) listen(ctx context.Context) (net.Listener, error) {
@@ -96,8 +98,10 @@ func gatewayOf(server serverFlags, s stockFlags, currency string, open bool) gat
 		Server:        graph.DefaultServerConfig(),
 		Introspection: open, MaxInFlight: server.MaxInFlight, Refresh: s.RefreshInterval, Documents: server.options(),
 	}
+	s.riskFlags.set(&g.Terms.Ordering)
 	g.Feed.Interval = s.FeedInterval
 	g.Limits.Timeout = server.RequestTimeout
+	g.Policies = server.policies(server.MaxInFlight, server.RequestTimeout)
 	g.Server.Explorer, g.Server.Origins, g.Server.DrainDelay = open, server.Origin, server.DrainDelay
 	return g
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/portico-retail/portico/graph"
+	"github.com/portico-retail/portico/retail/ordering"
 	"github.com/portico-retail/portico/retail/stock"
 )
 
@@ -31,10 +32,15 @@ func main() {
 
 // defaults are those of the packages that the settings belong to; a command may set its own.
 func defaults() kong.Vars {
-	policy, feed := stock.DefaultPolicy(), stock.DefaultFeedConfig()
+	policy, feed, orders := stock.DefaultPolicy(), stock.DefaultFeedConfig(), ordering.DefaultConfig()
 	return kong.Vars{
 		"lowStock": strconv.Itoa(policy.LowStock), "quantityCap": strconv.Itoa(policy.QuantityCap),
 		"pickers": strconv.Itoa(policy.Pickers), "staleAfter": policy.StaleAfter.String(),
+		"reviewWithin": orders.ReviewWithin.String(), "riskWindow": orders.Risk.Window.String(),
+		"riskOrders": strconv.Itoa(orders.Risk.Orders), "riskFailures": strconv.Itoa(orders.Risk.Failures),
+		"riskUnits": strconv.Itoa(orders.Risk.Units), "riskMethods": strconv.Itoa(orders.Risk.Methods),
+		"riskTimes": strconv.Itoa(orders.Risk.Times), "riskAmount": strconv.FormatInt(orders.Risk.Amount, 10),
+		"riskEarlier":  strconv.Itoa(orders.Risk.Earlier),
 		"unknownAfter": policy.UnknownAfter.String(), "feedInterval": feed.Interval.String(),
 		"requestTimeout": graph.DefaultLimits().Timeout.String(), "drainDelay": graph.DefaultServerConfig().DrainDelay.String(),
 	}
@@ -48,7 +54,7 @@ func (silent) Printf(context.Context, string, ...any) {}
 // cli is the command line. Every flag can also be given as a variable PORTICO_… or, for serve, in the config file.
 type cli struct {
 	Serve  serveCmd  `cmd:"" set:"logLevel=info" help:"Serve the gateway over a retailer's ERP, POS and shop."`
-	Demo   demoCmd   `cmd:"" set:"logLevel=warn" set:"drainDelay=0s" set:"staleAfter=10s" set:"unknownAfter=2m" set:"feedInterval=250ms" help:"Serve the gateway over stand-in backends that run in this process."`
+	Demo   demoCmd   `cmd:"" set:"logLevel=warn" set:"drainDelay=0s" set:"staleAfter=10s" set:"unknownAfter=2m" set:"riskOrders=0" set:"riskUnits=12" set:"feedInterval=250ms" help:"Serve the gateway over stand-in backends that run in this process."`
 	Token  tokenCmd  `cmd:"" help:"Print a token that the running demo accepts."`
 	Revoke revokeCmd `cmd:"" set:"logLevel=warn" help:"Take back tokens."`
 	Schema schemaCmd `cmd:"" help:"Print the schema."`
