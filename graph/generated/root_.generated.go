@@ -262,10 +262,13 @@ type TokenRevokePayload {
 extend type Mutation {
   "Reviews something that the caller bought and has."
   reviewCreate("The review." input: ReviewCreateInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [POS, SHOP], times: 2)
   "Answers how it was: NPS or CSAT."
   surveyAnswer("The answer." input: SurveyAnswerInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [POS, SHOP], times: 2)
   "Complains about an order or a visit."
   complaintCreate("The complaint." input: ComplaintCreateInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [POS, SHOP], times: 2)
   "Goes on with the conversation: the shopper, or staff of the place with the scope CARE_ANSWER."
   feedbackReply("What to say." input: FeedbackReplyInput!, "See Mutation." idempotencyKey: String!): FeedbackPayload! @hasRole(any: [GUEST, MEMBER, ASSOCIATE, OPERATOR])
   "Takes up a complaint, so that the shopper sees that somebody works on it."
@@ -469,34 +472,44 @@ enum FeedbackStatus {
 `, BuiltIn: false},
 	{Name: "../../schema/cart.graphql", Input: `extend type Query {
   "A cart of the caller: the one named, else the open one; null when there is none."
-  cart("Global id; the open cart when absent." id: ID): Cart @hasRole(any: [GUEST, MEMBER])
+  cart("Global id; the open cart when absent." id: ID): Cart @hasRole(any: [GUEST, MEMBER]) @asks(systems: [ERP, POS, SHOP], times: 4)
 }
 
 extend type Mutation {
   "Opens the caller's cart; one that is open already is taken."
   cartCreate("What to start with." input: CartCreateInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 8)
   "Adds lines; a line of the same SKU, method and place grows."
   cartLinesAdd("What to add." input: CartLinesAddInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Changes quantity, method or place of lines."
   cartLinesUpdate("What to change." input: CartLinesUpdateInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Takes lines out."
   cartLinesRemove("What to take out." input: CartLinesRemoveInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Chooses one method and place for all lines."
   cartFulfillmentSet("What to choose." input: CartFulfillmentSetInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Says where deliveries go."
   cartAddressSet("Where to." input: CartAddressSetInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Enters a coupon of the member's wallet."
   cartCouponApply("Which." input: CartCouponApplyInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 10)
   "Takes a coupon out."
   cartCouponRemove("Which." input: CartCouponRemoveInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 10)
   "Leaves a note for whoever prepares the order."
   cartNoteSet("The note." input: CartNoteSetInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   """
   Joins a guest's cart into the member's on sign-in: quantities of the same SKU, method and place add up; the member's
   coupons, address and note win; the guest's cart is emptied. What the guest holds is the member's from then on. Repeating it
   changes nothing.
   """
   cartMerge("Whose." input: CartMergeInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 16)
 }
 
 "What a cart starts with."
@@ -1018,7 +1031,7 @@ type ProductVariant implements Node {
   price(
     "Channel to price for; the context's by default."
     channel: Channel
-  ): Price
+  ): Price @asks(systems: [ERP, POS, SHOP])
   "Where it can be had, nearest first when ` + "`" + `near` + "`" + ` is given, 50 at most."
   storeAvailability(
     "Global ids or location codes, 50 at most; the preferred store of the context when neither this nor ` + "`" + `near` + "`" + ` is given."
@@ -1031,7 +1044,7 @@ type ProductVariant implements Node {
     first: Int = 5
     "Ask the systems of record when the projection is older than this, 0 to 86400."
     maxAgeSeconds: Int
-  ): [StoreAvailability!]
+  ): [StoreAvailability!] @asks(systems: [ERP, POS, SHOP])
 }
 
 "Lowest and highest price."
@@ -1349,31 +1362,40 @@ type PickupSettings {
 `, BuiltIn: false},
 	{Name: "../../schema/member.graphql", Input: `extend type Query {
   "The member who asks."
-  me: Member @hasRole(any: [MEMBER])
+  me: Member @hasRole(any: [MEMBER]) @asks(systems: [ERP, POS, SHOP], times: 3)
   "Whether members are the same in every system, and how those that are not differ; 50 a page at most."
   memberConsistency("Page size, 1 to 50." first: Int = 50 "Member id before the page." after: String): MemberConsistency @hasScope(scope: MEMBER_READ)
+    @asks(systems: [ERP, POS, SHOP], times: 60)
 }
 
 extend type Mutation {
   "Sends a verification code to a phone."
   memberVerificationSend("Where to." input: MemberVerificationSendInput!, "See Mutation." idempotencyKey: String!): VerificationPayload!
-    @hasRole(any: [GUEST, MEMBER])
+    @hasRole(any: [GUEST, MEMBER]) @asks(systems: [SHOP], times: 2)
   "Makes a member of whoever holds the phone; one who is a member already is found, not doubled."
   memberRegister("Who." input: MemberRegisterInput!, "See Mutation." idempotencyKey: String!): MemberRegisterPayload! @hasRole(any: [GUEST])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Changes what the member says about themselves."
   memberProfileUpdate("What." input: MemberProfileUpdateInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Links a loyalty card: its verified phone is the member's, or the PIN proves it."
   memberCardBind("Which." input: MemberCardBindInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 4)
   "Joins another identity of the same person, proved by a code to its phone or by its card's PIN; can be undone for 30 days."
   memberMerge("Which." input: MemberMergeInput!, "See Mutation." idempotencyKey: String!): MemberMergePayload! @hasRole(any: [MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Undoes a merge exactly."
   memberMergeUndo("Which." input: MemberMergeUndoInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Adds an address, or changes one."
   memberAddressSave("The address." input: MemberAddressSaveInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 4)
   "Takes an address out."
   memberAddressRemove("Which." input: MemberAddressRemoveInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Chooses the store that answers begin with."
   memberPreferredStoreSet("Which." input: MemberPreferredStoreSetInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 4)
 }
 
 "Where to send a code."
@@ -1495,17 +1517,18 @@ type Member implements Node {
   "Records that the systems have of them, 20 at most."
   identities: [MemberIdentity!]!
   "Their standing; null while the ERP is silent."
-  tier: MemberStanding
+  tier: MemberStanding @asks(systems: [ERP, POS, SHOP], times: 3)
   "Their points; null while nobody tells."
-  points: MemberPoints
+  points: MemberPoints @asks(systems: [ERP, POS, SHOP], times: 2)
   "Their coupons, good online and in stores, 200 at most; null while the ERP is silent."
-  coupons: [Coupon!]
+  coupons: [Coupon!] @asks(systems: [ERP, SHOP], times: 2)
   "Their addresses, 20 at most."
   addresses: [DeliveryAddress!]!
   "The store that answers begin with."
   preferredStore: Location
   "Everything they bought, online and at the tills, newest first; 50 a page at most."
   orders("Page size, 1 to 50." first: Int = 20 "Cursor of the edge before the page." after: String): PurchaseConnection
+    @asks(systems: [ERP, POS, SHOP], times: 4)
   "What they said after the sale, newest first; 50 a page at most."
   feedback("Page size, 1 to 50." first: Int = 20 "Cursor of the edge before the page." after: String): FeedbackConnection
 }
@@ -1848,7 +1871,7 @@ enum EventKind {
   "Orders that wait for somebody to look at them, the oldest first, 100 at most."
   ordersInReview("How many, 1 to 100." first: Int = 20): [Order!] @hasScope(scope: ORDER_REVIEW)
   "How an order can be paid, 20 at most."
-  paymentMethods: [PaymentMethod!] @public
+  paymentMethods: [PaymentMethod!] @public @asks(systems: [SHOP])
   "Orders that a place has to prepare or hand over, the most urgent first, 100 at most."
   storeOrders(
     "Global id or code of a place that the associate works at."
@@ -1873,22 +1896,30 @@ extend type Mutation {
   itself, and everything given back, when it is not paid in time.
   """
   checkoutComplete("What to order." input: CheckoutCompleteInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 8)
   "Pays an order. A payment whose outcome is not known yet is PENDING and settles by itself."
   orderPay("How." input: OrderPayInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 4)
   "Cancels an order that has not left: gives back stock, coupons and money."
   orderCancel("Which." input: OrderCancelInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Answers what to do with units that a store cannot give."
   orderRejectionAnswer("What to do." input: OrderRejectionAnswerInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Lets somebody else collect, or nobody else any more."
   orderCollectorSet("Who." input: OrderCollectorSetInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [POS], times: 2)
   "Tells the store that the shopper waits at the kerb."
   orderCurbsideArrive("Where." input: OrderCurbsideArriveInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [POS], times: 2)
   "Finds the order that a pickup code at this store is for. Tries are counted."
   pickupVerify("What was shown." input: PickupVerifyInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasScope(scope: ORDER_SERVE)
   "Decides about an order that is held for review."
   orderReviewDecide("What." input: OrderReviewDecideInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasScope(scope: ORDER_REVIEW)
+    @asks(systems: [ERP, POS, SHOP], times: 6)
   "Hands the goods over against the pickup code and books them at the till."
   pickupHandOver("What was shown." input: PickupHandOverInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasScope(scope: ORDER_SERVE)
+    @asks(systems: [ERP, POS, SHOP], times: 2)
 }
 
 "What to order."
@@ -2625,14 +2656,19 @@ enum DataReceiptStatus {
 	{Name: "../../schema/returns.graphql", Input: `extend type Mutation {
   "Asks to return goods by post or in any store."
   returnRequest("What." input: ReturnRequestInput!, "See Mutation." idempotencyKey: String!): ReturnPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 3)
   "Asks to exchange goods in a store: a return and a hold on what is taken instead."
   exchangeRequest("What." input: ExchangeRequestInput!, "See Mutation." idempotencyKey: String!): ReturnPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 4)
   "Calls off a return or exchange that has not arrived."
   returnCancel("Which." input: ReturnCancelInput!, "See Mutation." idempotencyKey: String!): ReturnPayload! @hasRole(any: [GUEST, MEMBER])
+    @asks(systems: [ERP, POS, SHOP], times: 2)
   "Takes goods back over the counter, asked for before or not, and starts the refund."
   returnReceive("What." input: ReturnReceiveInput!, "See Mutation." idempotencyKey: String!): ReturnPayload! @hasScope(scope: ORDER_SERVE)
+    @asks(systems: [ERP, POS, SHOP], times: 3)
   "Takes the old goods back and hands the new ones over."
   exchangeComplete("Which." input: ExchangeCompleteInput!, "See Mutation." idempotencyKey: String!): ReturnPayload! @hasScope(scope: ORDER_SERVE)
+    @asks(systems: [ERP, POS, SHOP], times: 3)
 }
 
 "What to return."
@@ -2850,8 +2886,11 @@ directive @listSize(
   requireOneSlicingArgument: Boolean = true
 ) on FIELD_DEFINITION
 
-"Systems of record that resolving this field may ask, at most once per field and response; 3 at most."
-directive @asks("Which." systems: [SourceSystem!]!) on FIELD_DEFINITION
+"""
+Systems of record that resolving this field may ask, for all of its occurrences in one place of a response together. Calls that are
+repeated because one failed, that a list too long for one call needs, or that a member's first sign-in takes are not counted.
+"""
+directive @asks("Which, 3 at most." systems: [SourceSystem!]! "How often it may ask each." times: Int! = 1) on FIELD_DEFINITION
 
 """
 Sets the shopping context of an operation. Each argument falls back to an HTTP header (` + "`" + `X-Location-Id` + "`" + `, ` + "`" + `X-Channel` + "`" + `,
@@ -3197,9 +3236,9 @@ enum WarningCode {
 "Every root field declares its access."
 type Query {
   "Loads any object by its global id."
-  node("Global id." id: ID!): Node @public
+  node("Global id." id: ID!): Node @public @asks(systems: [ERP, POS, SHOP], times: 4)
   "Loads up to 100 objects by their global ids, in the order asked; unknown ones are null."
-  nodes("Global ids, at most 100." ids: [ID!]!): [Node]! @public
+  nodes("Global ids, at most 100." ids: [ID!]!): [Node]! @public @asks(systems: [ERP, POS, SHOP], times: 400)
 }
 
 """
@@ -3246,7 +3285,7 @@ type GuestSession {
     first: Int = 20
     "Ask the systems of record when the projection is older than this, 0 to 86400."
     maxAgeSeconds: Int
-  ): StockCheck! @public
+  ): StockCheck! @public @asks(systems: [ERP, POS, SHOP])
   "Which places can give me this whole basket, and when: the best first, 50 at most."
   pickupOptions(
     "The basket, 1 to 50 lines; lines of one SKU are summed."
@@ -3263,7 +3302,7 @@ type GuestSession {
     maxAgeSeconds: Int
     "How many options, 1 to 50."
     first: Int = 10
-  ): [PickupOption!]! @public
+  ): [PickupOption!]! @public @asks(systems: [ERP, POS, SHOP])
 }
 
 "One line of a basket."
