@@ -32,8 +32,9 @@ func (d demoRun) shop(ctx context.Context) error {
 		Associate: func(location string) string {
 			return token(auth.Principal{Role: auth.RoleAssociate, Subject: "staff-" + location, Locations: []string{location}})
 		},
-		Client: &http.Client{Timeout: 10 * time.Second, Transport: transport},
-		Seed:   d.command.Seed, Now: time.Now,
+		Operator: func() string { return token(auth.Principal{Role: auth.RoleOperator, Subject: "desk"}) },
+		Client:   &http.Client{Timeout: 10 * time.Second, Transport: transport},
+		Seed:     d.command.Seed, Now: time.Now,
 	}
 	if len(members) > 0 {
 		options.Member = func() string {

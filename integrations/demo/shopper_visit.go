@@ -14,7 +14,11 @@ const (
 	buys mood = iota
 	abandons
 	cancels
+	hoards
 )
+
+// hoard is how many units of one article somebody takes who wants very many.
+const hoard = 12
 
 // maxFaults is how often in a row a shopper tries what is not answered.
 const maxFaults = 10
@@ -177,6 +181,9 @@ func (v *visit) browse(ctx context.Context) error {
 		if !slices.ContainsFunc(v.basket, func(i basketItem) bool { return i.sku == sku }) {
 			v.basket = append(v.basket, basketItem{sku: sku, quantity: 1 + v.rng.IntN(2)})
 		}
+	}
+	if v.mood == hoards {
+		v.basket[0].quantity = hoard
 	}
 	if v.rng.IntN(3) == 0 {
 		var seen struct{ Items []struct{ Level string } }

@@ -33,10 +33,12 @@ type ShopperOptions struct {
 	Member func() string
 	// Associate returns the token of somebody who works at a place; nil means that nobody hands anything over.
 	Associate func(location string) string
-	Client    *http.Client // should keep connections alive and have a timeout
-	Seed      uint64
-	Now       func() time.Time
-	Pace      ShopperPace // the zero value means DefaultShopperPace
+	// Operator returns the token of an operator who looks at unlike orders; nil means that nobody does.
+	Operator func() string
+	Client   *http.Client // should keep connections alive and have a timeout
+	Seed     uint64
+	Now      func() time.Time
+	Pace     ShopperPace // the zero value means DefaultShopperPace
 }
 
 // ShopperStats counts what shoppers did so far.
@@ -46,6 +48,7 @@ type ShopperStats struct {
 	Declined                                  int // payments
 	Abandoned                                 int // orders that nobody wanted to pay after all
 	HandedOver, Delivered, Returned, Reviewed int
+	Decided                                   int            // orders in review that the operator decided about
 	Decisions                                 int            // answers to what a store could not give
 	Nothing                                   int            // visits that found no goods or no place
 	Left                                      int            // visits that ended before their purchase did: refused, failed or out of patience
@@ -156,6 +159,7 @@ func (s *Shoppers) Step(ctx context.Context) error {
 		moving.Go(func() error { faults[i] = v.move(ctx); return nil })
 	}
 	_ = moving.Wait()
+	faults = append(faults, s.review(ctx))
 	var here []*visit
 	for _, v := range s.present {
 		if v.next != nil {
@@ -183,6 +187,8 @@ func (s *Shoppers) arrive() {
 		v.mood = abandons
 	case draw < 14:
 		v.mood = cancels
+	case draw < 18:
+		v.mood = hoards
 	}
 	v.next = (*visit).begin
 	s.present = append(s.present, v)
