@@ -2,7 +2,6 @@ package resolvers
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/portico-retail/portico/graph/generated"
 	"github.com/portico-retail/portico/graph/model"
@@ -109,7 +108,7 @@ func (r *queryResolver) OrdersInReview(ctx context.Context, first *int) ([]*reta
 	}
 	orders, err := r.Ordering.InReview(ctx, actor, valueOr(first, 20))
 	for i := range orders {
-		orders[i] = seenBy(actor, orders[i])
+		orders[i] = orders[i].SeenBy(actor)
 	}
 	return orders, err
 }
@@ -126,13 +125,13 @@ func (r *queryResolver) StoreOrders(ctx context.Context, locationID string, firs
 	}
 	orders, err := r.Purchases.Queue(ctx, actor, locationID, valueOr(first, 20))
 	for i := range orders {
-		orders[i] = seenBy(actor, orders[i])
+		orders[i] = orders[i].SeenBy(actor)
 	}
 	return orders, err
 }
 
 func (r *subscriptionResolver) OrderChanged(ctx context.Context, id string) (<-chan *retail.Order, error) {
-	panic(fmt.Errorf("not implemented: OrderChanged - orderChanged"))
+	return r.follow(ctx, id)
 }
 
 func (r *Resolver) Fulfillment() generated.FulfillmentResolver { return &fulfillmentResolver{r} }

@@ -18,6 +18,7 @@ import (
 	"github.com/portico-retail/portico/retail/location"
 	"github.com/portico-retail/portico/retail/members"
 	"github.com/portico-retail/portico/retail/ordering"
+	"github.com/portico-retail/portico/retail/privacy"
 	"github.com/portico-retail/portico/retail/purchases"
 	"github.com/portico-retail/portico/retail/returns"
 	"github.com/portico-retail/portico/retail/sourcing"
@@ -35,11 +36,14 @@ type Resolver struct {
 	Ordering  *ordering.Service
 	Returns   *returns.Service
 	Purchases *purchases.Service
+	Watch     *purchases.Watch
 	Members   *members.Service
 	Care      *care.Service
+	Requests  *privacy.Requests // about people's own data
 	// Sessions opens guest sessions, Payable lists how orders can be paid, Operations tells what happened, and Phone reads a
 	// phone number into E.164.
 	Sessions   *auth.Sessions
+	Revoker    *auth.Revoker // takes tokens back
 	Payable    Payable
 	Operations Operations
 	Phone      func(raw, country string) (e164 string, ok bool)
@@ -158,6 +162,8 @@ func (r *Resolver) owned(ctx context.Context, kind, key string) (model.Node, err
 			actor = retail.Actor{}
 		}
 		return r.Care.Get(ctx, actor, key)
+	case kind == retail.KindData:
+		return r.Requests.Get(ctx, actor, key)
 	case kind == retail.KindMember && key == actor.MemberID && key != "":
 		view, err := r.Members.Profile(ctx, key)
 		if err != nil {
