@@ -42,6 +42,7 @@ CREATE TABLE stk_bal (loc_cd TEXT, item_cd TEXT, qty BIGINT, pos_cut BIGINT, saf
 CREATE TABLE ifc_stat (loc_cd TEXT PRIMARY KEY, as_of TEXT);
 CREATE TABLE cust_mst (cust_no TEXT PRIMARY KEY, ref_no TEXT UNIQUE, cust_nm TEXT, phone_no TEXT, phone_flg TEXT, email TEXT, union_id TEXT,
   birth_dt TEXT, tier_cd TEXT, card_no TEXT, acct_id TEXT, year_amt NUMERIC(14,2), curr_cd TEXT, upd_at TEXT);
+CREATE TABLE prv_req (req_no TEXT, key_no TEXT, kind_cd TEXT, at TEXT, PRIMARY KEY (req_no, key_no));
 CREATE TABLE tier_rule (tier_cd TEXT PRIMARY KEY, tier_nm TEXT, tier_nm_en TEXT, min_amt NUMERIC(14,2), curr_cd TEXT);
 CREATE TABLE pts_led (cust_no TEXT, ref_no TEXT, src_cd TEXT, pts BIGINT, at TEXT, expire_at TEXT, pts_nm TEXT, pts_nm_en TEXT,
   PRIMARY KEY (cust_no, ref_no));

@@ -28,6 +28,9 @@ func nullable(s string) any {
 // bind makes a statement of a file with its arguments.
 func (c *Client) bind(file string, args map[string]any) (text string, values []any, err error) {
 	text, values, err = sqlx.Named(c.queries[file], args)
+	if err == nil {
+		text, values, err = sqlx.In(text, values...)
+	}
 	if err != nil {
 		return "", nil, badAnswer(file, fmt.Errorf("parameters: %w", err))
 	}
@@ -60,6 +63,9 @@ var writes = map[string][]string{
 	"customer_update": customerParameters,
 	"coupon_redeem":   {"coupon", "customer", "reference", "at"},
 	"coupon_release":  {"coupon", "reference"},
+	"privacy_note":    {"reference", "key", "kind", "now"},
+	"privacy_correct": {"number", "set_name", "set_email", "set_birthday", "name", "email", "birthday", "now"},
+	"privacy_erase":   {"numbers", "references", "now"},
 	"points_book":     {"number", "reference", "source", "points", "at", "expires", "title", "title_en"},
 }
 

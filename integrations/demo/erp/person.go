@@ -198,3 +198,18 @@ func (e *ERP) RecomputeTiers(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Mentions lists the customers with one of these texts, for tests: what is forgotten is nowhere.
+func (e *ERP) Mentions(ctx context.Context, texts ...string) ([]string, error) {
+	var found []string
+	for _, text := range texts {
+		var numbers []string
+		err := e.writer.SelectContext(ctx, &numbers, e.writer.Rebind(`SELECT cust_no FROM cust_mst
+			WHERE cust_nm = ? OR phone_no = ? OR email = ? OR union_id = ? OR birth_dt = ? ORDER BY cust_no`), text, text, text, text, text)
+		if err != nil {
+			return nil, fmt.Errorf("erp: mentions: %w", err)
+		}
+		found = append(found, numbers...)
+	}
+	return found, nil
+}

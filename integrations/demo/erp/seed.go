@@ -47,7 +47,7 @@ func (e *ERP) Seed(ctx context.Context, data Data) error {
 // tables are those that Seed fills and a snapshot copies.
 var tables = []string{
 	"item_mst", "price_lst", "loc_mst", "loc_hrs", "loc_hol", "stk_bal", "ifc_stat",
-	"cust_mst", "tier_rule", "pts_led", "pts_cnt", "cpn_mst",
+	"cust_mst", "tier_rule", "pts_led", "pts_cnt", "cpn_mst", "prv_req",
 }
 
 func seedItems(ctx context.Context, tx *sqlx.Tx, data Data) error {

@@ -27,7 +27,7 @@ func allowed(query string) bool {
 	switch verb := strings.ToUpper(m[1][:6]); strings.ToLower(m[2]) {
 	case "cust_mst":
 		return true
-	case "pts_led":
+	case "pts_led", "prv_req":
 		return verb == "INSERT"
 	case "cpn_mst":
 		return verb == "UPDATE"
