@@ -17,19 +17,31 @@ func (r *mutationResolver) ConsentWithdraw(ctx context.Context, input model.Cons
 }
 
 func (r *mutationResolver) DataExportRequest(ctx context.Context, input model.DataExportRequestInput, idempotencyKey string) (*model.DataRequestPayload, error) {
-	panic(fmt.Errorf("not implemented: DataExportRequest - dataExportRequest"))
+	return r.dataChange(ctx, func(actor retail.Actor) (*retail.DataRequest, error) {
+		return r.Requests.Export(ctx, actor, idempotencyKey, valueOr(input.Language, retail.ContextOf(ctx).Language))
+	})
 }
 
 func (r *mutationResolver) DataCorrectionRequest(ctx context.Context, input model.DataCorrectionRequestInput, idempotencyKey string) (*model.DataRequestPayload, error) {
-	panic(fmt.Errorf("not implemented: DataCorrectionRequest - dataCorrectionRequest"))
+	return r.dataChange(ctx, func(actor retail.Actor) (*retail.DataRequest, error) {
+		return r.Requests.Correct(ctx, actor, idempotencyKey, retail.ProfileCorrection{Name: input.Name, Email: input.Email, Birthday: input.Birthday})
+	})
 }
 
 func (r *mutationResolver) DataErasureRequest(ctx context.Context, input model.DataErasureRequestInput, idempotencyKey string) (*model.DataRequestPayload, error) {
-	panic(fmt.Errorf("not implemented: DataErasureRequest - dataErasureRequest"))
+	return r.dataChange(ctx, func(actor retail.Actor) (*retail.DataRequest, error) {
+		return r.Requests.Erase(ctx, actor, idempotencyKey, input.Confirm)
+	})
 }
 
 func (r *mutationResolver) DataRequestCancel(ctx context.Context, input model.DataRequestCancelInput, idempotencyKey string) (*model.DataRequestPayload, error) {
-	panic(fmt.Errorf("not implemented: DataRequestCancel - dataRequestCancel"))
+	return r.dataChange(ctx, func(actor retail.Actor) (*retail.DataRequest, error) {
+		id, err := keyOf(retail.KindData, input.RequestID, "requestId")
+		if err != nil {
+			return nil, err
+		}
+		return r.Requests.Cancel(ctx, actor, id)
+	})
 }
 
 func (r *queryResolver) Consents(ctx context.Context) ([]*retail.Consent, error) {
@@ -37,5 +49,9 @@ func (r *queryResolver) Consents(ctx context.Context) ([]*retail.Consent, error)
 }
 
 func (r *queryResolver) DataRequests(ctx context.Context) ([]*retail.DataRequest, error) {
-	panic(fmt.Errorf("not implemented: DataRequests - dataRequests"))
+	actor, err := r.actor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.Requests.List(ctx, actor)
 }

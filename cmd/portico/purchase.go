@@ -22,6 +22,7 @@ import (
 	"github.com/portico-retail/portico/retail/location"
 	"github.com/portico-retail/portico/retail/members"
 	"github.com/portico-retail/portico/retail/ordering"
+	"github.com/portico-retail/portico/retail/privacy"
 	"github.com/portico-retail/portico/retail/purchases"
 	"github.com/portico-retail/portico/retail/returns"
 	"github.com/portico-retail/portico/retail/sourcing"
@@ -36,6 +37,7 @@ type terms struct {
 	Ordering ordering.Config
 	Returns  returns.Config
 	Members  members.Config
+	Requests privacy.RequestConfig
 }
 
 // termsOf are the usual terms in a currency. The public reads quantities as exactly everywhere.
@@ -43,6 +45,7 @@ func termsOf(currency string, policy stock.Policy) terms {
 	t := terms{
 		Holds: stock.DefaultHoldPolicy(), Cart: cart.DefaultConfig(), Sourcing: sourcing.DefaultConfig(),
 		Ordering: ordering.DefaultConfig(), Returns: returns.DefaultConfig(), Members: members.DefaultConfig(),
+		Requests: privacy.DefaultRequestConfig(),
 	}
 	t.Cart.Currency, t.Sourcing.Currency = currency, currency
 	t.Cart.QuantityCap, t.Sourcing.QuantityCap = policy.QuantityCap, policy.QuantityCap
@@ -52,7 +55,7 @@ func termsOf(currency string, policy stock.Policy) terms {
 
 func (t terms) validate() error {
 	return errors.Join(t.Holds.Validate(), t.Cart.Validate(), t.Sourcing.Validate(), t.Ordering.Validate(), t.Returns.Validate(),
-		t.Members.Validate())
+		t.Members.Validate(), t.Requests.Validate())
 }
 
 // purchase is everything that sells.
