@@ -24,10 +24,8 @@ const (
 // ProofOptions configure Proofs.
 type ProofOptions struct {
 	// PublicURL is how clients address the gateway: scheme, host and, when a proxy takes it off, the start of the path. Empty
-	// means as each request says.
+	// means as each request says: its URL where a trusted proxy was asked, else its connection and header.
 	PublicURL string
-	// Addressed tells the scheme and host of a request when a trusted proxy knows better; nil reads the connection. PublicURL wins.
-	Addressed func(*http.Request) (scheme, host string)
 	// Replays refuses what was used before.
 	Replays Once
 	Now     func() time.Time // nil means time.Now
@@ -35,20 +33,16 @@ type ProofOptions struct {
 
 // Proofs checks that whoever brings a bound token holds its key (RFC 9449, DPoP). A proof names the request and works once.
 type Proofs struct {
-	public    *url.URL
-	addressed func(*http.Request) (scheme, host string)
-	replays   Once
-	now       func() time.Time
+	public  *url.URL
+	replays Once
+	now     func() time.Time
 }
 
 // NewProofs returns a checker of proofs.
 func NewProofs(o ProofOptions) (*Proofs, error) {
-	p := &Proofs{addressed: o.Addressed, replays: o.Replays, now: o.Now}
+	p := &Proofs{replays: o.Replays, now: o.Now}
 	if o.Replays == nil {
 		return nil, errors.New("auth: proofs need a memory of those that were used")
-	}
-	if p.addressed == nil {
-		p.addressed = addressed
 	}
 	if p.now == nil {
 		p.now = time.Now
@@ -65,7 +59,10 @@ func NewProofs(o ProofOptions) (*Proofs, error) {
 }
 
 func addressed(r *http.Request) (scheme, host string) {
-	if r.TLS != nil {
+	switch {
+	case r.URL.Scheme != "" && r.URL.Host != "":
+		return r.URL.Scheme, r.URL.Host
+	case r.TLS != nil:
 		return "https", r.Host
 	}
 	return "http", r.Host
@@ -195,7 +192,7 @@ func (p *Proofs) targets(target string, r *http.Request) bool {
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.RawQuery != "" || u.ForceQuery {
 		return false
 	}
-	scheme, host := p.addressed(r)
+	scheme, host := addressed(r)
 	path := r.URL.EscapedPath()
 	if p.public != nil {
 		scheme, host, path = p.public.Scheme, p.public.Host, strings.TrimSuffix(p.public.EscapedPath(), "/")+path

@@ -50,6 +50,14 @@ func overloaded() *refusal {
 	return &refusal{status: http.StatusServiceUnavailable, retryAfter: "1", errs: gqlerror.List{e}}
 }
 
+// unverified puts off a request whose token nobody can check at the moment: a client that took it for a refusal would sign
+// its user out.
+func unverified() *refusal {
+	e := newError(retail.CodeUpstreamUnavailable, "the token cannot be checked at the moment")
+	e.Extensions["retryable"] = true
+	return &refusal{status: http.StatusServiceUnavailable, retryAfter: "1", errs: gqlerror.List{e}}
+}
+
 func newError(code retail.Code, message string) *gqlerror.Error {
 	return &gqlerror.Error{Message: message, Extensions: map[string]any{"code": string(code)}}
 }

@@ -2,11 +2,18 @@ package resolvers
 
 import (
 	"context"
-	"fmt"
 
+	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph/model"
 )
 
+// TokenRevoke takes back tokens. A repetition under its key is answered before it gets here.
 func (r *mutationResolver) TokenRevoke(ctx context.Context, input model.TokenRevokeInput, idempotencyKey string) (*model.TokenRevokePayload, error) {
-	panic(fmt.Errorf("not implemented: TokenRevoke - tokenRevoke"))
+	payload := &model.TokenRevokePayload{}
+	by, err := r.Revoker.Revoke(ctx, auth.RevokeRequest{Issuer: input.Issuer, TokenID: input.TokenID, Subject: input.Subject})
+	if err == nil {
+		payload.EffectiveBy = &by
+	}
+	payload.UserErrors, err = r.refused(ctx, err)
+	return payload, err
 }

@@ -91,6 +91,7 @@ func (s gatewaySpec) serve(ctx context.Context, commands io.Reader, out io.Write
 	terms.Ordering.TaskPoll, terms.Ordering.PollLeast, terms.Ordering.TaskMost = 50*time.Millisecond, 100*time.Millisecond, time.Second
 	terms.Ordering.PollMost, terms.Ordering.TakeOver = time.Second, 500*time.Millisecond
 	terms.Ordering.SweepEvery, terms.Ordering.StallAfter = time.Second, 5*time.Second
+	trusting(&terms)
 	if s.HoldTTL > 0 {
 		terms.Holds.GuestTTL = s.HoldTTL
 	}
@@ -104,7 +105,7 @@ func (s gatewaySpec) serve(ctx context.Context, commands io.Reader, out io.Write
 			ERP: db, POSURL: s.POSURL, ShopURL: s.ShopURL, ShopKey: s.ShopKey, Currency: s.Currency,
 			Timeout: 3 * time.Second, FeedTimeout: 3 * time.Second,
 		},
-		Redis: client, Prefix: s.Prefix, Ledger: books, Verifier: tokens.verifier, Sessions: tokens.sessions(), HookSecret: hookSecret,
+		Redis: client, Prefix: s.Prefix, Ledger: books, Trust: tokens.trusted, HookSecret: hookSecret, DataKey: make([]byte, 32),
 		Wrap: f.wrap, Metrics: metrics, Now: time.Now, Log: log,
 	})
 	if err != nil {

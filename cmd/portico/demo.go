@@ -68,6 +68,10 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
+	dataKey, err := c.dataKey()
+	if err != nil {
+		return err
+	}
 	metrics := newRegistry()
 	books, err := c.ledgerFlags.open(ctx, log, metrics)
 	if err != nil {
@@ -81,7 +85,7 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 			POSURL: stand.POSURL, ShopURL: stand.ShopURL, ShopKey: stand.ShopKey, Currency: retailer.Currency,
 			Timeout: c.BackendTimeout, FeedTimeout: c.FeedTimeout,
 		},
-		Redis: client, Prefix: c.RedisPrefix, Ledger: books, Verifier: tokens.verifier, Sessions: tokens.sessions(), HookSecret: secret,
+		Redis: client, Prefix: c.RedisPrefix, Ledger: books, Trust: tokens.trusted, HookSecret: secret, DataKey: dataKey,
 		Log: log, Metrics: metrics, Now: time.Now,
 	})
 	if err != nil {
@@ -127,22 +131,19 @@ func (c demoCmd) tokens() (tokens, error) {
 	return newTokens(key)
 }
 
-// tokens are signed and accepted with one key.
+// tokens are signed and accepted with one key, for every role.
 type tokens struct {
-	issuer   *auth.Issuer
-	verifier *auth.Verifier
+	issuer  *auth.Issuer
+	trusted trust
 }
 
 func newTokens(key *auth.Key) (t tokens, err error) {
-	if t.issuer, err = auth.NewIssuer(key, auth.DefaultTokenConfig(), time.Now); err != nil {
+	config := auth.DefaultTokenConfig()
+	if t.issuer, err = auth.NewIssuer(key, config, time.Now); err != nil {
 		return t, err
 	}
-	t.verifier, err = auth.NewVerifier(auth.DefaultTokenConfig(), time.Now, key)
-	return t, err
-}
-
-func (t tokens) sessions() *auth.Sessions {
-	return auth.NewSessions(t.issuer, t.verifier, auth.DefaultTokenConfig().GuestLifetime, time.Now)
+	t.trusted = trust{config: config, own: t.issuer, session: config.GuestLifetime}
+	return t, t.trusted.add(auth.Roles(), key)
 }
 
 // demoRun is a demo with everything started.

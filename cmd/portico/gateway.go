@@ -37,10 +37,10 @@ type parts struct {
 	Redis    redis.UniversalClient
 	Prefix   string // of every Redis key
 	Ledger   *ledger.Ledger
-	Verifier *auth.Verifier
-	Sessions *auth.Sessions
+	Trust    trust
 	// HookSecret signs what the shop reports; empty receives nothing.
 	HookSecret string
+	DataKey    []byte // seals copies of personal data; nil gives none
 	// Wrap is purchaseParts.Wrap.
 	Wrap    func(ordering.Deps) ordering.Deps
 	Log     *slog.Logger
@@ -53,7 +53,8 @@ type gatewaySettings struct {
 	Policy        stock.Policy
 	Terms         terms
 	Feed          stock.FeedConfig
-	Limits        graph.Limits
+	Limits        graph.Limits   // of everybody without Policies
+	Policies      graph.Policies // of each class of callers; nil charges nobody
 	Server        graph.ServerConfig
 	Introspection bool
 	MaxInFlight   int           // operations executed at the same time; 0 leaves it to graph
@@ -67,6 +68,7 @@ type gateway struct {
 	directory *location.Directory
 	catalog   *catalog.Service
 	keeper    *stock.Keeper
+	identity  identity
 	feeds     stock.Feeds
 	purchase  *purchase
 	handler   *graph.Handler
@@ -95,6 +97,12 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		return nil, err
 	}
 	g.clients = c
+	g.identity, err = newIdentity(p.Trust, identityParts{
+		Ledger: p.Ledger, Redis: p.Redis, Prefix: p.Prefix, Log: p.Log, Metrics: p.Metrics, Random: rand.Float64, Now: p.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
 	g.directory = location.New(
 		location.Config{Refresh: s.Refresh, MaxAge: 10 * s.Refresh},
 		location.Deps{Source: c.erp, Log: p.Log, Now: p.Now},
@@ -118,34 +126,39 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		},
 		catalog.Deps{Products: c.shop, ERP: c.erp, POS: c.pos, Shop: c.shop, Stocked: stocks, Log: p.Log, Now: p.Now},
 	)
-	g.purchase = newPurchase(s.Terms, purchaseParts{
+	sells := purchaseParts{
 		Clients: c, Ledger: p.Ledger, Store: store, Directory: g.directory, Catalog: g.catalog, Stock: stocks,
 		Wrap: p.Wrap, Now: p.Now, Log: p.Log, Reg: p.Metrics,
-	})
+	}
+	g.purchase = newPurchase(s.Terms, sells)
+	requests, err := newRequests(s.Terms.Requests, g.purchase, sells, p.DataKey, endSessions(g.identity.revoker, p.Trust))
+	if err != nil {
+		return nil, err
+	}
 	served := graph.WithoutDefer(generated.NewExecutableSchema(generated.Config{}).Schema())
 	schema := generated.NewExecutableSchema(generated.Config{
 		Schema: served,
 		Resolvers: &resolvers.Resolver{
 			Catalog: g.catalog, Locations: g.directory, Stock: stocks, Holds: g.purchase.holds, Carts: g.purchase.carts,
 			Sourcing: g.purchase.sourcing, Ordering: g.purchase.ordering, Returns: g.purchase.returns, Purchases: g.purchase.purchases,
-			Members: g.purchase.members, Care: g.purchase.care, Sessions: p.Sessions, Payable: c.shop, Operations: p.Ledger,
+			Members: g.purchase.members, Care: g.purchase.care, Requests: requests, Sessions: g.identity.sessions, Revoker: g.identity.revoker, Payable: c.shop, Operations: p.Ledger,
 			Phone: e164, Currency: p.Backends.Currency, Schema: served,
 		},
 		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver], HasRole: auth.HasRole[graphql.Resolver], Personal: auth.Personal[graphql.Resolver]},
 	})
 	services := loaders.Services{Prices: g.catalog, Stock: stocks, Ratings: g.purchase.care}
 	handler, err := graph.NewHandler(schema, p.Log, p.Metrics, graph.HandlerOptions{
-		Limits: s.Limits, Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now, Answers: p.Ledger,
+		Limits: s.Limits, Policies: s.Policies, Limiter: rates{redisstore.NewRates(p.Redis, p.Prefix)}, Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now, Answers: p.Ledger,
 		Documents: s.Documents,
-		Attach: func(ctx context.Context) context.Context { return loaders.Attach(ctx, services) },
-		Fields: render.New(schema.Schema(), (*stock.Check)(nil), []*stock.PickupOption(nil), []*stock.Availability(nil)),
+		Attach:    func(ctx context.Context) context.Context { return loaders.Attach(ctx, services) },
+		Fields:    render.New(schema.Schema(), (*stock.Check)(nil), []*stock.PickupOption(nil), []*stock.Availability(nil)),
 	})
 	if err != nil {
 		return nil, err
 	}
 	g.handler = handler
 	g.server = &graph.Server{
-		Config: s.Server, GraphQL: handler, Hooks: g.purchase.hooks(p.HookSecret, p.Now), Verifier: p.Verifier, Ready: g.unready,
+		Config: s.Server, GraphQL: handler, Hooks: g.purchase.hooks(p.HookSecret, p.Now), Verifier: g.identity.verifier, Ready: g.unready,
 		Metrics: p.Metrics, Log: p.Log, Now: p.Now,
 	}
 	return g, nil
@@ -188,7 +201,11 @@ const documentsPoll = 2 * time.Second
 
 // run serves on ln and keeps everything up to date until ctx ends. It calls ready once, when nothing is missing.
 func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error {
+	if err := g.identity.begin(ctx); err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { g.identity.run(ctx); return nil })
 	group.Go(func() error { g.directory.Run(ctx); return nil })
 	group.Go(func() error { g.catalog.Run(ctx); return nil })
 	group.Go(func() error { g.keepLayout(ctx); return nil })

@@ -59,6 +59,8 @@ type cli struct {
 	Revoke revokeCmd `cmd:"" set:"logLevel=warn" help:"Take back tokens."`
 	Schema schemaCmd `cmd:"" help:"Print the schema."`
 	Limits limitsCmd `cmd:"" help:"Print what each class of callers may ask."`
+
+	Documents documentsCmd `cmd:"" help:"Look at the documents that client apps ask."`
 	SBOM   sbomCmd   `cmd:"" name:"sbom" help:"Print what this program is made of (CycloneDX)."`
 }
 

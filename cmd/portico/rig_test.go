@@ -230,6 +230,7 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	}
 	terms := termsOf(r.retailer.Currency, policy)
 	terms.Ordering.TaskPoll, terms.Ordering.PollLeast = 50*time.Millisecond, 100*time.Millisecond
+	trusting(&terms)
 	settings.terms(&terms)
 	systems := backends{
 		ERP:    sqlx.NewDb(r.stand.ERP.Gateway(), r.stand.ERP.Dialect()),
@@ -246,7 +247,7 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 		Policy:      policy, Terms: terms, Feed: feed, Limits: limits, Server: server, Introspection: true, Refresh: 200 * time.Millisecond,
 	}, parts{
 		Backends: systems,
-		Redis:    r.redis, Prefix: r.prefix, Ledger: r.ledger, Verifier: r.tokens.verifier, Sessions: r.tokens.sessions(), HookSecret: hookSecret,
+		Redis:    r.redis, Prefix: r.prefix, Ledger: r.ledger, Trust: r.tokens.trusted, HookSecret: hookSecret, DataKey: make([]byte, 32),
 		Metrics: r.metrics, Now: r.now,
 		Log: slog.New(slog.DiscardHandler),
 	})

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +11,6 @@ import (
 	"github.com/jmoiron/sqlx"
 	_ "modernc.org/sqlite" // the SQLite driver "sqlite"
 
-	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/integrations/redisstore"
 )
 
@@ -24,20 +21,17 @@ type serveCmd struct {
 	redisFlags
 	ledgerFlags
 	stockFlags
+	trustFlags
+	dataFlags
 	logFlags
-	ERPDSN            string        `name:"erp-dsn" required:"" placeholder:"DSN" help:"ERP database: postgres://… or the path of a SQLite file."`
-	ERPSQLDir         string        `name:"erp-sql-dir" placeholder:"DIR" help:"Directory whose .sql files replace the built-in ones."`
-	POSURL            string        `name:"pos-url" required:"" placeholder:"URL" help:"POS head office, for example http://pos:8091."`
-	ShopURL           string        `name:"shop-url" required:"" placeholder:"URL" help:"E-commerce shop, for example http://shop:8092."`
-	ShopAPIKey        string        `name:"shop-api-key" placeholder:"KEY" help:"Key for the shop; better given as PORTICO_SHOP_API_KEY."`
-	Currency          string        `default:"CNY" help:"Currency of all prices, ISO 4217."`
-	TokenKey          []string      `placeholder:"FILE" help:"PEM files with the public keys whose tokens are accepted; none serves guests only."`
-	TokenIssuer       string        `default:"portico" help:"Issuer of the tokens."`
-	TokenAudience     string        `default:"portico" help:"Audience of the tokens."`
-	GuestKey          string        `placeholder:"FILE" help:"PEM file with the private key that signs guest sessions; without one guests need tokens of their own."`
-	GuestSession      time.Duration `default:"720h" help:"How long a guest session is accepted, 30 days at most."`
-	ShopWebhookSecret string        `placeholder:"SECRET" help:"Signs what the shop reports to /hooks/shop; better given as PORTICO_SHOP_WEBHOOK_SECRET. Without it payments and deliveries are polled."`
-	Introspection     bool          `help:"Serve introspection and GraphiQL."`
+	ERPDSN            string `name:"erp-dsn" required:"" placeholder:"DSN" help:"ERP database: postgres://… or the path of a SQLite file."`
+	ERPSQLDir         string `name:"erp-sql-dir" placeholder:"DIR" help:"Directory whose .sql files replace the built-in ones."`
+	POSURL            string `name:"pos-url" required:"" placeholder:"URL" help:"POS head office, for example http://pos:8091."`
+	ShopURL           string `name:"shop-url" required:"" placeholder:"URL" help:"E-commerce shop, for example http://shop:8092."`
+	ShopAPIKey        string `name:"shop-api-key" placeholder:"KEY" help:"Key for the shop; better given as PORTICO_SHOP_API_KEY."`
+	Currency          string `default:"CNY" help:"Currency of all prices, ISO 4217."`
+	ShopWebhookSecret string `placeholder:"SECRET" help:"Signs what the shop reports to /hooks/shop; better given as PORTICO_SHOP_WEBHOOK_SECRET. Without it payments and deliveries are polled."`
+	Introspection     bool   `help:"Serve introspection and GraphiQL."`
 }
 
 // Run serves until ctx ends.
@@ -49,7 +43,11 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 		return errors.New("serve: --ledger-dsn is required")
 	}
 	log, metrics := c.logger(s.log), newRegistry()
-	verifier, sessions, err := c.identity()
+	trusted, err := c.trust()
+	if err != nil {
+		return err
+	}
+	dataKey, err := c.key()
 	if err != nil {
 		return err
 	}
@@ -73,7 +71,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 			ERP: db, SQLDir: c.ERPSQLDir, POSURL: c.POSURL, ShopURL: c.ShopURL, ShopKey: c.ShopAPIKey, Currency: c.Currency,
 			Timeout: c.BackendTimeout, FeedTimeout: c.FeedTimeout,
 		},
-		Redis: client, Prefix: c.RedisPrefix, Ledger: books, Verifier: verifier, Sessions: sessions, HookSecret: c.ShopWebhookSecret,
+		Redis: client, Prefix: c.RedisPrefix, Ledger: books, Trust: trusted, HookSecret: c.ShopWebhookSecret, DataKey: dataKey,
 		Log: log, Metrics: metrics, Now: time.Now,
 	})
 	if err != nil {
@@ -87,39 +85,6 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 	return g.run(ctx, ln, func() {
 		_, _ = fmt.Fprintf(s.out, "ready http://%s/graphql\n", ln.Addr())
 	})
-}
-
-// identity is whose tokens are accepted, those of the gateway's own guest sessions included; a nil verifier serves nobody by
-// name.
-func (c serveCmd) identity() (*auth.Verifier, *auth.Sessions, error) {
-	config := auth.DefaultTokenConfig()
-	config.Issuer, config.Audience = c.TokenIssuer, c.TokenAudience
-	if c.GuestSession <= 0 || c.GuestSession > config.GuestLifetime {
-		return nil, nil, fmt.Errorf("serve: --guest-session is %v, not above 0 and up to %v", c.GuestSession, config.GuestLifetime)
-	}
-	paths := c.TokenKey
-	if c.GuestKey != "" {
-		paths = append(slices.Clone(paths), c.GuestKey)
-	}
-	keys := make([]*auth.Key, len(paths))
-	for i, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, nil, fmt.Errorf("token key: %w", err)
-		}
-		if keys[i], err = auth.ParseKey(text); err != nil {
-			return nil, nil, fmt.Errorf("token key %s: %w", path, err)
-		}
-	}
-	if len(keys) == 0 {
-		return nil, auth.NewSessions(nil, nil, c.GuestSession, time.Now), nil
-	}
-	verifier, err := auth.NewVerifier(config, time.Now, keys...)
-	if err != nil || c.GuestKey == "" {
-		return verifier, auth.NewSessions(nil, verifier, c.GuestSession, time.Now), err
-	}
-	issuer, err := auth.NewIssuer(keys[len(keys)-1], config, time.Now)
-	return verifier, auth.NewSessions(issuer, verifier, c.GuestSession, time.Now), err
 }
 
 // openERP opens the ERP's database without connecting. A SQLite file must be there.

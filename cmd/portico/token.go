@@ -17,6 +17,7 @@ type tokenCmd struct {
 	Scope    []string      `help:"Scopes, separated by commas; an operator has all and an associate those of a store when none is named."`
 	Subject  string        `default:"demo" help:"Who holds it; of a member the account in the shop, in the demo a-1001 and on."`
 	Location []string      `help:"Codes of the places that an associate works at, separated by commas."`
+	Client   string        `help:"Client that it was issued to, of a partner the id in the registry."`
 	TTL      time.Duration `name:"ttl" default:"12h" help:"How long it is accepted."`
 	Data     string        `help:"The demo's data directory." placeholder:"DIR"`
 }
@@ -45,7 +46,7 @@ func (c tokenCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	token, err := issuer.Issue(auth.Principal{Role: auth.Role(c.Role), Subject: c.Subject, Scopes: scopes, Locations: c.Location}, c.TTL)
+	token, err := issuer.Issue(auth.Principal{Role: auth.Role(c.Role), Subject: c.Subject, Scopes: scopes, Locations: c.Location, Client: c.Client}, c.TTL)
 	if err != nil {
 		return err
 	}
