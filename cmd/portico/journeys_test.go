@@ -27,7 +27,7 @@ import (
 // Each file of testdata/journeys is a story, told in its comment and played over the real wires. Its parts are steps in order:
 //
 //	-- terms --                   lines of what is other than usual: "holdFor 1s", "slow 1s", "refund 1s", "closed S-SH02",
-//	                              "hours S-SH01 10:00 12:30", "capacity S-SH01 1"; first, when there is one
+//	                              "hours S-SH01 10:00 12:30", "capacity S-SH01 1", "unlike 4", "reviewFor 1s"; first, when there is one
 //	-- ask WHO [until PATH=VALUE]… [NAME=PATH]… --   a GraphQL document; {{NAME}} is a value saved before and {{key}} a key of this
 //	                              step's own. Fragments of fragments.graphql are added when they are used. "until" repeats a
 //	                              question until the values and the golden answer are there: systems book one after the other.
@@ -157,6 +157,12 @@ func setting(t *testing.T, archive *txtar.Archive) (*demo.Retailer, []rigOption)
 				for i := range l.Hours {
 					l.Hours[i].Opens, l.Hours[i].Closes = words[2], words[3]
 				}
+			case "unlike":
+				n, err := strconv.Atoi(words[1])
+				must(t, err)
+				changes = append(changes, func(t *terms) { t.Ordering.Risk.Units = n })
+			case "reviewFor":
+				changes = append(changes, func(t *terms) { t.Ordering.ReviewWithin = d })
 			case "capacity":
 				n, err := strconv.Atoi(words[2])
 				must(t, err)
