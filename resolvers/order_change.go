@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/skip2/go-qrcode"
@@ -59,20 +58,7 @@ func (r *Resolver) standing(ctx context.Context, actor retail.Actor, id string, 
 	if _, refused := retail.RefusalsOf(err); refused && changed == nil && id != "" {
 		changed, _ = r.Ordering.Get(ctx, actor, id) // as well as can be: the refusal is the answer
 	}
-	return seenBy(actor, changed)
-}
-
-// seenBy leaves out what only whoever placed the order may follow: the pages that payments are confirmed on.
-func seenBy(actor retail.Actor, o *retail.Order) *retail.Order {
-	if o == nil || actor.Known() && actor.Key() == o.Owner {
-		return o
-	}
-	seen := *o
-	seen.Payments = slices.Clone(o.Payments)
-	for i := range seen.Payments {
-		seen.Payments[i].RedirectURL = ""
-	}
-	return &seen
+	return changed.SeenBy(actor)
 }
 
 func returnLines(inputs []*model.ReturnLineInput) []returns.Line {
@@ -160,7 +146,7 @@ func (r *Resolver) find(ctx context.Context, actor retail.Actor, q purchases.Fin
 	default:
 		o, err = r.Ordering.GetByNumber(ctx, actor, q.Number)
 	}
-	return seenBy(actor, o), err
+	return o.SeenBy(actor), err
 }
 
 // receipt loads a receipt of one of the actor's cards.

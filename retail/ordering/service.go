@@ -59,7 +59,7 @@ func New(config Config, deps Deps) *Service {
 }
 
 // Get loads an order for its owner, for an associate of a place that serves a part of it, and for operators. To anybody else
-// it looks as if there were none: CodeNotFound.
+// it looks as if there were none: CodeNotFound. It is the order as the actor may see it (Order.SeenBy).
 func (s *Service) Get(ctx context.Context, actor retail.Actor, id string) (*retail.Order, error) {
 	o, err := s.deps.Ledger.Order(ctx, id)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *Service) Get(ctx context.Context, actor retail.Actor, id string) (*reta
 	if !owns(actor, o) && actor.Role != "operator" && !serves(actor, o) {
 		return nil, errNoOrder()
 	}
-	return o, nil
+	return o.SeenBy(actor), nil
 }
 
 // owned loads an order of the actor's own, or refuses with WhyNotFound.

@@ -33,7 +33,8 @@ type FindQuery struct {
 }
 
 // Find loads an order for an associate of a place that serves a part of it or receives a return of it, and for operators. To
-// anybody else it looks as if there were none: CodeNotFound. A wrong code is refused as ordering.VerifyCode does.
+// anybody else it looks as if there were none: CodeNotFound. Of an order that several places serve an associate sees the part of
+// theirs (Order.SeenBy). A wrong code is refused as ordering.VerifyCode does.
 func (s *Service) Find(ctx context.Context, actor retail.Actor, q FindQuery) (*retail.Order, error) {
 	var o *retail.Order
 	var err error
@@ -50,37 +51,16 @@ func (s *Service) Find(ctx context.Context, actor retail.Actor, q FindQuery) (*r
 	if err != nil {
 		return nil, err
 	}
-	if !concerns(actor, o) {
+	if !o.Concerns(actor) {
 		return nil, retail.Errorf(retail.CodeNotFound, "there is no such order")
 	}
-	return o, nil
-}
-
-// concerns reports whether an order is an associate's business. A return that the shopper may bring to whatever store is
-// everybody's there.
-func concerns(actor retail.Actor, o *retail.Order) bool {
-	if actor.Role == "operator" && actor.Known() {
-		return true
-	}
-	for i := range o.Fulfillments {
-		if actor.WorksAt(o.Fulfillments[i].LocationCode) {
-			return true
-		}
-	}
-	for i := range o.Returns {
-		r := &o.Returns[i]
-		anywhere := r.LocationCode == "" && r.Status == retail.ReturnRequested && actor.Role == "associate" && len(actor.Locations) > 0
-		if anywhere || actor.WorksAt(r.LocationCode) {
-			return true
-		}
-	}
-	return false
+	return o.SeenBy(actor), nil
 }
 
 // MaxQueue bounds the orders that one answer lists of a place.
 const MaxQueue = 100
 
-// Queue lists orders with something to do at an associate's place, oldest promise first. CodeForbidden for those of other places.
+// Queue lists orders with something to do at an associate's place as the associate sees them, oldest promise first. CodeForbidden for those of other places.
 func (s *Service) Queue(ctx context.Context, actor retail.Actor, locationRef string, first int) ([]*retail.Order, error) {
 	if err := retail.CheckFirst(first, MaxQueue); err != nil {
 		return nil, err
@@ -102,7 +82,7 @@ func (s *Service) Queue(ctx context.Context, actor retail.Actor, locationRef str
 	list := make([]*retail.Order, 0, min(first, len(orders)))
 	for _, o := range orders {
 		if len(list) < first && paid(o) {
-			list = append(list, o)
+			list = append(list, o.SeenBy(actor))
 		}
 	}
 	return list, nil

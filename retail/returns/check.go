@@ -57,15 +57,16 @@ func (o Obstacle) Sentence() string {
 	return string(o)
 }
 
-// Check tells what may come back of an order, line by line. CodeNotFound for those who may not know it.
+// Check tells what may come back of an order, line by line as the actor sees them. CodeNotFound for those who may not know it.
 func (s *Service) Check(ctx context.Context, actor retail.Actor, orderID string) ([]Returnable, error) {
 	o, err := s.order(ctx, actor, orderID)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Returnable, len(o.Lines))
-	for i := range o.Lines {
-		list[i] = s.returnable(o, &o.Lines[i])
+	seen := o.SeenBy(actor)
+	list := make([]Returnable, len(seen.Lines))
+	for i := range seen.Lines {
+		list[i] = s.returnable(o, &seen.Lines[i])
 	}
 	return list, nil
 }
