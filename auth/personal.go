@@ -25,6 +25,7 @@ type PersonalRules struct {
 // remembers what was read for the audit log. It is safe for concurrent use.
 type Reading struct {
 	rules PersonalRules
+	self  func(ctx context.Context) (string, error) // of rules, asked once
 
 	mu        sync.Mutex
 	decisions map[about]*decision
@@ -52,7 +53,15 @@ type decision struct {
 
 // NewReading returns the reading of one response.
 func NewReading(rules PersonalRules) *Reading {
-	return &Reading{rules: rules, decisions: map[about]*decision{}, read: map[part]*retail.Disclosure{}}
+	r := &Reading{rules: rules, decisions: map[about]*decision{}, read: map[part]*retail.Disclosure{}}
+	var once sync.Once
+	var self string
+	var failed error
+	r.self = func(ctx context.Context) (string, error) {
+		once.Do(func() { self, failed = rules.Self(ctx) })
+		return self, failed
+	}
+	return r
 }
 
 type readingKey struct{}
@@ -116,21 +125,21 @@ func (r *Reading) decide(ctx context.Context, a about) *decision {
 		r.decisions[a] = d
 	}
 	r.mu.Unlock()
-	d.once.Do(func() { d.own, d.full, d.err = r.rules.decide(ctx, a) })
+	d.once.Do(func() { d.own, d.full, d.err = r.judge(ctx, a) })
 	return d
 }
 
-func (p PersonalRules) decide(ctx context.Context, a about) (own, full bool, err error) {
+func (r *Reading) judge(ctx context.Context, a about) (own, full bool, err error) {
 	if a.subject == "" {
 		return false, false, nil
 	}
-	if self, err := p.Self(ctx); err != nil || self != "" && self == a.subject {
+	if self, err := r.self(ctx); err != nil || self != "" && self == a.subject {
 		return err == nil, false, err
 	}
 	if scope, known := personalScopes[a.purpose]; !known || !PrincipalOf(ctx).Has(scope) {
 		return false, false, nil
 	}
-	full, err = p.Consented(ctx, a.subject, a.purpose)
+	full, err = r.rules.Consented(ctx, a.subject, a.purpose)
 	return false, full && err == nil, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph/render"
 	"github.com/portico-retail/portico/retail"
 )
@@ -62,15 +63,16 @@ func (h *Handler) operationContext(
 
 // response is what belongs to one response and nothing else: its source log, its budgets, its errors.
 type response struct {
-	log    *retail.SourceLog
-	fields *counted
-	most   int // bytes
+	log     *retail.SourceLog
+	fields  *counted
+	reading *auth.Reading // of personal data; nil masks it
+	most    int           // bytes
 }
 
 func (h *Handler) newResponse(ctx context.Context) *response {
 	limits := h.classes.limits(ctx)
 	return &response{
-		log: &retail.SourceLog{}, fields: &counted{next: h.fields, most: int64(limits.ResponseFields)}, most: limits.ResponseBytes,
+		log: &retail.SourceLog{}, reading: h.personal.reading(), fields: &counted{next: h.fields, most: int64(limits.ResponseFields)}, most: limits.ResponseBytes,
 	}
 }
 
@@ -78,6 +80,9 @@ func (h *Handler) newResponse(ctx context.Context) *response {
 func (x *response) attach(ctx context.Context, loaders func(context.Context) context.Context) context.Context {
 	ctx, x.fields.bytes = render.WithBudget(retail.WithSourceLog(ctx, x.log), x.most)
 	ctx = context.WithValue(ctx, exchangeKey{}, &exchange{fields: x.fields})
+	if x.reading != nil {
+		ctx = auth.WithReading(ctx, x.reading)
+	}
 	if loaders != nil {
 		ctx = loaders(ctx)
 	}
@@ -97,6 +102,7 @@ func (h *Handler) finish(ctx context.Context, x *response, resp *graphql.Respons
 	case x.fields.exceeded():
 		res.data, res.errs = nil, gqlerror.List{limitError("responseFields", int(x.fields.most))}
 	}
+	h.disclose(ctx, x.reading, &res)
 	return res
 }
 

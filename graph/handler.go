@@ -5,6 +5,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -39,6 +40,8 @@ type HandlerOptions struct {
 	Attach func(context.Context) context.Context
 	// Answers makes mutations idempotent by their key; nil executes every one.
 	Answers Answers
+	// Personal says who reads personal data, and where that is recorded; nil masks it for everybody.
+	Personal *Personal
 	// Fields sees every resolved field and may replace its result; nil leaves them alone.
 	Fields graphql.FieldInterceptor
 	Now    func() time.Time // nil means time.Now
@@ -57,6 +60,7 @@ type Handler struct {
 	admission     *admission
 	attach        func(context.Context) context.Context
 	answers       Answers
+	personal      *Personal
 	fields        graphql.FieldMiddleware
 	now           func() time.Time
 }
@@ -85,6 +89,9 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if p := o.Personal; p != nil && (p.Audit == nil || p.Rules.Self == nil || p.Rules.Consented == nil) {
+		return nil, errors.New("graph: Personal is not complete")
+	}
 	fields := func(ctx context.Context, next graphql.Resolver) (any, error) { return next(ctx) }
 	if o.Fields != nil {
 		fields = o.Fields.InterceptField
@@ -101,6 +108,7 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 	h := &Handler{
 		schema: schema, limits: classes.widest, classes: classes, meter: charged, introspection: o.Introspection, metrics: m, attach: o.Attach, fields: fields, now: o.Now,
 		answers:   o.Answers,
+		personal:  o.Personal,
 		admission: newAdmission(o.MaxInFlight), errors: presenter{log: log, most: classes.widest.ResponseErrors},
 	}
 	free, err := newFreeTexts(log, reg, o.Now)
@@ -227,6 +235,7 @@ func (h *Handler) perform(
 	if no != nil {
 		return nil, no
 	}
+	ctx = withSpoken(ctx, h.documents.schema, doc.ast, op.def, variables)
 	shopping, no := shoppingContext(ctx, op.def, variables, c.header)
 	if no != nil {
 		return nil, no

@@ -69,7 +69,7 @@ func (h *Handler) once(ctx context.Context, next graphql.RootResolver) graphql.M
 		graphql.AddError(path, err)
 		return graphql.Null
 	case token == "":
-		return replay(path, stored)
+		return replay(path, root.Field.Alias, stored)
 	}
 	return h.first(ctx, next, owner, key, token)
 }
@@ -151,7 +151,9 @@ func (h *Handler) first(ctx context.Context, next graphql.RootResolver, owner, k
 	if x.presented.Load() > failures && (ctx.Err() != nil || x.cutShort()) {
 		return raw(data.Bytes()) // rows are missing
 	}
-	answer, err := json.Marshal(kept{Data: data.Bytes(), Errors: errs})
+	answer, err := json.Marshal(kept{
+		Data: data.Bytes(), Errors: errs, Disclosed: disclosedBelow(ctx, graphql.GetRootFieldContext(ctx).Field.Alias),
+	})
 	if err == nil {
 		err = h.answers.Finish(keep, owner, key, token, answer)
 	}
@@ -170,12 +172,18 @@ func (h *Handler) note(ctx context.Context, err error) {
 type kept struct {
 	Data   json.RawMessage `json:"data"`
 	Errors gqlerror.List   `json:"errors,omitempty"`
+	// Disclosed is what the answer tells about others.
+	Disclosed []disclosed `json:"disclosed,omitempty"`
 }
 
-func replay(ctx context.Context, stored []byte) graphql.Marshaler {
+func replay(ctx context.Context, root string, stored []byte) graphql.Marshaler {
 	var k kept
 	if err := json.Unmarshal(stored, &k); err != nil || len(k.Data) == 0 {
 		graphql.AddError(ctx, fmt.Errorf("graph: a stored answer cannot be read: %w", err))
+		return graphql.Null
+	}
+	if err := discloseAgain(ctx, root, k.Disclosed); err != nil {
+		graphql.AddError(ctx, err)
 		return graphql.Null
 	}
 	for _, e := range k.Errors {
