@@ -19,6 +19,8 @@ type TrustedIssuer struct {
 	Algorithms []string
 	// Roles are those that it may speak for.
 	Roles []Role
+	// Client is the only client that it may speak for, as the issuer of one partner; empty for any.
+	Client string
 	// Types are the accepted header typ, of "at+jwt" (RFC 9068) and "jwt".
 	Types []string
 	// RequireTokenID refuses tokens without a jti, which could not be taken back one by one.
@@ -148,6 +150,9 @@ func (t *TrustedIssuer) read(header, c object, now time.Time) (Principal, error)
 	}
 	if !slices.Contains(t.Roles, p.Role) {
 		return Guest, errors.New("the issuer may not speak for this role")
+	}
+	if t.Client != "" && p.Client != t.Client {
+		return Guest, errors.New("the issuer may not speak for this client")
 	}
 	if t.RequireTokenID && p.TokenID == "" {
 		return Guest, errors.New("the token has no id")

@@ -17,10 +17,18 @@ type Partners interface {
 	Partner(clientID string) (p *Partner, ok bool)
 }
 
+// Issuers finds issuers by name.
+type Issuers interface {
+	// Issuer returns the issuer of a name; ok is false when there is none.
+	Issuer(name string) (t *TrustedIssuer, ok bool)
+}
+
 // VerifierOptions are what a Verifier asks besides keys.
 type VerifierOptions struct {
 	// Partners is the registry; nil knows nobody, and tokens of partners are refused.
 	Partners Partners
+	// Issuers finds issuers that come and go, beside the fixed ones, which win; nil has none.
+	Issuers Issuers
 	// Proofs checks that the bearer of a bound token holds its key; nil refuses bound tokens.
 	Proofs *Proofs
 	// Revoked are the tokens that were taken back; nil knows none.
@@ -69,7 +77,7 @@ func NewTrustVerifier(o VerifierOptions, issuers ...TrustedIssuer) (*Verifier, e
 	if o.CacheEntries == 0 {
 		o.CacheEntries = 10_000
 	}
-	if len(issuers) == 0 {
+	if len(issuers) == 0 && o.Issuers == nil {
 		return nil, errors.New("auth: a verifier needs an issuer")
 	}
 	v := &Verifier{options: o, now: o.Now, issuers: make(map[string][]*TrustedIssuer, len(issuers))}
@@ -104,7 +112,18 @@ func (v *Verifier) trust(t *TrustedIssuer) error {
 }
 
 // Knows reports whether tokens of the issuer are accepted.
-func (v *Verifier) Knows(issuer string) bool { return len(v.issuers[issuer]) > 0 }
+func (v *Verifier) Knows(issuer string) bool { return len(v.named(issuer)) > 0 }
+
+// named lists what is trusted under the name of an issuer.
+func (v *Verifier) named(issuer string) []*TrustedIssuer {
+	if list := v.issuers[issuer]; len(list) > 0 || v.options.Issuers == nil {
+		return list
+	}
+	if t, ok := v.options.Issuers.Issuer(issuer); ok {
+		return []*TrustedIssuer{t}
+	}
+	return nil
+}
 
 // Verify returns the principal of a bearer token. What is wrong with a token is CodeUnauthenticated, always with the same
 // message; the cause is for the log. CodeUpstreamUnavailable says that nobody can tell at the moment.
@@ -192,7 +211,7 @@ func (v *Verifier) read(ctx context.Context, token string, now time.Time) (c cla
 // keyOf finds the key that a token names among those of its issuer.
 func (v *Verifier) keyOf(ctx context.Context, issuer string, header object) (*TrustedIssuer, *Key, error) {
 	err := errors.New("the issuer is not accepted")
-	for _, t := range v.issuers[issuer] {
+	for _, t := range v.named(issuer) {
 		var kid, algorithm string
 		if kid, algorithm, err = t.checkHeader(header); err != nil {
 			continue
@@ -242,6 +261,8 @@ func (v *Verifier) standing(p *Principal, bound bool) error {
 	switch {
 	case !ok || registered == nil:
 		return errors.New("the partner is not registered")
+	case registered.Keys != nil && p.Issuer != registered.Keys.Issuer:
+		return errors.New("the partner's tokens are those of its own issuer")
 	case registered.DPoP && !bound:
 		return proofError{errors.New("the partner's tokens must be bound to a key")}
 	}
