@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ type trust struct {
 	own      *auth.Issuer     // opens guest sessions; nil opens none
 	session  time.Duration    // of a guest
 	url      string           // how clients address the gateway; empty means as each request says
-	partners auth.Partners    // nil knows no partner
+	partners *auth.Registry   // nil knows no partner
 }
 
 // issuerTrust is an issuer whose keys are given, or read from a key set.
@@ -83,6 +84,22 @@ func (t *trust) add(roles []auth.Role, keys ...*auth.Key) error {
 	own, err := auth.OwnIssuer(t.config, roles, keys...)
 	t.issuers = append(t.issuers, issuerTrust{TrustedIssuer: own})
 	return err
+}
+
+// addPartner accepts tokens of the partner's own issuer, when it has one, for this partner alone. What the registry says later
+// about issuers counts when the gateway starts again.
+func (t *trust) addPartner(p *auth.Partner) {
+	if p.Keys == nil {
+		return
+	}
+	config := auth.DefaultTokenConfig()
+	config.Issuer, config.Audience, config.GuestLifetime = p.Keys.Issuer, cmp.Or(p.Keys.Audience, t.config.Audience), 0
+	t.issuers = append(t.issuers, issuerTrust{
+		TrustedIssuer: auth.TrustedIssuer{
+			TokenConfig: config, Algorithms: p.Keys.Algorithms, Roles: []auth.Role{auth.RolePartner}, Client: p.ID, Types: []string{"at+jwt"},
+		},
+		set: &auth.JWKSConfig{Issuer: p.Keys.Issuer, Source: p.Keys.JWKS, Algorithms: p.Keys.Algorithms},
+	})
 }
 
 func readKeys(paths []string) ([]*auth.Key, error) {
@@ -136,15 +153,19 @@ func newIdentity(t trust, p identityParts) (identity, error) {
 	if err != nil {
 		return i, err
 	}
+	options := auth.VerifierOptions{Proofs: proofs, Revoked: i.revoked, Now: p.Now}
+	if t.partners != nil {
+		options.Partners = t.partners
+		for _, partner := range t.partners.Partners() {
+			t.addPartner(partner)
+		}
+	}
 	issuers, err := i.issuers(t, p)
 	if err != nil {
 		return i, err
 	}
 	if len(issuers) > 0 {
-		i.verifier, err = auth.NewTrustVerifier(auth.VerifierOptions{
-			Partners: t.partners, Proofs: proofs, Revoked: i.revoked, Now: p.Now,
-		}, issuers...)
-		if err != nil {
+		if i.verifier, err = auth.NewTrustVerifier(options, issuers...); err != nil {
 			return i, err
 		}
 	}
