@@ -27,6 +27,7 @@ type demoCmd struct {
 	redisFlags
 	ledgerFlags
 	stockFlags
+	partnerFlags
 	logFlags
 	Trade         string `placeholder:"FILE" help:"Replay this trade file (CSV or .csv.gz, UCI Online Retail columns) instead of the built-in retailer."`
 	TradeDisorder bool   `help:"Duplicate, reorder and delay the events of the backends while replaying."`
@@ -68,6 +69,10 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
+	partners, err := c.openPartners(log, demoPartners(retailer)...)
+	if err != nil {
+		return err
+	}
 	dataKey, err := c.dataKey()
 	if err != nil {
 		return err
@@ -85,18 +90,18 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 			POSURL: stand.POSURL, ShopURL: stand.ShopURL, ShopKey: stand.ShopKey, Currency: retailer.Currency,
 			Timeout: c.BackendTimeout, FeedTimeout: c.FeedTimeout,
 		},
-		Redis: client, Prefix: c.RedisPrefix, Ledger: books, Trust: tokens.trusted, HookSecret: secret, DataKey: dataKey,
+		Redis: client, Prefix: c.RedisPrefix, Ledger: books, Trust: tokens.trusted, Partners: partners, HookSecret: secret, DataKey: dataKey,
 		Log: log, Metrics: metrics, Now: time.Now,
 	})
 	if err != nil {
 		return err
 	}
 	defer g.close()
-	ln, err := c.listen(ctx)
+	ln, err := c.listen(ctx, g.server, log, metrics)
 	if err != nil {
 		return err
 	}
-	stand.Connect("http://"+ln.Addr().String()+"/hooks/shop", []byte(secret))
+	stand.Connect(base(g.server, ln)+"/hooks/shop", []byte(secret))
 	return demoRun{
 		command: c, retailer: retailer, stand: stand, tokens: tokens, gateway: g, listener: ln, log: log, out: s.out, notes: s.log,
 	}.run(ctx)
@@ -159,7 +164,7 @@ type demoRun struct {
 	notes    io.Writer // for people
 }
 
-func (d demoRun) endpoint() string { return "http://" + d.listener.Addr().String() + "/graphql" }
+func (d demoRun) endpoint() string { return base(d.gateway.server, d.listener) + "/graphql" }
 
 // run keeps the backends alive, plays their trade and serves until ctx ends.
 func (d demoRun) run(ctx context.Context) error {
@@ -197,17 +202,27 @@ func (d demoRun) run(ctx context.Context) error {
 	return group.Wait()
 }
 
+// admin is where the admin routes are served.
+func (d demoRun) admin() string {
+	if d.gateway.server.Admin == nil {
+		return "nowhere"
+	}
+	return d.gateway.server.Admin.Addr().String()
+}
+
 // announce tells a person where everything is, apart from the one line that a program waits for.
 func (d demoRun) announce() {
 	_, _ = fmt.Fprintf(d.notes, `
-  query page   http://%s/
+  query page   %s/
+  figures      http://%s/metrics
   break one    curl -X PUT ADDRESS -d '{"down": true}'
     ERP        %s/admin/faults
     POS        %s/admin/faults
     shop       %s/admin/faults
   see more     portico token --role associate --location S-SH01
+  see less     portico token --role partner --subject maptown, or mallpad
 
-`, d.listener.Addr(), d.stand.ERPAdmin, d.stand.POSURL, d.stand.ShopURL)
+`, base(d.gateway.server, d.listener), d.admin(), d.stand.ERPAdmin, d.stand.POSURL, d.stand.ShopURL)
 }
 
 // simulate keeps the built-in retailer's trade moving.

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,16 +73,9 @@ type serverFlags struct {
 	BackendTimeout time.Duration `default:"1s" help:"Time for one call to a backend that a client waits for."`
 	Origin         []string      `placeholder:"URL" help:"Web origins whose pages may read responses."`
 	DrainDelay     time.Duration `default:"${drainDelay}" help:"Time from turning unready to no longer accepting, for balancers to notice."`
+	networkFlags
 	documentFlags
 	limitFlags
-}
-
-func (f serverFlags) listen(ctx context.Context) (net.Listener, error) {
-	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.Addr)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen: %w", err)
-	}
-	return ln, nil
 }
 
 // gatewayOf turns flags into settings of the gateway; open shows GraphiQL and introspection.
@@ -102,6 +93,7 @@ func gatewayOf(server serverFlags, s stockFlags, currency string, open bool) gat
 	g.Feed.Interval = s.FeedInterval
 	g.Limits.Timeout = server.RequestTimeout
 	g.Policies = server.policies(server.MaxInFlight, server.RequestTimeout)
+	server.set(&g.Server, &g.Sockets)
 	g.Server.Explorer, g.Server.Origins, g.Server.DrainDelay = open, server.Origin, server.DrainDelay
 	return g
 }

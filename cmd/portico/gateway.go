@@ -38,6 +38,7 @@ type parts struct {
 	Prefix   string // of every Redis key
 	Ledger   *ledger.Ledger
 	Trust    trust
+	Partners *watchedPartners // nil knows no partner
 	// HookSecret signs what the shop reports; empty receives nothing.
 	HookSecret string
 	DataKey    []byte // seals copies of personal data; nil gives none
@@ -56,6 +57,7 @@ type gatewaySettings struct {
 	Limits        graph.Limits   // of everybody without Policies
 	Policies      graph.Policies // of each class of callers; nil charges nobody
 	Server        graph.ServerConfig
+	Sockets       graph.SocketConfig // zero means the usual ones; none of them in all serves none
 	Introspection bool
 	MaxInFlight   int           // operations executed at the same time; 0 leaves it to graph
 	Refresh       time.Duration // of locations and products
@@ -69,6 +71,7 @@ type gateway struct {
 	catalog   *catalog.Service
 	keeper    *stock.Keeper
 	identity  identity
+	partners  *watchedPartners
 	feeds     stock.Feeds
 	purchase  *purchase
 	handler   *graph.Handler
@@ -96,7 +99,10 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.clients = c
+	g.clients, g.partners = c, p.Partners
+	if p.Partners != nil {
+		p.Trust.partners = p.Partners.registry
+	}
 	g.identity, err = newIdentity(p.Trust, identityParts{
 		Ledger: p.Ledger, Redis: p.Redis, Prefix: p.Prefix, Log: p.Log, Metrics: p.Metrics, Random: rand.Float64, Now: p.Now,
 	})
@@ -140,7 +146,7 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		Schema: served,
 		Resolvers: &resolvers.Resolver{
 			Catalog: g.catalog, Locations: g.directory, Stock: stocks, Holds: g.purchase.holds, Carts: g.purchase.carts,
-			Sourcing: g.purchase.sourcing, Ordering: g.purchase.ordering, Returns: g.purchase.returns, Purchases: g.purchase.purchases,
+			Sourcing: g.purchase.sourcing, Ordering: g.purchase.ordering, Returns: g.purchase.returns, Purchases: g.purchase.purchases, Watch: g.purchase.watch,
 			Members: g.purchase.members, Care: g.purchase.care, Requests: requests, Sessions: g.identity.sessions, Revoker: g.identity.revoker, Payable: c.shop, Operations: p.Ledger,
 			Phone: e164, Currency: p.Backends.Currency, Schema: served,
 		},
@@ -157,9 +163,13 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		return nil, err
 	}
 	g.handler = handler
+	sockets, err := g.sockets(s.Sockets, p)
+	if err != nil {
+		return nil, err
+	}
 	g.server = &graph.Server{
 		Config: s.Server, GraphQL: handler, Hooks: g.purchase.hooks(p.HookSecret, p.Now), Verifier: g.identity.verifier, Ready: g.unready,
-		Metrics: p.Metrics, Log: p.Log, Now: p.Now,
+		Sockets: sockets, Metrics: p.Metrics, Registerer: p.Metrics, Log: p.Log, Now: p.Now,
 	}
 	return g, nil
 }
@@ -206,6 +216,7 @@ func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error 
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { g.identity.run(ctx); return nil })
+	group.Go(func() error { g.partners.run(ctx); return nil })
 	group.Go(func() error { g.directory.Run(ctx); return nil })
 	group.Go(func() error { g.catalog.Run(ctx); return nil })
 	group.Go(func() error { g.keepLayout(ctx); return nil })
@@ -225,6 +236,9 @@ func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error 
 		return nil
 	})
 	group.Go(func() error { return g.server.Serve(ctx, ln) })
+	if g.server.Certificate != nil {
+		group.Go(func() error { g.server.Certificate.Run(ctx, graph.CertificateEvery); return nil })
+	}
 	group.Go(func() error {
 		if g.await(ctx, func() bool { return len(g.missing()) == 0 }) {
 			ready()

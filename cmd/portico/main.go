@@ -33,6 +33,7 @@ func main() {
 // defaults are those of the packages that the settings belong to; a command may set its own.
 func defaults() kong.Vars {
 	policy, feed, orders := stock.DefaultPolicy(), stock.DefaultFeedConfig(), ordering.DefaultConfig()
+	sockets := graph.DefaultSocketConfig()
 	return kong.Vars{
 		"lowStock": strconv.Itoa(policy.LowStock), "quantityCap": strconv.Itoa(policy.QuantityCap),
 		"pickers": strconv.Itoa(policy.Pickers), "staleAfter": policy.StaleAfter.String(),
@@ -43,6 +44,9 @@ func defaults() kong.Vars {
 		"riskEarlier":  strconv.Itoa(orders.Risk.Earlier),
 		"unknownAfter": policy.UnknownAfter.String(), "feedInterval": feed.Interval.String(),
 		"requestTimeout": graph.DefaultLimits().Timeout.String(), "drainDelay": graph.DefaultServerConfig().DrainDelay.String(),
+		"adminAddr": "127.0.0.1:9090", "addressConnections": strconv.Itoa(graph.DefaultServerConfig().ConnectionsPerAddress),
+		"addressSockets": strconv.Itoa(sockets.PerAddress), "subscriberSockets": strconv.Itoa(sockets.PerPrincipal),
+		"socketOperations": strconv.Itoa(sockets.Operations),
 	}
 }
 
@@ -54,14 +58,16 @@ func (silent) Printf(context.Context, string, ...any) {}
 // cli is the command line. Every flag can also be given as a variable PORTICO_… or, for serve, in the config file.
 type cli struct {
 	Serve  serveCmd  `cmd:"" set:"logLevel=info" help:"Serve the gateway over a retailer's ERP, POS and shop."`
-	Demo   demoCmd   `cmd:"" set:"logLevel=warn" set:"drainDelay=0s" set:"staleAfter=10s" set:"unknownAfter=2m" set:"riskOrders=0" set:"riskUnits=12" set:"feedInterval=250ms" help:"Serve the gateway over stand-in backends that run in this process."`
+	Demo   demoCmd   `cmd:"" set:"logLevel=warn" set:"drainDelay=0s" set:"adminAddr=127.0.0.1:0" set:"staleAfter=10s" set:"unknownAfter=2m" set:"riskOrders=0" set:"riskUnits=12" set:"feedInterval=250ms" help:"Serve the gateway over stand-in backends that run in this process."`
 	Token  tokenCmd  `cmd:"" help:"Print a token that the running demo accepts."`
 	Revoke revokeCmd `cmd:"" set:"logLevel=warn" help:"Take back tokens."`
 	Schema schemaCmd `cmd:"" help:"Print the schema."`
+
+	Partners partnersCmd `cmd:"" help:"Look at files of partner platforms."`
 	Limits limitsCmd `cmd:"" help:"Print what each class of callers may ask."`
+	SBOM   sbomCmd   `cmd:"" name:"sbom" help:"Print what this program is made of (CycloneDX)."`
 
 	Documents documentsCmd `cmd:"" help:"Look at the documents that client apps ask."`
-	SBOM   sbomCmd   `cmd:"" name:"sbom" help:"Print what this program is made of (CycloneDX)."`
 }
 
 // streams are where a command writes: what it was asked for to out, what happens to log.

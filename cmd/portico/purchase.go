@@ -68,6 +68,7 @@ type purchase struct {
 	ordering  *ordering.Service
 	returns   *returns.Service
 	purchases *purchases.Service
+	watch     *purchases.Watch
 	care      *care.Service
 }
 
@@ -116,6 +117,7 @@ func newPurchase(t terms, p purchaseParts) *purchase {
 	s.purchases = purchases.New(purchases.Deps{
 		Online: p.Clients.shop, Receipts: p.Clients.pos, Ledger: p.Ledger, Codes: s.ordering, Places: p.Directory, Now: p.Now,
 	})
+	s.watch = purchases.NewWatch(purchases.DefaultWatchConfig(), p.Ledger, p.Log)
 	s.care = care.New(care.DefaultConfig(), care.Deps{Store: p.Ledger, Purchases: bought{p.Ledger, p.Clients.pos}, Now: p.Now})
 	s.ledger.Handle(retail.JobOrder, s.ordering.RunJob)
 	s.ledger.Handle(retail.JobReturn, s.returns.RunJob)
@@ -135,6 +137,7 @@ func (s *purchase) run(ctx context.Context) error {
 	group.Go(func() error { return s.ledger.Run(ctx) })
 	group.Go(func() error { return s.holds.Run(ctx) })
 	group.Go(func() error { return s.ordering.Run(ctx) })
+	group.Go(func() error { s.watch.Run(ctx); return nil })
 	return group.Wait()
 }
 

@@ -22,6 +22,7 @@ type serveCmd struct {
 	ledgerFlags
 	stockFlags
 	trustFlags
+	partnerFlags
 	dataFlags
 	logFlags
 	ERPDSN            string `name:"erp-dsn" required:"" placeholder:"DSN" help:"ERP database: postgres://… or the path of a SQLite file."`
@@ -44,6 +45,10 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 	}
 	log, metrics := c.logger(s.log), newRegistry()
 	trusted, err := c.trust()
+	if err != nil {
+		return err
+	}
+	partners, err := c.openPartners(log)
 	if err != nil {
 		return err
 	}
@@ -71,19 +76,19 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 			ERP: db, SQLDir: c.ERPSQLDir, POSURL: c.POSURL, ShopURL: c.ShopURL, ShopKey: c.ShopAPIKey, Currency: c.Currency,
 			Timeout: c.BackendTimeout, FeedTimeout: c.FeedTimeout,
 		},
-		Redis: client, Prefix: c.RedisPrefix, Ledger: books, Trust: trusted, HookSecret: c.ShopWebhookSecret, DataKey: dataKey,
+		Redis: client, Prefix: c.RedisPrefix, Ledger: books, Trust: trusted, Partners: partners, HookSecret: c.ShopWebhookSecret, DataKey: dataKey,
 		Log: log, Metrics: metrics, Now: time.Now,
 	})
 	if err != nil {
 		return err
 	}
 	defer g.close()
-	ln, err := c.listen(ctx)
+	ln, err := c.listen(ctx, g.server, log, metrics)
 	if err != nil {
 		return err
 	}
 	return g.run(ctx, ln, func() {
-		_, _ = fmt.Fprintf(s.out, "ready http://%s/graphql\n", ln.Addr())
+		_, _ = fmt.Fprintf(s.out, "ready %s/graphql\n", base(g.server, ln))
 	})
 }
 
