@@ -141,13 +141,10 @@ func (d *documents) registers(p auth.Principal) bool {
 	return d.register == RegisterAll || d.register == RegisterKnown && p.Known()
 }
 
-// ownerOf is the client that a registration counts for. Callers without a session are one.
+// ownerOf is the client that a registration counts for.
 func ownerOf(ctx context.Context) owner {
 	p := auth.PrincipalOf(ctx)
-	if p.Client != "" {
-		return owner{class: p.Class(), name: p.Client}
-	}
-	return owner{class: p.Class(), name: p.Subject}
+	return owner{class: p.Class(), name: clientOf(ctx, p)}
 }
 
 // notRegistered answers a hash that stands for nothing, in the words that Apollo's clients wait for.

@@ -30,7 +30,9 @@ const settled = 5 * time.Second
 // changed reports whether the files are others than those that were read last.
 func (l *library) changed(files []manifestFile, now time.Time) bool {
 	fresh := func(f manifestFile) bool { return now.Sub(f.changed) < settled }
-	same := func(a, b manifestFile) bool { return a.name == b.name && a.size == b.size && a.changed.Equal(b.changed) }
+	same := func(a, b manifestFile) bool {
+		return a.name == b.name && a.size == b.size && a.changed.Equal(b.changed)
+	}
 	return !slices.EqualFunc(files, l.seen, same) || slices.ContainsFunc(files, fresh)
 }
 
