@@ -288,12 +288,27 @@ func (u *run) askProjection(ctx context.Context) (*Holding, error) {
 		h.Data, err = holdsSection(held)
 		return h, err
 	}
+	if h.Records, err = u.expect(ctx, retail.HolderProjection, len(held)); err != nil {
+		return nil, err
+	}
 	for _, c := range held {
 		if err := u.deps.Release(ctx, actorOf(u.r.Subject), c.ID); err != nil {
 			return nil, err
 		}
 	}
 	return h, nil
+}
+
+// expect notes how many records a holder will have lost, because who looks again after a failure does not find them any more.
+func (u *run) expect(ctx context.Context, holder retail.DataHolder, records int) (int, error) {
+	i := slices.IndexFunc(u.r.Receipts, func(r retail.DataReceipt) bool { return r.Holder == holder })
+	if known := u.r.Receipts[i].Records; records <= known {
+		return known, nil
+	}
+	next := *u.r
+	next.Receipts = slices.Clone(u.r.Receipts)
+	next.Receipts[i].Records = records
+	return records, u.save(ctx, &next, "", nil)
 }
 
 // actorOf is the actor whose key a subject is.
