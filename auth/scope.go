@@ -22,6 +22,8 @@ func DefaultScopes(role Role) []Scope {
 	switch role {
 	case RoleOperator:
 		return Scopes()
+	case RolePartner:
+		return PartnerScopes()
 	case RoleAssociate:
 		return []Scope{ScopeStockRead, ScopeOrderServe, ScopeOpsRead, ScopeCareAnswer, ScopePersonalFulfilment}
 	}

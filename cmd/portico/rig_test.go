@@ -231,6 +231,7 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	terms := termsOf(r.retailer.Currency, policy)
 	terms.Ordering.TaskPoll, terms.Ordering.PollLeast = 50*time.Millisecond, 100*time.Millisecond
 	trusting(&terms)
+	terms.Requests.LookAgain = 300 * time.Millisecond
 	settings.terms(&terms)
 	systems := backends{
 		ERP:    sqlx.NewDb(r.stand.ERP.Gateway(), r.stand.ERP.Dialect()),
@@ -247,11 +248,19 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 		Policy:      policy, Terms: terms, Feed: feed, Limits: limits, Server: server, Introspection: true, Refresh: 200 * time.Millisecond,
 	}, parts{
 		Backends: systems,
-		Redis:    r.redis, Prefix: r.prefix, Ledger: r.ledger, Trust: r.tokens.trusted, HookSecret: hookSecret, DataKey: make([]byte, 32),
+		Redis:    r.redis, Prefix: r.prefix, Ledger: r.ledger, Trust: r.tokens.trusted, Partners: r.partners(t), HookSecret: hookSecret, DataKey: make([]byte, 32),
 		Metrics: r.metrics, Now: r.now,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
+}
+
+// partners are those of the demo.
+func (r *rig) partners(t testing.TB) *watchedPartners {
+	t.Helper()
+	w, err := partnerFlags{}.openPartners(slog.New(slog.DiscardHandler), demoPartners(r.retailer)...)
+	must(t, err)
+	return w
 }
 
 // wipe removes a test's keys from a shared server.

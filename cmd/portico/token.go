@@ -14,10 +14,10 @@ import (
 // tokenCmd prints a token signed with the demo's key.
 type tokenCmd struct {
 	Role     string        `required:"" enum:"operator,associate,member,partner,guest" help:"Role of the holder."`
-	Scope    []string      `help:"Scopes, separated by commas; an operator has all and an associate those of a store when none is named."`
+	Scope    []string      `help:"Scopes, separated by commas; an operator has all, an associate those of a store and a partner those of partners when none is named."`
 	Subject  string        `default:"demo" help:"Who holds it; of a member the account in the shop, in the demo a-1001 and on."`
 	Location []string      `help:"Codes of the places that an associate works at, separated by commas."`
-	Client   string        `help:"Client that it was issued to, of a partner the id in the registry."`
+	Client   string        `help:"Client that it was issued to, of a partner the id in the registry; a partner's subject when absent."`
 	TTL      time.Duration `name:"ttl" default:"12h" help:"How long it is accepted."`
 	Data     string        `help:"The demo's data directory." placeholder:"DIR"`
 }
@@ -33,6 +33,9 @@ func (c tokenCmd) Run(s streams) error {
 	}
 	if len(c.Scope) == 0 {
 		scopes = auth.DefaultScopes(auth.Role(c.Role))
+	}
+	if c.Client == "" && auth.Role(c.Role) == auth.RolePartner {
+		c.Client = c.Subject
 	}
 	dir, err := dataDir(c.Data)
 	if err != nil {
