@@ -244,7 +244,7 @@ type TokenRevokePayload {
   "Every gateway refuses the tokens from then on, at the latest; null when refused."
   effectiveBy: DateTime
   "Refusals, 20 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/care.graphql", Input: `extend type Query {
@@ -257,6 +257,7 @@ type TokenRevokePayload {
     "Cursor of the edge before the page."
     after: String
   ): FeedbackConnection @hasScope(scope: CARE_ANSWER)
+    @cost(weight: "5") @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"])
 }
 
 extend type Mutation {
@@ -281,13 +282,14 @@ extend type Mutation {
 
 extend type ProductVariant {
   "What reviews say; null while nobody can tell."
-  rating: Rating
+  rating: Rating @cost(weight: "0.2")
   "Published reviews, newest first; 50 a page at most, and 100 lists of them a response."
   reviews("Page size, 1 to 50." first: Int = 10 "Cursor of the edge before the page." after: String): FeedbackConnection
+    @cost(weight: "2") @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"])
 }
 
 "What reviews of a SKU say."
-type Rating {
+type Rating @cost(weight: "0") {
   "How many."
   count: Int!
   "Mean of the scores, 1 to 5, to one digit; null without reviews."
@@ -381,7 +383,7 @@ type FeedbackPayload {
   "The feedback as it is now; null when refused and unknown."
   feedback: Feedback
   "Refusals, 20 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
 "A page of feedback."
@@ -397,7 +399,7 @@ type FeedbackConnection {
 }
 
 "Feedback and its cursor."
-type FeedbackEdge {
+type FeedbackEdge @cost(weight: "0") {
   "Cursor of this edge."
   cursor: String!
   "The feedback."
@@ -429,13 +431,13 @@ type Feedback implements Node {
   "When it was said."
   createdAt: DateTime!
   "The conversation, oldest first, 50 at most."
-  replies: [FeedbackReply!]!
+  replies: [FeedbackReply!]! @listSize(assumedSize: 20)
   "When it was closed."
   resolvedAt: DateTime
 }
 
 "One answer in the conversation."
-type FeedbackReply {
+type FeedbackReply @cost(weight: "0.1") {
   "When."
   at: DateTime!
   "The shopper said it; else the retailer."
@@ -473,6 +475,7 @@ enum FeedbackStatus {
 	{Name: "../../schema/cart.graphql", Input: `extend type Query {
   "A cart of the caller: the one named, else the open one; null when there is none."
   cart("Global id; the open cart when absent." id: ID): Cart @hasRole(any: [GUEST, MEMBER]) @asks(systems: [ERP, POS, SHOP], times: 4)
+    @cost(weight: "5")
 }
 
 extend type Mutation {
@@ -509,6 +512,7 @@ extend type Mutation {
   changes nothing.
   """
   cartMerge("Whose." input: CartMergeInput!, "See Mutation." idempotencyKey: String!): CartPayload! @hasRole(any: [MEMBER])
+    @cost(weight: "20")
     @asks(systems: [ERP, POS, SHOP], times: 16)
 }
 
@@ -521,7 +525,7 @@ input CartCreateInput {
 "One line to add."
 input CartLineInput {
   "What."
-  sku: String!
+  sku: String! @cost(weight: "0.2")
   "How many, 1 to 999."
   quantity: Int! = 1
   "How it reaches the shopper."
@@ -553,7 +557,7 @@ input CartLinesUpdateInput {
 "One line to change; what is absent stays."
 input CartLineUpdateInput {
   "The line's id."
-  lineId: ID!
+  lineId: ID! @cost(weight: "0.2")
   "How many, 1 to 999."
   quantity: Int
   "How it reaches the shopper."
@@ -637,9 +641,9 @@ type CartPayload {
   "The cart as it is now; null when refused and unknown."
   cart: Cart
   "Refusals, 60 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
   "Warnings, 60 at most."
-  warnings: [Warning!]!
+  warnings: [Warning!]! @listSize(assumedSize: 5)
 }
 
 "A shopper's cart, the same in app, mini-program and web. Prices and problems are those of this moment."
@@ -649,7 +653,7 @@ type Cart implements Node {
   "Grows with every change."
   version: Int!
   "Lines, 50 at most."
-  lines: [CartLine!]!
+  lines: [CartLine!]! @listSize(assumedSize: 20)
   "Numbers of the coupons entered, 5 at most."
   coupons: [String!]!
   "Where deliveries go; null when not said."
@@ -659,7 +663,7 @@ type Cart implements Node {
   "What it comes to; null while the price of a line is not known."
   totals: Totals
   "What is wrong with it now, 120 at most."
-  problems: [CartProblem!]!
+  problems: [CartProblem!]! @listSize(assumedSize: 20)
   "When it last changed."
   updatedAt: DateTime!
 }
@@ -683,7 +687,7 @@ type CartLine {
 }
 
 "What one line comes to."
-type LinePrice {
+type LinePrice @cost(weight: "0") {
   "Per unit, before promotion and tier."
   list: Money!
   "Per unit, what this shopper pays before coupons."
@@ -707,11 +711,11 @@ enum PriceReason {
 }
 
 "What a cart or an order comes to."
-type Totals {
+type Totals @cost(weight: "0") {
   "Units × unit prices."
   subtotal: Money!
   "What is taken off, 10 at most."
-  discounts: [Discount!]!
+  discounts: [Discount!]! @listSize(assumedSize: 10)
   "Delivery."
   delivery: Money!
   "To be paid."
@@ -719,7 +723,7 @@ type Totals {
 }
 
 "Money taken off."
-type Discount {
+type Discount @cost(weight: "0.1") {
   "Where it comes from."
   kind: DiscountKind!
   "Number of the coupon; null when there is none."
@@ -739,7 +743,7 @@ enum DiscountKind {
 }
 
 "Something wrong with a cart, for as long as it is wrong."
-type CartProblem {
+type CartProblem @cost(weight: "0.1") {
   "What."
   kind: CartProblemKind!
   "The line; null when the whole cart is meant."
@@ -799,7 +803,7 @@ enum FulfillmentMethod {
 }
 
 "Where and to whom something goes."
-type DeliveryAddress {
+type DeliveryAddress @cost(weight: "0") {
   "Id in the address book; null for an address that was typed in."
   id: ID
   "Who receives it."
@@ -849,7 +853,7 @@ input DeliveryAddressInput {
   "Products found by text, filter and sort, 100 a page at most."
   products(
     "Words to find in title, brand, category, SKU or GTIN; all must match. At most 200 characters."
-    search: String
+    search: String @cost(weight: "5")
     "Narrows the result."
     filter: ProductFilter
     "Order of the result; RELEVANCE without a search is the shop's order."
@@ -858,9 +862,9 @@ input DeliveryAddressInput {
     first: Int = 20
     "Cursor of the edge before the page."
     after: String
-  ): ProductConnection! @public
+  ): ProductConnection! @public @cost(weight: "5") @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"])
   "All categories, parents before children, 500 at most."
-  categories: [Category!] @public
+  categories: [Category!] @public @listSize(assumedSize: 500)
 }
 
 "Narrows a product list; all conditions must hold."
@@ -874,7 +878,7 @@ input ProductFilter {
   "Web price at most this, in major units."
   maxPrice: Decimal
   "Available to promise at one of these locations: global ids or location codes, 10 at most."
-  inStockAt: [ID!]
+  inStockAt: [ID!] @cost(weight: "5")
 }
 
 "Order of a product list."
@@ -902,13 +906,13 @@ type ProductConnection {
   "How many products match."
   totalCount: Count!
   "How the matches spread over brands, categories and prices, 50 values a facet at most."
-  facets: [Facet!]!
+  facets: [Facet!]! @listSize(assumedSize: 3)
   "The date on the list."
   freshness: Freshness!
 }
 
 "A product and its cursor."
-type ProductEdge {
+type ProductEdge @cost(weight: "0") {
   "Cursor of this edge."
   cursor: String!
   "The product."
@@ -920,7 +924,7 @@ type Facet {
   "What the facet counts."
   kind: FacetKind!
   "Values, most frequent first, 50 at most."
-  values: [FacetValue!]!
+  values: [FacetValue!]! @listSize(assumedSize: 50)
 }
 
 "What a facet counts."
@@ -934,7 +938,7 @@ enum FacetKind {
 }
 
 "One value of a facet."
-type FacetValue {
+type FacetValue @cost(weight: "0.1") {
   "What to pass in the filter: a brand, a category's global id, or a ` + "`" + `min..max` + "`" + ` price band."
   value: String!
   "What to show."
@@ -956,13 +960,13 @@ type Product implements Node {
   "Brand."
   brand: String
   "Categories, 20 at most."
-  categories: [Category!]!
+  categories: [Category!]! @listSize(assumedSize: 5)
   "Pictures, videos and 3-D models, 20 at most."
-  media: [Media!]!
+  media: [Media!]! @listSize(assumedSize: 10)
   "Facts about the product, 50 at most."
-  attributes: [Attribute!]!
+  attributes: [Attribute!]! @listSize(assumedSize: 20)
   "Sellable units, 100 at most."
-  variants: [ProductVariant!]!
+  variants: [ProductVariant!]! @listSize(assumedSize: 10)
   "Lowest and highest web price over the variants."
   priceRange: PriceRange
   "When the shop last changed the product."
@@ -972,7 +976,7 @@ type Product implements Node {
 }
 
 "A shelf of the catalog."
-type Category implements Node {
+type Category implements Node @cost(weight: "0.1") {
   "Global id."
   id: ID!
   "The shop's own code."
@@ -984,7 +988,7 @@ type Category implements Node {
 }
 
 "A picture, video or 3-D model."
-type Media {
+type Media @cost(weight: "0.1") {
   "What it is."
   kind: MediaKind!
   "Where it lies."
@@ -1006,7 +1010,7 @@ enum MediaKind {
 }
 
 "A fact about a product."
-type Attribute {
+type Attribute @cost(weight: "0.1") {
   "Name in the language of the context."
   name: String!
   "Value in the language of the context."
@@ -1014,7 +1018,7 @@ type Attribute {
 }
 
 "The sellable unit: what a barcode names and a till sells."
-type ProductVariant implements Node {
+type ProductVariant implements Node @cost(weight: "0.1") {
   "Global id."
   id: ID!
   "The unified item code of ERP, POS and shop."
@@ -1024,14 +1028,14 @@ type ProductVariant implements Node {
   "Title in the language of the context."
   title: String!
   "What tells this variant from its siblings, 10 at most."
-  options: [Attribute!]!
+  options: [Attribute!]! @listSize(assumedSize: 5)
   "The product it belongs to."
   product: Product!
   "What it costs."
   price(
     "Channel to price for; the context's by default."
     channel: Channel
-  ): Price @asks(systems: [ERP, POS, SHOP])
+  ): Price @asks(systems: [ERP, POS, SHOP]) @cost(weight: "0.5")
   "Where it can be had, nearest first when ` + "`" + `near` + "`" + ` is given, 50 at most."
   storeAvailability(
     "Global ids or location codes, 50 at most; the preferred store of the context when neither this nor ` + "`" + `near` + "`" + ` is given."
@@ -1043,12 +1047,13 @@ type ProductVariant implements Node {
     "How many locations, 1 to 50."
     first: Int = 5
     "Ask the systems of record when the projection is older than this, 0 to 86400."
-    maxAgeSeconds: Int
+    maxAgeSeconds: Int @cost(weight: "1")
   ): [StoreAvailability!] @asks(systems: [ERP, POS, SHOP])
+    @cost(weight: "0.2") @listSize(slicingArguments: ["locationIds", "first"])
 }
 
 "Lowest and highest price."
-type PriceRange {
+type PriceRange @cost(weight: "0") {
   "Lowest."
   min: Money!
   "Highest."
@@ -1068,17 +1073,17 @@ type Price {
   "The promotion in force, if any."
   promotion: Promotion
   "What members pay, lowest tier first, one entry a tier at most; tiers without a price of their own are left out."
-  tiers: [TierPrice!]!
+  tiers: [TierPrice!]! @listSize(assumedSize: 3)
   "Whether shop, POS and ERP ask the same price now."
   agreement: PriceAgreement!
   "What each system asks, one entry a system."
-  sources: [SourcePrice!]!
+  sources: [SourcePrice!]! @listSize(assumedSize: 3)
   "The date on the price."
   freshness: Freshness!
 }
 
 "A price for a time."
-type Promotion {
+type Promotion @cost(weight: "0") {
   "What it is called, in the language of the context."
   title: String
   "The promotional price."
@@ -1090,7 +1095,7 @@ type Promotion {
 }
 
 "A member's price."
-type TierPrice {
+type TierPrice @cost(weight: "0.1") {
   "The tier."
   tier: MemberTier!
   "What its members pay."
@@ -1118,7 +1123,7 @@ enum PriceAgreement {
 }
 
 "What one system asks."
-type SourcePrice {
+type SourcePrice @cost(weight: "0.1") {
   "The system."
   source: SourceSystem!
   "What it asks; null when it is silent or does not know the item."
@@ -1136,7 +1141,7 @@ type SourcePrice {
     near: GeoPointInput
     "Stores to collect from, 20 at most, global ids or codes; the nearest ones when absent."
     locationIds: [ID!]
-  ): [DeliveryOption!] @public
+  ): [DeliveryOption!] @public @cost(weight: "20") @listSize(assumedSize: 5)
   "Times to collect at a place, 200 at most; none when it does not offer the method."
   pickupSlots(
     "Global id or code."
@@ -1147,7 +1152,7 @@ type SourcePrice {
     from: Date
     "Days, 1 to 14."
     days: Int! = 3
-  ): [PickupSlot!] @public
+  ): [PickupSlot!] @public @cost(weight: "2") @listSize(assumedSize: 100)
 }
 
 "One method and what it can do for a basket."
@@ -1159,9 +1164,9 @@ type DeliveryOption {
   "The store to visit; null for deliveries and when there is none."
   location: Location
   "Who would serve what, 20 places at most; empty when it cannot be had."
-  places: [DeliveryPlace!]!
+  places: [DeliveryPlace!]! @listSize(assumedSize: 5)
   "The store's next times, 20 at most; of methods that visit."
-  slots: [PickupSlot!]!
+  slots: [PickupSlot!]! @listSize(assumedSize: 100)
   "What it costs; null when it cannot be had."
   fee: Money
   "Ready or delivered by; null when it cannot be had."
@@ -1169,15 +1174,15 @@ type DeliveryOption {
   "How that was decided, up to 20 sentences."
   why: [String!]!
   "Why not, 60 at most; empty when available."
-  refusals: [UserError!]!
+  refusals: [UserError!]! @listSize(assumedSize: 5)
 }
 
 "One place of an option."
-type DeliveryPlace {
+type DeliveryPlace @cost(weight: "0.1") {
   "The place."
   location: Location!
   "What it would serve, 50 lines at most."
-  lines: [DeliveryLine!]!
+  lines: [DeliveryLine!]! @listSize(assumedSize: 50)
   "Ready or delivered by."
   promise: DateTime!
   "How it was chosen, up to 20 sentences."
@@ -1185,7 +1190,7 @@ type DeliveryPlace {
 }
 
 "Units of one SKU."
-type DeliveryLine {
+type DeliveryLine @cost(weight: "0.1") {
   "The SKU."
   sku: String!
   "How many."
@@ -1193,7 +1198,7 @@ type DeliveryLine {
 }
 
 "A time to collect."
-type PickupSlot {
+type PickupSlot @cost(weight: "0.1") {
   "From."
   startsAt: DateTime!
   "Until."
@@ -1221,7 +1226,7 @@ type PickupSlot {
     first: Int = 20
     "Cursor of the edge before the page."
     after: String
-  ): LocationConnection! @public
+  ): LocationConnection! @public @cost(weight: "2") @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"])
 }
 
 "A point on the earth, WGS-84."
@@ -1233,7 +1238,7 @@ input GeoPointInput {
 }
 
 "A point on the earth, WGS-84."
-type GeoPoint {
+type GeoPoint @cost(weight: "0") {
   "Degrees north."
   latitude: Float!
   "Degrees east."
@@ -1275,7 +1280,7 @@ type LocationConnection {
 }
 
 "A location and its cursor."
-type LocationEdge {
+type LocationEdge @cost(weight: "0") {
   "Cursor of this edge."
   cursor: String!
   "The location."
@@ -1285,7 +1290,7 @@ type LocationEdge {
 }
 
 "A place that holds stock."
-type Location implements Node {
+type Location implements Node @cost(weight: "0.1") {
   "Global id."
   id: ID!
   "The retailer's own code."
@@ -1301,9 +1306,9 @@ type Location implements Node {
   "IANA name; hours and holidays are local to it."
   timeZone: String!
   "Weekly hours, Monday first, 28 entries at most; a day without an entry is closed."
-  hours: [OpeningHours!]!
+  hours: [OpeningHours!]! @listSize(assumedSize: 14)
   "Days with other hours, the next 60 at most."
-  holidays: [HolidayHours!]!
+  holidays: [HolidayHours!]! @listSize(assumedSize: 60)
   "Open to customers at this moment."
   openNow: Boolean!
   "What it offers."
@@ -1313,7 +1318,7 @@ type Location implements Node {
 }
 
 "A postal address."
-type Address {
+type Address @cost(weight: "0") {
   "ISO 3166-1 alpha-2."
   countryCode: String!
   "Province or state; empty when unknown."
@@ -1329,7 +1334,7 @@ type Address {
 }
 
 "Hours of one weekday."
-type OpeningHours {
+type OpeningHours @cost(weight: "0.1") {
   "1 Monday to 7 Sunday."
   weekday: Int!
   "Opens."
@@ -1339,7 +1344,7 @@ type OpeningHours {
 }
 
 "Hours of one day."
-type HolidayHours {
+type HolidayHours @cost(weight: "0.1") {
   "The day."
   date: Date!
   "What the day is called."
@@ -1351,7 +1356,7 @@ type HolidayHours {
 }
 
 "How a place prepares pickup orders."
-type PickupSettings {
+type PickupSettings @cost(weight: "0") {
   "Minutes to pick one order when nothing waits."
   pickingMinutes: Int!
   "Last order time for collection on the same day; null when until closing."
@@ -1362,27 +1367,32 @@ type PickupSettings {
 `, BuiltIn: false},
 	{Name: "../../schema/member.graphql", Input: `extend type Query {
   "The member who asks."
-  me: Member @hasRole(any: [MEMBER]) @asks(systems: [ERP, POS, SHOP], times: 3)
+  me: Member @hasRole(any: [MEMBER]) @asks(systems: [ERP, POS, SHOP], times: 3) @cost(weight: "2")
   "Whether members are the same in every system, and how those that are not differ; 50 a page at most."
   memberConsistency("Page size, 1 to 50." first: Int = 50 "Member id before the page." after: String): MemberConsistency @hasScope(scope: MEMBER_READ)
+    @cost(weight: "50") @listSize(slicingArguments: ["first"], sizedFields: ["differences"])
     @asks(systems: [ERP, POS, SHOP], times: 60)
 }
 
 extend type Mutation {
   "Sends a verification code to a phone."
   memberVerificationSend("Where to." input: MemberVerificationSendInput!, "See Mutation." idempotencyKey: String!): VerificationPayload!
+    @cost(weight: "50")
     @hasRole(any: [GUEST, MEMBER]) @asks(systems: [SHOP], times: 2)
   "Makes a member of whoever holds the phone; one who is a member already is found, not doubled."
   memberRegister("Who." input: MemberRegisterInput!, "See Mutation." idempotencyKey: String!): MemberRegisterPayload! @hasRole(any: [GUEST])
+    @cost(weight: "50")
     @asks(systems: [ERP, POS, SHOP], times: 6)
   "Changes what the member says about themselves."
   memberProfileUpdate("What." input: MemberProfileUpdateInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
     @asks(systems: [ERP, POS, SHOP], times: 6)
   "Links a loyalty card: its verified phone is the member's, or the PIN proves it."
   memberCardBind("Which." input: MemberCardBindInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
+    @cost(weight: "20")
     @asks(systems: [ERP, POS, SHOP], times: 4)
   "Joins another identity of the same person, proved by a code to its phone or by its card's PIN; can be undone for 30 days."
   memberMerge("Which." input: MemberMergeInput!, "See Mutation." idempotencyKey: String!): MemberMergePayload! @hasRole(any: [MEMBER])
+    @cost(weight: "50")
     @asks(systems: [ERP, POS, SHOP], times: 6)
   "Undoes a merge exactly."
   memberMergeUndo("Which." input: MemberMergeUndoInput!, "See Mutation." idempotencyKey: String!): MemberPayload! @hasRole(any: [MEMBER])
@@ -1477,7 +1487,7 @@ type VerificationPayload {
   "It is."
   sent: Boolean!
   "Refusals, 20 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
 "What became of a registration."
@@ -1487,7 +1497,7 @@ type MemberRegisterPayload {
   "The person was a member already."
   existed: Boolean!
   "Refusals, 20 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
 "What became of a member."
@@ -1495,7 +1505,7 @@ type MemberPayload {
   "The member as they are now; null when refused and unknown."
   member: Member
   "Refusals, 20 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
 "What became of a merge."
@@ -1505,7 +1515,7 @@ type MemberMergePayload {
   "Id to undo it by; null when refused."
   mergeId: ID
   "Refusals, 20 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
 "One person, whatever identities the systems know."
@@ -1515,26 +1525,28 @@ type Member implements Node {
   "What they say about themselves."
   profile: MemberProfile!
   "Records that the systems have of them, 20 at most."
-  identities: [MemberIdentity!]!
+  identities: [MemberIdentity!]! @listSize(assumedSize: 6)
   "Their standing; null while the ERP is silent."
-  tier: MemberStanding @asks(systems: [ERP, POS, SHOP], times: 3)
+  tier: MemberStanding @asks(systems: [ERP, POS, SHOP], times: 3) @cost(weight: "2")
   "Their points; null while nobody tells."
-  points: MemberPoints @asks(systems: [ERP, POS, SHOP], times: 2)
+  points: MemberPoints @asks(systems: [ERP, POS, SHOP], times: 2) @cost(weight: "2")
   "Their coupons, good online and in stores, 200 at most; null while the ERP is silent."
-  coupons: [Coupon!] @asks(systems: [ERP, SHOP], times: 2)
+  coupons: [Coupon!] @asks(systems: [ERP, SHOP], times: 2) @cost(weight: "2") @listSize(assumedSize: 20)
   "Their addresses, 20 at most."
-  addresses: [DeliveryAddress!]!
+  addresses: [DeliveryAddress!]! @listSize(assumedSize: 20)
   "The store that answers begin with."
   preferredStore: Location
   "Everything they bought, online and at the tills, newest first; 50 a page at most."
   orders("Page size, 1 to 50." first: Int = 20 "Cursor of the edge before the page." after: String): PurchaseConnection
+    @cost(weight: "10") @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"])
     @asks(systems: [ERP, POS, SHOP], times: 4)
   "What they said after the sale, newest first; 50 a page at most."
   feedback("Page size, 1 to 50." first: Int = 20 "Cursor of the edge before the page." after: String): FeedbackConnection
+    @cost(weight: "5") @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"])
 }
 
 "What a member says about themselves."
-type MemberProfile {
+type MemberProfile @cost(weight: "0") {
   "Name; empty when unknown."
   name: String! @personal(purpose: SERVICE, mask: NAME)
   "E.164; empty when unknown."
@@ -1548,7 +1560,7 @@ type MemberProfile {
 }
 
 "A record that a system has of a member."
-type MemberIdentity {
+type MemberIdentity @cost(weight: "0.1") {
   "The system."
   system: SourceSystem!
   "Its key: account, card or customer number."
@@ -1578,7 +1590,7 @@ enum LinkProof {
 }
 
 "A member's standing and the way to the next."
-type MemberStanding {
+type MemberStanding @cost(weight: "0") {
   "The tier; null when there is none."
   tier: MemberTier
   "What counts for it so far this year."
@@ -1594,13 +1606,13 @@ type MemberPoints {
   "The ERP's balance with what the tills know beyond it; null while the ERP is silent."
   balance: Int
   "Movements, newest first, each once, 500 at most."
-  entries: [PointEntry!]!
+  entries: [PointEntry!]! @listSize(assumedSize: 50)
   "Systems that were silent, one entry a system; their latest movements may be missing."
   silent: [SourceSystem!]!
 }
 
 "One movement of points."
-type PointEntry {
+type PointEntry @cost(weight: "0.1") {
   "What it belongs to."
   reference: String!
   "Where it happened."
@@ -1616,7 +1628,7 @@ type PointEntry {
 }
 
 "One coupon."
-type Coupon {
+type Coupon @cost(weight: "0.1") {
   "Its number."
   number: String!
   "What it is called, in the language of the context."
@@ -1676,7 +1688,7 @@ type PurchaseConnection {
 }
 
 "A purchase and its cursor."
-type PurchaseEdge {
+type PurchaseEdge @cost(weight: "0") {
   "Cursor of this edge."
   cursor: String!
   "The purchase."
@@ -1694,7 +1706,7 @@ type Purchase {
   "What it came to; negative for a return at a till."
   total: Money!
   "Lines, 100 at most."
-  lines: [PurchaseLine!]!
+  lines: [PurchaseLine!]! @listSize(assumedSize: 20)
   "The order; null for a purchase at a till and for an online order that was not placed here."
   order: Order
   "The receipt; null for an online order."
@@ -1704,7 +1716,7 @@ type Purchase {
 }
 
 "One line of a purchase; a return's quantity is negative."
-type PurchaseLine {
+type PurchaseLine @cost(weight: "0.1") {
   "The SKU."
   sku: String!
   "How many."
@@ -1724,7 +1736,7 @@ type Receipt implements Node {
   "When."
   at: DateTime!
   "Lines, 100 at most."
-  lines: [PurchaseLine!]!
+  lines: [PurchaseLine!]! @listSize(assumedSize: 20)
   "What it came to; negative for a return."
   total: Money!
 }
@@ -1752,11 +1764,11 @@ type MemberDifference {
   "Names of what differs, 20 at most; never the values."
   fields: [String!]!
   "Records that look alike but are not proved to be theirs, 20 at most."
-  weakMatches: [WeakMatch!]!
+  weakMatches: [WeakMatch!]! @listSize(assumedSize: 5)
 }
 
 "A record that looks like a member's but is not proved to be."
-type WeakMatch {
+type WeakMatch @cost(weight: "0.1") {
   "The system."
   system: SourceSystem!
   "Its key."
@@ -1775,8 +1787,10 @@ type WeakMatch {
     "Cursor of the edge before the page."
     after: String
   ): AlertConnection @hasScope(scope: OPS_READ)
+    @cost(weight: "5") @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"])
   "What happened everywhere, oldest first: poll with the last ` + "`" + `seq` + "`" + `; 500 at most."
   events("Events behind this number." after: Int! = 0 "How many, 1 to 500." first: Int = 100): [Event!] @hasScope(scope: EVENT_READ)
+    @cost(weight: "5") @listSize(slicingArguments: ["first"])
 }
 
 "A page of alerts."
@@ -1792,7 +1806,7 @@ type AlertConnection {
 }
 
 "An alert and its cursor."
-type AlertEdge {
+type AlertEdge @cost(weight: "0") {
   "Cursor of this edge."
   cursor: String!
   "The alert."
@@ -1834,7 +1848,7 @@ enum AlertKind {
 }
 
 "Something that happened."
-type Event {
+type Event @cost(weight: "0.1") {
   "Grows with every event."
   seq: Int!
   "What."
@@ -1844,11 +1858,11 @@ type Event {
   "When."
   at: DateTime!
   "More about it, 20 entries at most."
-  data: [EventDatum!]!
+  data: [EventDatum!]! @listSize(assumedSize: 10)
 }
 
 "One value of an event."
-type EventDatum {
+type EventDatum @cost(weight: "0.1") {
   "Its name."
   name: String!
   "The value."
@@ -1868,17 +1882,19 @@ enum EventKind {
 	{Name: "../../schema/order.graphql", Input: `extend type Query {
   "One order of the caller or, for staff with the scope ORDER_SERVE, of a place that they work at; exactly one of the two."
   order("Global id." id: ID, "The number on it." number: String): Order @hasRole(any: [GUEST, MEMBER, ASSOCIATE, OPERATOR])
+    @cost(weight: "2")
   "Orders that wait for somebody to look at them, the oldest first, 100 at most."
   ordersInReview("How many, 1 to 100." first: Int = 20): [Order!] @hasScope(scope: ORDER_REVIEW)
+    @cost(weight: "5") @listSize(slicingArguments: ["first"])
   "How an order can be paid, 20 at most."
-  paymentMethods: [PaymentMethod!] @public @asks(systems: [SHOP])
+  paymentMethods: [PaymentMethod!] @public @asks(systems: [SHOP]) @cost(weight: "2") @listSize(assumedSize: 10)
   "Orders that a place has to prepare or hand over, the most urgent first, 100 at most."
   storeOrders(
     "Global id or code of a place that the associate works at."
     locationId: ID!
     "How many, 1 to 100."
     first: Int = 20
-  ): [Order!] @hasScope(scope: ORDER_SERVE)
+  ): [Order!] @hasScope(scope: ORDER_SERVE) @cost(weight: "5") @listSize(slicingArguments: ["first"])
 }
 
 "What is told as it happens, over a WebSocket."
@@ -1887,7 +1903,7 @@ type Subscription {
   One order of the caller or, for staff with the scope ORDER_SERVE, of a place that they work at: as it is, and again after every
   change.
   """
-  orderChanged("Global id." id: ID!): Order @hasRole(any: [GUEST, MEMBER, ASSOCIATE, OPERATOR])
+  orderChanged("Global id." id: ID!): Order @hasRole(any: [GUEST, MEMBER, ASSOCIATE, OPERATOR]) @cost(weight: "10")
 }
 
 extend type Mutation {
@@ -1896,9 +1912,11 @@ extend type Mutation {
   itself, and everything given back, when it is not paid in time.
   """
   checkoutComplete("What to order." input: CheckoutCompleteInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+    @cost(weight: "30")
     @asks(systems: [ERP, POS, SHOP], times: 8)
   "Pays an order. A payment whose outcome is not known yet is PENDING and settles by itself."
   orderPay("How." input: OrderPayInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
+    @cost(weight: "20")
     @asks(systems: [ERP, POS, SHOP], times: 4)
   "Cancels an order that has not left: gives back stock, coupons and money."
   orderCancel("Which." input: OrderCancelInput!, "See Mutation." idempotencyKey: String!): OrderPayload! @hasRole(any: [GUEST, MEMBER])
@@ -2051,13 +2069,13 @@ type OrderPayload {
   "The order as it is now; null when refused before there was one."
   order: Order
   "Refusals, 60 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
   "Warnings, 60 at most."
-  warnings: [Warning!]!
+  warnings: [Warning!]! @listSize(assumedSize: 5)
 }
 
 "One way to pay."
-type PaymentMethod {
+type PaymentMethod @cost(weight: "0.1") {
   "Code."
   code: String!
   "What it is called, in the language of the context."
@@ -2079,9 +2097,9 @@ type Order implements Node {
   "Cancelled by itself when it is not paid by then."
   payBy: DateTime!
   "Lines, 50 at most."
-  lines: [OrderLine!]!
+  lines: [OrderLine!]! @listSize(assumedSize: 20)
   "The parts that places serve, 70 at most."
-  fulfillments: [Fulfillment!]!
+  fulfillments: [Fulfillment!]! @listSize(assumedSize: 5)
   "What it comes to."
   totals: Totals!
   "Note for whoever prepares it; empty when none."
@@ -2091,15 +2109,15 @@ type Order implements Node {
   "Where deliveries go; null when nothing is delivered."
   address: DeliveryAddress
   "Attempts to pay, oldest first, 50 at most."
-  payments: [Payment!]!
+  payments: [Payment!]! @listSize(assumedSize: 5)
   "Money given back, oldest first, 200 at most."
-  refunds: [Refund!]!
+  refunds: [Refund!]! @listSize(assumedSize: 10)
   "Goods on their way back, or back, oldest first, 100 at most."
-  returns: [Return!]!
+  returns: [Return!]! @listSize(assumedSize: 5)
   "What could be returned now, one entry per line, 50 at most; empty when nothing."
-  returnable: [ReturnableLine!]
+  returnable: [ReturnableLine!] @cost(weight: "1") @listSize(assumedSize: 20)
   "What happened, oldest first, 500 at most."
-  timeline: [TimelineEntry!]!
+  timeline: [TimelineEntry!]! @listSize(assumedSize: 50)
   "Why it was cancelled; null when it was not."
   cancellation: Cancellation
   "Whether somebody looks at it before it is prepared; null when nothing about it was unusual."
@@ -2107,7 +2125,7 @@ type Order implements Node {
 }
 
 "A look at an order that is unlike others, before it is prepared. It keeps its goods meanwhile."
-type OrderReview {
+type OrderReview @cost(weight: "0") {
   "How it stands."
   status: ReviewStatus!
   "Since when."
@@ -2197,7 +2215,7 @@ type Fulfillment {
   "Where it stands."
   status: FulfillmentStatus!
   "Units of lines, 50 at most."
-  lines: [FulfillmentLine!]!
+  lines: [FulfillmentLine!]! @listSize(assumedSize: 20)
   "Ready or delivered by."
   promise: DateTime!
   "The time agreed; null when as soon as possible."
@@ -2249,7 +2267,7 @@ enum FulfillmentStatus {
 }
 
 "Units of one order line at one place."
-type FulfillmentLine {
+type FulfillmentLine @cost(weight: "0.1") {
   "The order line."
   lineId: ID!
   "The SKU."
@@ -2265,7 +2283,7 @@ type FulfillmentLine {
 }
 
 "A time from and until."
-type TimeWindow {
+type TimeWindow @cost(weight: "0") {
   "From."
   startsAt: DateTime!
   "Until."
@@ -2273,7 +2291,7 @@ type TimeWindow {
 }
 
 "A person to call."
-type Contact {
+type Contact @cost(weight: "0") {
   "Name."
   name: String! @personal(purpose: FULFILMENT, mask: NAME)
   "E.164."
@@ -2281,7 +2299,7 @@ type Contact {
 }
 
 "What proves at the counter that the goods may be handed over."
-type PickupCode {
+type PickupCode @cost(weight: "0") {
   "To read out or type in."
   code: String!
   "The same as a QR code: an SVG image as a data URL."
@@ -2289,7 +2307,7 @@ type PickupCode {
 }
 
 "How far a delivery has come."
-type Courier {
+type Courier @cost(weight: "0") {
   "Where it is."
   status: CourierStatus!
   "Name of the courier; empty when unknown."
@@ -2321,9 +2339,9 @@ enum CourierStatus {
 }
 
 "A question to the shopper about units that a place cannot give."
-type FulfillmentDecision {
+type FulfillmentDecision @cost(weight: "0") {
   "The units, 50 lines at most; ` + "`" + `rejected` + "`" + ` says how many."
-  lines: [FulfillmentLine!]!
+  lines: [FulfillmentLine!]! @listSize(assumedSize: 20)
   "When it was asked."
   askedAt: DateTime!
   "Unanswered by then, the money is given back."
@@ -2331,7 +2349,7 @@ type FulfillmentDecision {
 }
 
 "One attempt to pay."
-type Payment {
+type Payment @cost(weight: "0.1") {
   "The payment's reference."
   reference: String!
   "Code of the payment method."
@@ -2363,7 +2381,7 @@ enum PaymentStatus {
 }
 
 "Money given back to the payment that it came from."
-type Refund {
+type Refund @cost(weight: "0.1") {
   "The refund's reference."
   reference: String!
   "How much."
@@ -2387,7 +2405,7 @@ enum RefundStatus {
 }
 
 "One thing that happened to an order."
-type TimelineEntry {
+type TimelineEntry @cost(weight: "0.1") {
   "When."
   at: DateTime!
   "What."
@@ -2453,7 +2471,7 @@ enum TimelineKind {
 }
 
 "Why an order was cancelled."
-type Cancellation {
+type Cancellation @cost(weight: "0") {
   "Why."
   reason: CancelReason!
   "When."
@@ -2480,9 +2498,9 @@ enum CancelReason {
 `, BuiltIn: false},
 	{Name: "../../schema/privacy.graphql", Input: `extend type Query {
   "What the caller has consented to, with what was withdrawn, newest first, 100 at most."
-  consents: [Consent!] @hasRole(any: [GUEST, MEMBER])
+  consents: [Consent!] @hasRole(any: [GUEST, MEMBER]) @listSize(assumedSize: 4)
   "What the caller asked about their own data, newest first, 50 at most."
-  dataRequests: [DataRequest!] @hasRole(any: [GUEST, MEMBER])
+  dataRequests: [DataRequest!] @hasRole(any: [GUEST, MEMBER]) @listSize(assumedSize: 20)
 }
 
 extend type Mutation {
@@ -2492,13 +2510,16 @@ extend type Mutation {
   consentWithdraw("Which." input: ConsentWithdrawInput!, "See Mutation." idempotencyKey: String!): ConsentPayload! @hasRole(any: [GUEST, MEMBER])
   "Asks for a copy of everything that every system knows about the caller."
   dataExportRequest("What." input: DataExportRequestInput!, "See Mutation." idempotencyKey: String!): DataRequestPayload! @hasRole(any: [GUEST, MEMBER])
+    @cost(weight: "50")
   "Asks every system to correct what it says about the caller."
   dataCorrectionRequest("What." input: DataCorrectionRequestInput!, "See Mutation." idempotencyKey: String!): DataRequestPayload! @hasRole(any: [MEMBER])
+    @cost(weight: "50")
   """
   Asks every system to forget the caller. Purchases keep their bookkeeping facts without the person. It waits until no order is
   open, and can be called off until then; the account ends with it.
   """
   dataErasureRequest("What." input: DataErasureRequestInput!, "See Mutation." idempotencyKey: String!): DataRequestPayload! @hasRole(any: [GUEST, MEMBER])
+    @cost(weight: "50")
   "Calls off an erasure that has not begun."
   dataRequestCancel("Which." input: DataRequestCancelInput!, "See Mutation." idempotencyKey: String!): DataRequestPayload! @hasRole(any: [GUEST, MEMBER])
 }
@@ -2550,7 +2571,7 @@ type ConsentPayload {
   "The consent as it stands; null when refused."
   consent: Consent
   "Refusals, 20 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
 "What became of a request about one's own data."
@@ -2558,11 +2579,11 @@ type DataRequestPayload {
   "The request as it stands; null when refused."
   request: DataRequest
   "Refusals, 20 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
 "A use of personal data that somebody agreed to."
-type Consent {
+type Consent @cost(weight: "0.1") {
   "What for."
   purpose: Purpose!
   "Version of the notice that was shown."
@@ -2588,13 +2609,13 @@ type DataRequest implements Node {
   "What it waits for, in a sentence; empty when for nothing."
   waitsFor: String!
   "What each system answered, 10 at most."
-  receipts: [DataReceipt!]!
+  receipts: [DataReceipt!]! @listSize(assumedSize: 5)
   "The copy, JSON; of a finished export, for 7 days."
   document: String
 }
 
 "What one system answered."
-type DataReceipt {
+type DataReceipt @cost(weight: "0.1") {
   "Who holds the data."
   holder: DataHolder!
   "Where it stands."
@@ -2688,7 +2709,7 @@ input ReturnRequestInput {
 "Units of one order line."
 input ReturnLineInput {
   "The order line."
-  lineId: ID!
+  lineId: ID! @cost(weight: "0.2")
   "How many."
   quantity: Int!
 }
@@ -2742,9 +2763,9 @@ type ReturnPayload {
   "The return; null when refused."
   return: Return
   "Refusals, 60 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
   "Warnings, 60 at most."
-  warnings: [Warning!]!
+  warnings: [Warning!]! @listSize(assumedSize: 5)
 }
 
 "Goods on their way back, or back."
@@ -2756,7 +2777,7 @@ type Return {
   "Where they go or went; null when any store will do."
   location: Location
   "Units of lines, 50 at most."
-  lines: [ReturnLine!]!
+  lines: [ReturnLine!]! @listSize(assumedSize: 20)
   "Why; empty when not said."
   reason: String!
   "Where it stands."
@@ -2792,7 +2813,7 @@ enum ReturnStatus {
 }
 
 "Units of one order line that come back."
-type ReturnLine {
+type ReturnLine @cost(weight: "0.1") {
   "The order line."
   lineId: ID!
   "The SKU."
@@ -2804,9 +2825,9 @@ type ReturnLine {
 }
 
 "What is taken instead."
-type Exchange {
+type Exchange @cost(weight: "0") {
   "Units, 50 lines at most."
-  lines: [ExchangeLine!]!
+  lines: [ExchangeLine!]! @listSize(assumedSize: 20)
   "Held for the shopper until then."
   heldTo: DateTime!
   "When it was handed over."
@@ -2814,7 +2835,7 @@ type Exchange {
 }
 
 "Units of a replacement."
-type ExchangeLine {
+type ExchangeLine @cost(weight: "0.1") {
   "The SKU."
   sku: String!
   "How many."
@@ -2824,7 +2845,7 @@ type ExchangeLine {
 }
 
 "What of a line could be returned now."
-type ReturnableLine {
+type ReturnableLine @cost(weight: "0.1") {
   "The order line."
   lineId: ID!
   "The SKU."
@@ -2878,7 +2899,10 @@ directive @cost("A decimal number." weight: String!) on ARGUMENT_DEFINITION | EN
 directive @listSize(
   "When no argument says."
   assumedSize: Int
-  "Arguments that bound it; the greatest counts. ` + "`" + `input.lines` + "`" + ` names a list within an argument. At most 10."
+  """
+  Arguments that bound it, 10 at most: the greatest counts, one that is given before one that has a default only. ` + "`" + `input.lines` + "`" + `
+  names a list within an argument, ` + "`" + `skus*first` + "`" + ` a product.
+  """
   slicingArguments: [String!]
   "Fields of the returned object that are the list, 10 at most."
   sizedFields: [String!]
@@ -2923,7 +2947,7 @@ interface Node {
 }
 
 "Where a page of a connection lies in the whole list."
-type PageInfo {
+type PageInfo @cost(weight: "0") {
   "More edges follow."
   hasNextPage: Boolean!
   "Edges precede this page."
@@ -2935,7 +2959,7 @@ type PageInfo {
 }
 
 "How many there are."
-type Count {
+type Count @cost(weight: "0") {
   "The number."
   value: Int!
   "Whether the number is exact."
@@ -2951,7 +2975,7 @@ enum Precision {
 }
 
 "An amount of money."
-type Money {
+type Money @cost(weight: "0") {
   "Amount in major units, for example ` + "`" + `19.90` + "`" + `."
   amount: Decimal!
   "ISO 4217 code."
@@ -3001,7 +3025,7 @@ enum FreshnessBasis {
 }
 
 "The date on a number: everything the sources booked up to ` + "`" + `asOf` + "`" + ` is in it."
-type Freshness {
+type Freshness @cost(weight: "0") {
   "Everything up to this instant is contained; null when nothing was ever heard."
   asOf: DateTime
   "Seconds between ` + "`" + `asOf` + "`" + ` and this answer; null when nothing was ever heard."
@@ -3096,7 +3120,7 @@ interface UserError {
 }
 
 "A refusal without further data."
-type PlainUserError implements UserError {
+type PlainUserError implements UserError @cost(weight: "0.1") {
   "Why."
   code: UserErrorCode!
   "In a sentence that is safe to show."
@@ -3106,7 +3130,7 @@ type PlainUserError implements UserError {
 }
 
 "A place has less than asked."
-type InsufficientStock implements UserError {
+type InsufficientStock implements UserError @cost(weight: "0.1") {
   "Why."
   code: UserErrorCode!
   "In a sentence that is safe to show."
@@ -3122,7 +3146,7 @@ type InsufficientStock implements UserError {
 }
 
 "A cap is reached."
-type LimitReached implements UserError {
+type LimitReached implements UserError @cost(weight: "0.1") {
   "Why."
   code: UserErrorCode!
   "In a sentence that is safe to show."
@@ -3134,7 +3158,7 @@ type LimitReached implements UserError {
 }
 
 "Somebody else changed it meanwhile: read it again."
-type VersionConflict implements UserError {
+type VersionConflict implements UserError @cost(weight: "0.1") {
   "Why."
   code: UserErrorCode!
   "In a sentence that is safe to show."
@@ -3202,7 +3226,7 @@ enum UserErrorCode {
 }
 
 "Something that changed without being refused."
-type Warning {
+type Warning @cost(weight: "0.1") {
   "What."
   code: WarningCode!
   "In a sentence that is safe to show."
@@ -3239,6 +3263,7 @@ type Query {
   node("Global id." id: ID!): Node @public @asks(systems: [ERP, POS, SHOP], times: 4)
   "Loads up to 100 objects by their global ids, in the order asked; unknown ones are null."
   nodes("Global ids, at most 100." ids: [ID!]!): [Node]! @public @asks(systems: [ERP, POS, SHOP], times: 400)
+    @listSize(slicingArguments: ["ids"])
 }
 
 """
@@ -3251,7 +3276,7 @@ type Mutation {
   Opens a session for a shopper without an account. Called with the token of such a session, it gives that same shopper a new
   token, so that carts and orders stay theirs.
   """
-  guestSessionCreate: GuestSessionPayload! @public
+  guestSessionCreate: GuestSessionPayload! @public @cost(weight: "20")
 }
 
 "A new guest session."
@@ -3259,11 +3284,11 @@ type GuestSessionPayload {
   "The session; null when refused."
   session: GuestSession
   "Refusals, 20 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
 
 "What lets a shopper without an account own a cart, holds and orders."
-type GuestSession {
+type GuestSession @cost(weight: "0") {
   "Bearer token for the ` + "`" + `Authorization` + "`" + ` header."
   token: String!
   "Accepted until then."
@@ -3284,8 +3309,9 @@ type GuestSession {
     "How many locations, 1 to 100, when they are not named."
     first: Int = 20
     "Ask the systems of record when the projection is older than this, 0 to 86400."
-    maxAgeSeconds: Int
+    maxAgeSeconds: Int @cost(weight: "20")
   ): StockCheck! @public @asks(systems: [ERP, POS, SHOP])
+    @cost(weight: "5") @listSize(slicingArguments: ["skus*locationIds", "skus*first"], sizedFields: ["items"])
   "Which places can give me this whole basket, and when: the best first, 50 at most."
   pickupOptions(
     "The basket, 1 to 50 lines; lines of one SKU are summed."
@@ -3299,16 +3325,16 @@ type GuestSession {
     "Also places that have a part of the basket only."
     includePartial: Boolean = true
     "Ask the systems of record when the projection is older than this, 0 to 86400."
-    maxAgeSeconds: Int
+    maxAgeSeconds: Int @cost(weight: "20")
     "How many options, 1 to 50."
     first: Int = 10
-  ): [PickupOption!]! @public @asks(systems: [ERP, POS, SHOP])
+  ): [PickupOption!]! @public @asks(systems: [ERP, POS, SHOP]) @cost(weight: "10") @listSize(slicingArguments: ["first"])
 }
 
 "One line of a basket."
 input BasketItemInput {
   "What."
-  sku: String!
+  sku: String! @cost(weight: "0.2")
   "How many, 1 to 9999."
   quantity: Int! = 1
 }
@@ -3318,13 +3344,13 @@ type StockCheck {
   "One entry per SKU and location: SKUs in the order asked, then locations in theirs; 2,000 at most."
   items: [StoreAvailability!]!
   "Locations answered for, in the order of the entries; 100 at most."
-  locations: [Location!]!
+  locations: [Location!]! @listSize(assumedSize: 100)
   "The oldest date over all entries."
   freshness: Freshness!
 }
 
 "One SKU at one location."
-type StoreAvailability {
+type StoreAvailability @cost(weight: "0.1") {
   "The place."
   location: Location!
   "The SKU asked."
@@ -3360,7 +3386,7 @@ enum StockLevel {
 }
 
 "How many."
-type Quantity {
+type Quantity @cost(weight: "0") {
   "The number."
   value: Int!
   "Whether it is exact."
@@ -3386,7 +3412,7 @@ enum AvailabilityReason {
 }
 
 "availableToPromise = max(0, onHand − unsyncedSales − allocated − held − safetyStock)"
-type StockBreakdown {
+type StockBreakdown @cost(weight: "0") {
   "Physical count on the ERP's record; may be negative."
   onHand: Int!
   "Net units the tills sold that the record does not contain yet; negative when more came back."
@@ -3408,7 +3434,7 @@ type PickupOption {
   "Whether it has all of it."
   coverage: Coverage!
   "One line per SKU, 50 at most."
-  lines: [PickupOptionLine!]!
+  lines: [PickupOptionLine!]! @listSize(assumedSize: 50)
   "Kilometres from ` + "`" + `near` + "`" + `, great circle."
   distanceKm: Float
   "When the covered part could be collected if ordered now; null when it cannot."
@@ -3432,7 +3458,7 @@ enum Coverage {
 }
 
 "One SKU of a basket at a place."
-type PickupOptionLine {
+type PickupOptionLine @cost(weight: "0.1") {
   "The SKU."
   sku: String!
   "Units asked, summed over the basket."
@@ -3449,12 +3475,13 @@ type PickupOptionLine {
 
 extend type Query {
   "The caller's own hold; null when there is none."
-  stockHold("Global id." id: ID!): StockHold @hasRole(any: [GUEST, MEMBER, ASSOCIATE, PARTNER])
+  stockHold("Global id." id: ID!): StockHold @hasRole(any: [GUEST, MEMBER, ASSOCIATE, PARTNER]) @cost(weight: "2")
 }
 
 extend type Mutation {
   "Keeps units at one place from everybody else for a short time: all lines or none, unless ` + "`" + `allowPartial` + "`" + `."
   stockHoldCreate("What to hold." input: StockHoldCreateInput!, "See Mutation." idempotencyKey: String!): StockHoldPayload!
+    @cost(weight: "20")
     @hasRole(any: [GUEST, MEMBER, ASSOCIATE, PARTNER])
   "Gives an active hold its full time again, within a total that the retailer sets."
   stockHoldExtend("Which." input: StockHoldExtendInput!, "See Mutation." idempotencyKey: String!): StockHoldPayload!
@@ -3491,9 +3518,9 @@ type StockHoldPayload {
   "The hold; null when refused."
   hold: StockHold
   "Refusals, 60 at most."
-  userErrors: [UserError!]!
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
   "Warnings, 60 at most."
-  warnings: [Warning!]!
+  warnings: [Warning!]! @listSize(assumedSize: 5)
 }
 
 "Units that nobody else is promised for a while."
@@ -3503,7 +3530,7 @@ type StockHold implements Node {
   "The place."
   location: Location!
   "What is held, 50 lines at most."
-  lines: [StockHoldLine!]!
+  lines: [StockHoldLine!]! @listSize(assumedSize: 50)
   "Where it stands."
   state: HoldState!
   "Everybody may have the units again from then on, unless an order has them."
@@ -3513,7 +3540,7 @@ type StockHold implements Node {
 }
 
 "One SKU of a hold."
-type StockHoldLine {
+type StockHoldLine @cost(weight: "0.1") {
   "The SKU."
   sku: String!
   "Units asked."
