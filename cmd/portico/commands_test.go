@@ -179,7 +179,7 @@ func TestServeReadsItsConfigFile(t *testing.T) {
 	t.Cleanup(redis.Close)
 	config := filepath.Join(t.TempDir(), "portico.yaml")
 	must(t, os.WriteFile(config, []byte(strings.Join([]string{
-		"addr: 127.0.0.1:0", "drain-delay: 0s", "redis: [" + redis.URL() + "]", "erp-dsn: " + erpFile,
+		"addr: 127.0.0.1:0", "admin-addr: 127.0.0.1:0", "drain-delay: 0s", "redis: [" + redis.URL() + "]", "erp-dsn: " + erpFile,
 		"ledger-dsn: " + filepath.Join(t.TempDir(), "ledger.db"), "pos-url: " + stand.POSURL, "shop-url: http://127.0.0.1:1 # the variable wins", "log-level: error",
 	}, "\n")), 0o600))
 	env := []string{"PORTICO_SHOP_API_KEY=" + stand.ShopKey, "PORTICO_SHOP_URL=" + stand.ShopURL}
