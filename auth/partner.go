@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/portico-retail/portico/retail"
 )
@@ -73,8 +75,9 @@ func (p *Partner) Validate() error {
 		return wrong("a quota is 0 to %d", maxQuota)
 	case len(p.Documents) > maxPartnerApps || slices.ContainsFunc(p.Documents, func(app string) bool { return !printable(app, maxPartnerName) }):
 		return wrong("documents are up to %d names of apps", maxPartnerApps)
-	case p.Keys != nil && (!printable(p.Keys.Issuer, maxURL) || !printable(p.Keys.JWKS, maxURL)):
-		return wrong("keys need an issuer and a jwks")
+	}
+	if err := p.Keys.check(); err != nil {
+		return wrong("%w", err)
 	}
 	if err := checkReach(p.Reach); err != nil {
 		return wrong("%w", err)
@@ -84,12 +87,26 @@ func (p *Partner) Validate() error {
 
 const maxURL = 2000
 
+func (k *PartnerKeys) check() error {
+	if k == nil {
+		return nil
+	}
+	if !printable(k.Issuer, maxURL) || len(k.Audience) > maxURL || !printable(k.JWKS, maxURL) {
+		return errors.New("keys need an issuer and a jwks")
+	}
+	if slices.ContainsFunc(k.Algorithms, func(a string) bool { return !slices.Contains(Algorithms(), a) }) {
+		return fmt.Errorf("algorithms of keys are of %s", strings.Join(Algorithms(), ", "))
+	}
+	_, err := newKeySource(k.JWKS)
+	return err
+}
+
 func checkReach(r *retail.Reach) error {
 	switch {
 	case len(r.Locations) > maxReachPlaces || len(r.SKUs) > maxReachRanges:
 		return fmt.Errorf("it reaches more than %d locations or %d ranges of SKUs", maxReachPlaces, maxReachRanges)
 	case repeats(r.Locations) || repeats(r.SKUs) || repeats(r.Channels):
-		return fmt.Errorf("it names something twice")
+		return errors.New("it names something twice")
 	}
 	for _, code := range r.Locations {
 		if !retail.ValidLocationCode(code) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,22 +85,6 @@ func (t *trust) add(roles []auth.Role, keys ...*auth.Key) error {
 	return err
 }
 
-// addPartner accepts tokens of the partner's own issuer, when it has one, for this partner alone. What the registry says later
-// about issuers counts when the gateway starts again.
-func (t *trust) addPartner(p *auth.Partner) {
-	if p.Keys == nil {
-		return
-	}
-	config := auth.DefaultTokenConfig()
-	config.Issuer, config.Audience, config.GuestLifetime = p.Keys.Issuer, cmp.Or(p.Keys.Audience, t.config.Audience), 0
-	t.issuers = append(t.issuers, issuerTrust{
-		TrustedIssuer: auth.TrustedIssuer{
-			TokenConfig: config, Algorithms: p.Keys.Algorithms, Roles: []auth.Role{auth.RolePartner}, Client: p.ID, Types: []string{"at+jwt"},
-		},
-		set: &auth.JWKSConfig{Issuer: p.Keys.Issuer, Source: p.Keys.JWKS, Algorithms: p.Keys.Algorithms},
-	})
-}
-
 func readKeys(paths []string) ([]*auth.Key, error) {
 	keys := make([]*auth.Key, len(paths))
 	for i, path := range paths {
@@ -134,6 +117,7 @@ type identity struct {
 	revoked  *auth.RevocationList
 	revoker  *auth.Revoker
 	sets     []*auth.JWKS
+	partners *auth.PartnerIssuers // nil when there are no partners
 }
 
 // maxReplays bounds the proofs that a gateway remembers itself.
@@ -155,16 +139,14 @@ func newIdentity(t trust, p identityParts) (identity, error) {
 	}
 	options := auth.VerifierOptions{Proofs: proofs, Revoked: i.revoked, Now: p.Now}
 	if t.partners != nil {
-		options.Partners = t.partners
-		for _, partner := range t.partners.Partners() {
-			t.addPartner(partner)
-		}
+		i.partners = auth.NewPartnerIssuers(t.partners, t.config, auth.JWKSDeps{Now: p.Now, Random: p.Random, Log: p.Log})
+		options.Partners, options.Issuers = t.partners, i.partners
 	}
 	issuers, err := i.issuers(t, p)
 	if err != nil {
 		return i, err
 	}
-	if len(issuers) > 0 {
+	if len(issuers) > 0 || i.partners != nil {
 		if i.verifier, err = auth.NewTrustVerifier(options, issuers...); err != nil {
 			return i, err
 		}
@@ -217,6 +199,13 @@ func (i *identity) run(ctx context.Context) {
 	running.Go(func() { i.revoked.Run(ctx, auth.RevocationPoll) })
 	for _, set := range i.sets {
 		running.Go(func() { set.Run(ctx) })
+	}
+	if i.partners != nil {
+		running.Go(func() {
+			tick := time.NewTicker(partnersPoll)
+			defer tick.Stop()
+			i.partners.Run(ctx, tick.C)
+		})
 	}
 	running.Wait()
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -73,6 +74,11 @@ func readPartners(path string) (text []byte, list []*auth.Partner, err error) {
 	list, err = parsePartners(text)
 	if err != nil {
 		return text, nil, fmt.Errorf("partners: %s: %w", path, err)
+	}
+	for _, p := range list { // paths begin where the file is
+		if k := p.Keys; k != nil && k.JWKS != "" && !strings.Contains(k.JWKS, "://") && !filepath.IsAbs(k.JWKS) {
+			k.JWKS = filepath.Join(filepath.Dir(path), k.JWKS)
+		}
 	}
 	return text, list, nil
 }
