@@ -40,6 +40,9 @@ func (l *Ledger) GiveConsent(ctx context.Context, c retail.Consent, most int) (r
 		if err := t.lockOwner(c.Subject); err != nil {
 			return err
 		}
+		if err := t.mustStay(c.Subject); err != nil {
+			return err
+		}
 		given = c
 		live, found, err := t.consent(c.Subject, c.Purpose, `withdrawn_at IS NULL`)
 		switch {

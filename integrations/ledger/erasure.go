@@ -111,8 +111,33 @@ func (l *Ledger) OwnerRecords(ctx context.Context, owner string, limit int) (*pr
 	if _, err := l.one(ctx, &r.OrderCount, `SELECT COUNT(*) FROM orders WHERE owner = ?`, owner); err != nil {
 		return nil, err
 	}
-	_, err = l.one(ctx, &r.SaidCount, `SELECT COUNT(*) FROM feedback WHERE owner = ?`, owner)
+	if _, err = l.one(ctx, &r.SaidCount, `SELECT COUNT(*) FROM feedback WHERE owner = ?`, owner); err != nil {
+		return nil, err
+	}
+	if r.Consents, err = l.Consents(ctx, owner, privacy.MaxConsents); err != nil {
+		return nil, err
+	}
+	r.Disclosures, err = l.disclosures(ctx, owner, limit)
 	return r, err
+}
+
+// disclosures are the latest readings of the owner's data by others.
+func (l *Ledger) disclosures(ctx context.Context, owner string, limit int) ([]retail.Disclosure, error) {
+	var rows []auditRow
+	err := l.all(ctx, &rows, `SELECT `+auditColumns+` FROM audit WHERE subject = ? ORDER BY seq DESC LIMIT ?`, owner, limited(limit))
+	if err != nil {
+		return nil, err
+	}
+	list := make([]retail.Disclosure, 0, len(rows))
+	for i := range rows {
+		entry := rows[i].entry()
+		d, err := entry.Disclosure()
+		if err != nil {
+			return nil, &retail.Error{Code: retail.CodeInternal, Message: "the audit log is unreadable", Err: err}
+		}
+		list = append(list, d)
+	}
+	return list, nil
 }
 
 // erasure is one that is under way.
@@ -262,6 +287,9 @@ func (t *tx) eraseRows(e erasure, members, sessions []string) (count int64, err 
 	}
 	steps := []step{
 		{`UPDATE claims SET owner = ? WHERE owner = ?`, []any{e.Anonymous, e.Owner}},
+		// That somebody once consented is a proof; whose it was nobody can tell any more.
+		{`UPDATE consents SET subject = ?, withdrawn_at = COALESCE(withdrawn_at, CASE WHEN given_at > ? THEN given_at ELSE ? END)
+			WHERE subject = ?`, []any{e.Anonymous, micros(t.l.now()), micros(t.l.now()), e.Owner}},
 	}
 	// Whoever is still answered under a lease finds the row; it is about a request that was refused, and is purged with the others.
 	for _, session := range append([]string{e.Owner}, sessions...) {

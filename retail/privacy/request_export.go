@@ -153,8 +153,8 @@ func (u *run) ledgerSection(ctx context.Context) (*Holding, error) {
 		return nil, err
 	}
 	section := map[string]any{
-		"orders": toldOrders(records.Orders, u.r.Language), "feedback": records.Said, "consents": records.Consents,
-		"readings": records.Disclosures, "requests": toldRequests(asked),
+		"orders": toldOrders(records.Orders, u.r.Language), "feedback": records.Said, "consents": toldConsents(records.Consents),
+		"readings": toldReadings(records.Disclosures), "requests": toldRequests(asked),
 	}
 	count := records.OrderCount + records.SaidCount + len(records.Consents) + len(records.Disclosures) + len(asked)
 	gone := map[string]int{}
@@ -279,6 +279,39 @@ func toldRequests(list []*retail.DataRequest) []toldRequest {
 	out := make([]toldRequest, len(list))
 	for i, r := range list {
 		out[i] = toldRequest{r.Kind, r.Status, r.RequestedAt, r.FinishedAt}
+	}
+	return out
+}
+
+type toldConsent struct {
+	Purpose     retail.Purpose
+	Version     string
+	GivenAt     time.Time
+	WithdrawnAt *time.Time `json:",omitempty"`
+}
+
+func toldConsents(list []retail.Consent) []toldConsent {
+	out := make([]toldConsent, len(list))
+	for i, c := range list {
+		out[i] = toldConsent{c.Purpose, c.Version, c.GivenAt, c.WithdrawnAt}
+	}
+	return out
+}
+
+// toldReading says that somebody read and in which role. Who it was is that person's own data.
+type toldReading struct {
+	At      time.Time
+	Role    string
+	Client  string `json:",omitempty"`
+	Purpose retail.Purpose
+	Fields  []string
+	Full    bool
+}
+
+func toldReadings(list []retail.Disclosure) []toldReading {
+	out := make([]toldReading, len(list))
+	for i, d := range list {
+		out[i] = toldReading{d.At, d.Role, d.Client, d.Purpose, d.Fields, d.Full}
 	}
 	return out
 }
