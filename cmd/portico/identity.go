@@ -190,6 +190,9 @@ func (i *identity) begin(ctx context.Context) error {
 	if err := i.revoked.Refresh(ctx); err != nil {
 		return errors.Join(errors.New("it is not known which tokens were taken back"), err)
 	}
+	if i.partners != nil {
+		i.partners.Follow(ctx)
+	}
 	return nil
 }
 
