@@ -59,6 +59,14 @@ type rigSettings struct {
 	patient bool
 	wires   func(r *rig, b *backends)
 	redis   string
+	limits  limitFlags
+}
+
+// policies are the defaults without rates, which tests of everything else would meet.
+func (s *rigSettings) policies(inFlight int, timeout time.Duration) graph.Policies {
+	f := s.limits
+	f.Rate = append([]classRate{{class: everyClass}}, f.Rate...)
+	return f.policies(inFlight, timeout)
 }
 
 // withTerms changes the terms of purchases.
@@ -74,6 +82,9 @@ func withBackends(change func(r *rig, b *backends)) rigOption {
 
 // withRedis is another Redis than the one of the kind.
 func withRedis(url string) rigOption { return func(s *rigSettings) { s.redis = url } }
+
+// withLimits sets what classes of callers may ask.
+func withLimits(f limitFlags) rigOption { return func(s *rigSettings) { s.limits = f } }
 
 // patiently gives backends and operations long deadlines, for suites that are about what is answered and not how fast.
 func patiently(s *rigSettings) { s.patient = true }
@@ -245,7 +256,7 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	}
 	r.gateway, err = newGateway(gatewaySettings{
 		MaxInFlight: inFlight,
-		Policy:      policy, Terms: terms, Feed: feed, Limits: limits, Server: server, Introspection: true, Refresh: 200 * time.Millisecond,
+		Policy:      policy, Terms: terms, Feed: feed, Limits: limits, Policies: settings.policies(inFlight, limits.Timeout), Server: server, Introspection: true, Refresh: 200 * time.Millisecond,
 	}, parts{
 		Backends: systems,
 		Redis:    r.redis, Prefix: r.prefix, Ledger: r.ledger, Trust: r.tokens.trusted, Partners: r.partners(t), HookSecret: hookSecret, DataKey: make([]byte, 32),
