@@ -12,6 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/retail"
 )
 
@@ -20,6 +21,7 @@ type subscription struct {
 	handler *Handler
 	exec    graphql.ResponseHandler
 	field   graphql.CollectedField
+	about   *auth.EventSubject
 	hidden  gqlerror.List // fields that the caller may not read, told with every event
 }
 
@@ -34,6 +36,7 @@ func (h *Handler) subscribe(
 	}
 	s := &subscription{handler: h, hidden: hidden}
 	x := h.newResponse(ctx)
+	ctx, s.about = auth.WithEventSubject(ctx)
 	ctx, cancel := context.WithCancel(x.attach(ctx, h.attach))
 	ctx = graphql.WithOperationContext(ctx, h.operationContext(doc, op, variables, h.resolveOfEvent))
 	ctx = graphql.WithResponseContext(ctx, h.errors.present, h.errors.recovered)
@@ -81,7 +84,7 @@ func (s *subscription) next(ctx context.Context) (res *result) {
 	ctx = context.WithValue(x.attach(ctx, h.attach), eventKey{}, e)
 	ctx = graphql.WithResponseContext(ctx, h.errors.present, h.errors.recovered)
 	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: "Subscription"})
-	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: "Subscription", Field: s.field, IsResolver: true})
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: "Subscription", Field: s.field, Result: s.about, IsResolver: true})
 	defer func() {
 		if v := recover(); v != nil {
 			res = &result{errs: gqlerror.List{h.errors.present(ctx, h.errors.recovered(ctx, v))}}

@@ -14,6 +14,8 @@ type Services struct {
 	Prices  Prices
 	Stock   Stock
 	Ratings Ratings
+	// Consents may be nil where nobody reads other people's data.
+	Consents Consents
 }
 
 // Set is the loaders of one response. They are made when the first is asked for: most responses need none.
@@ -28,6 +30,8 @@ type Set struct {
 	Availability *Loader[AvailabilityKey, []*stock.Availability]
 	// Rating loads what reviews say of a SKU.
 	Rating *Loader[string, *care.Rating]
+	// Consent loads what a person consents to, by Actor.Key.
+	Consent *Loader[string, []retail.Purpose]
 
 	reviews *allowance
 
@@ -53,6 +57,7 @@ func Of(ctx context.Context) *Set {
 		set.Price = newPriceLoader(set.request, set.services.Prices)
 		set.Availability = newAvailabilityLoader(set.request, set.services.Stock)
 		set.Rating = newRatingLoader(set.request, set.services.Ratings)
+		set.Consent = newConsentLoader(set.request, set.services.Consents)
 		set.reviews = newAllowance("variants' reviews", maxReviews)
 	})
 	return set

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/retail"
 )
 
@@ -22,6 +23,9 @@ func (r *Resolver) follow(ctx context.Context, id string) (<-chan *retail.Order,
 		return nil, err
 	}
 	out := make(chan *retail.Order, 1)
+	if o != nil {
+		auth.TellEventSubject(ctx, o.Subject())
+	}
 	out <- o
 	if o == nil {
 		close(out)

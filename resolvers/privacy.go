@@ -2,18 +2,21 @@ package resolvers
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/portico-retail/portico/graph/model"
 	"github.com/portico-retail/portico/retail"
 )
 
 func (r *mutationResolver) ConsentGive(ctx context.Context, input model.ConsentGiveInput, idempotencyKey string) (*model.ConsentPayload, error) {
-	panic(fmt.Errorf("not implemented: ConsentGive - consentGive"))
+	return r.consentChange(ctx, func(actor retail.Actor) (*retail.Consent, error) {
+		return r.Resolver.Consents.Give(ctx, actor, input.Purpose, input.Version)
+	})
 }
 
 func (r *mutationResolver) ConsentWithdraw(ctx context.Context, input model.ConsentWithdrawInput, idempotencyKey string) (*model.ConsentPayload, error) {
-	panic(fmt.Errorf("not implemented: ConsentWithdraw - consentWithdraw"))
+	return r.consentChange(ctx, func(actor retail.Actor) (*retail.Consent, error) {
+		return r.Resolver.Consents.Withdraw(ctx, actor, input.Purpose)
+	})
 }
 
 func (r *mutationResolver) DataExportRequest(ctx context.Context, input model.DataExportRequestInput, idempotencyKey string) (*model.DataRequestPayload, error) {
@@ -45,7 +48,12 @@ func (r *mutationResolver) DataRequestCancel(ctx context.Context, input model.Da
 }
 
 func (r *queryResolver) Consents(ctx context.Context) ([]*retail.Consent, error) {
-	panic(fmt.Errorf("not implemented: Consents - consents"))
+	actor, err := r.actor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := r.Resolver.Consents.List(ctx, actor)
+	return pointers(list), err
 }
 
 func (r *queryResolver) DataRequests(ctx context.Context) ([]*retail.DataRequest, error) {

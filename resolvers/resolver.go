@@ -40,6 +40,7 @@ type Resolver struct {
 	Members   *members.Service
 	Care      *care.Service
 	Requests  *privacy.Requests // about people's own data
+	Consents  *privacy.Consents // to its use
 	// Sessions opens guest sessions, Payable lists how orders can be paid, Operations tells what happened, and Phone reads a
 	// phone number into E.164.
 	Sessions   *auth.Sessions

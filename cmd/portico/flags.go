@@ -25,9 +25,9 @@ func (f logFlags) logger(w io.Writer) *slog.Logger {
 	_ = level.UnmarshalText([]byte(f.LogLevel)) // kong has checked it
 	options := &slog.HandlerOptions{Level: level}
 	if f.LogFormat == "text" {
-		return slog.New(slog.NewTextHandler(w, options))
+		return slog.New(graph.ScrubHandler(slog.NewTextHandler(w, options)))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(graph.ScrubHandler(slog.NewJSONHandler(w, options)))
 }
 
 // redisFlags say where Redis is.
@@ -46,10 +46,15 @@ func (f redisFlags) config() redisstore.Config {
 // ledgerFlags say where the gateway's own store is.
 type ledgerFlags struct {
 	LedgerDSN string `name:"ledger-dsn" placeholder:"DSN" help:"Ledger of orders, holds and members: postgres://… or the path of a SQLite file."`
+	AuditKey  string `placeholder:"FILE" help:"File with 64 hexadecimal digits or more, the same for all gateways of a ledger: makes the audit log, so that whoever can write the ledger cannot forge it. A log that was begun with a key needs one."`
 }
 
 func (f ledgerFlags) open(ctx context.Context, log *slog.Logger, reg prometheus.Registerer) (*ledger.Ledger, error) {
-	return ledger.Open(ctx, ledger.Config{DSN: f.LedgerDSN, Now: time.Now, Log: log, Registerer: reg})
+	key, err := auditKeyOf(f.AuditKey)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.Open(ctx, ledger.Config{DSN: f.LedgerDSN, Now: time.Now, AuditKey: key, Log: log, Registerer: reg})
 }
 
 // stockFlags are the retailer's decisions about stock answers and what is unlike in an order.

@@ -27,6 +27,7 @@ import (
 	"github.com/portico-retail/portico/retail/catalog"
 	"github.com/portico-retail/portico/retail/location"
 	"github.com/portico-retail/portico/retail/ordering"
+	"github.com/portico-retail/portico/retail/privacy"
 	"github.com/portico-retail/portico/retail/refresh"
 	"github.com/portico-retail/portico/retail/stock"
 )
@@ -142,19 +143,22 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		return nil, err
 	}
 	served := graph.WithoutDefer(generated.NewExecutableSchema(generated.Config{}).Schema())
+	consents := privacy.NewConsents(p.Ledger, p.Now)
+	answers := &resolvers.Resolver{
+		Catalog: g.catalog, Locations: g.directory, Stock: stocks, Holds: g.purchase.holds, Carts: g.purchase.carts,
+		Sourcing: g.purchase.sourcing, Ordering: g.purchase.ordering, Returns: g.purchase.returns, Purchases: g.purchase.purchases, Watch: g.purchase.watch,
+		Members: g.purchase.members, Care: g.purchase.care, Requests: requests, Sessions: g.identity.sessions, Revoker: g.identity.revoker, Payable: c.shop, Operations: p.Ledger,
+		Phone: e164, Currency: p.Backends.Currency, Schema: served,
+		Consents: consents,
+	}
 	schema := generated.NewExecutableSchema(generated.Config{
 		Schema: served,
-		Resolvers: &resolvers.Resolver{
-			Catalog: g.catalog, Locations: g.directory, Stock: stocks, Holds: g.purchase.holds, Carts: g.purchase.carts,
-			Sourcing: g.purchase.sourcing, Ordering: g.purchase.ordering, Returns: g.purchase.returns, Purchases: g.purchase.purchases, Watch: g.purchase.watch,
-			Members: g.purchase.members, Care: g.purchase.care, Requests: requests, Sessions: g.identity.sessions, Revoker: g.identity.revoker, Payable: c.shop, Operations: p.Ledger,
-			Phone: e164, Currency: p.Backends.Currency, Schema: served,
-		},
+		Resolvers: answers,
 		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver], HasRole: auth.HasRole[graphql.Resolver], Personal: auth.Personal[graphql.Resolver]},
 	})
-	services := loaders.Services{Prices: g.catalog, Stock: stocks, Ratings: g.purchase.care}
+	services := loaders.Services{Prices: g.catalog, Stock: stocks, Ratings: g.purchase.care, Consents: consents}
 	handler, err := graph.NewHandler(schema, p.Log, p.Metrics, graph.HandlerOptions{
-		Limits: s.Limits, Policies: s.Policies, Limiter: rates{redisstore.NewRates(p.Redis, p.Prefix)}, Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now, Answers: p.Ledger,
+		Limits: s.Limits, Policies: s.Policies, Limiter: rates{redisstore.NewRates(p.Redis, p.Prefix)}, Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now, Answers: p.Ledger, Personal: personalOf(answers, p.Ledger),
 		Documents: s.Documents,
 		Attach:    func(ctx context.Context) context.Context { return loaders.Attach(ctx, services) },
 		Fields:    render.New(schema.Schema(), (*stock.Check)(nil), []*stock.PickupOption(nil), []*stock.Availability(nil)),
@@ -214,6 +218,8 @@ func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error 
 	if err := g.identity.begin(ctx); err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	heads := &auditHeads{ledger: g.purchase.ledger, log: g.log}
+	defer heads.tell(ctx) // when the last request has been answered
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { g.identity.run(ctx); return nil })
 	group.Go(func() error { g.partners.run(ctx); return nil })
@@ -229,6 +235,12 @@ func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error 
 		return nil
 	})
 	group.Go(func() error { return g.purchase.run(ctx) })
+	group.Go(func() error {
+		tick := time.NewTicker(headEvery)
+		defer tick.Stop()
+		heads.run(ctx, tick.C)
+		return nil
+	})
 	group.Go(func() error {
 		tick := time.NewTicker(documentsPoll)
 		defer tick.Stop()

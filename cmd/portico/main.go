@@ -25,7 +25,7 @@ func main() {
 	defer stop()
 	redis.SetLogger(silent{})
 	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "portico:", err)
+		_, _ = fmt.Fprintln(os.Stderr, "portico:", graph.Scrub(err.Error()))
 		os.Exit(1)
 	}
 }
@@ -64,8 +64,9 @@ type cli struct {
 	Schema schemaCmd `cmd:"" help:"Print the schema."`
 
 	Partners partnersCmd `cmd:"" help:"Look at files of partner platforms."`
-	Limits limitsCmd `cmd:"" help:"Print what each class of callers may ask."`
-	SBOM   sbomCmd   `cmd:"" name:"sbom" help:"Print what this program is made of (CycloneDX)."`
+	Audit    auditCmd    `cmd:"" help:"Look at the record of who read whose personal data."`
+	Limits   limitsCmd   `cmd:"" help:"Print what each class of callers may ask."`
+	SBOM     sbomCmd     `cmd:"" name:"sbom" help:"Print what this program is made of (CycloneDX)."`
 
 	Documents documentsCmd `cmd:"" help:"Look at the documents that client apps ask."`
 }
