@@ -13,7 +13,9 @@ import (
 
 // split is an order that two stores serve, whose goods come back in three ways.
 func split() *retail.Order {
-	line := func(id string) retail.FulfillmentLine { return retail.FulfillmentLine{LineID: id, SKU: "SKU-" + id, Quantity: 1} }
+	line := func(id string) retail.FulfillmentLine {
+		return retail.FulfillmentLine{LineID: id, SKU: "SKU-" + id, Quantity: 1}
+	}
 	back := func(line, part string) retail.ReturnLine {
 		return retail.ReturnLine{LineID: line, FulfillmentID: part, SKU: "SKU-" + line, Quantity: 1, Amount: retail.Money{Minor: 100, CurrencyCode: "CNY"}}
 	}
