@@ -87,7 +87,7 @@ type member struct{ name, value []byte }
 
 // readObject reads one JSON object.
 func readObject(raw []byte) (object, error) {
-	if !utf8.Valid(raw) || !json.Valid(raw) {
+	if !utf8.Valid(raw) || !shallow(raw) || !json.Valid(raw) {
 		return nil, errMalformed
 	}
 	w := walker{raw: raw, names: make([][]byte, 0, maxMembers)}
@@ -96,8 +96,29 @@ func readObject(raw []byte) (object, error) {
 		return nil, errMalformed
 	}
 	o := make(object, 0, maxMembers)
-	err := w.object(1, &o)
+	err := w.object(&o)
 	return o, err
+}
+
+// shallow reports whether nothing lies deeper than maxDepth, before anybody keeps a stack for it.
+func shallow(raw []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return false
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return true
 }
 
 func (o object) get(name string) (value []byte, present bool) {
@@ -192,7 +213,7 @@ func textsOf(value []byte) (list []string, ok bool) {
 	return list, true
 }
 
-// walker goes through JSON that is known to be valid.
+// walker goes through JSON that is known to be valid and shallow.
 type walker struct {
 	raw     []byte
 	at      int
@@ -212,10 +233,7 @@ func (w *walker) space() {
 }
 
 // object goes past an object and keeps its members when keep is not nil.
-func (w *walker) object(depth int, keep *object) error {
-	if depth > maxDepth {
-		return errMalformed
-	}
+func (w *walker) object(keep *object) error {
 	open := len(w.names)
 	w.at++
 	for w.space(); w.raw[w.at] != '}'; w.space() {
@@ -229,7 +247,7 @@ func (w *walker) object(depth int, keep *object) error {
 		}
 		w.space()
 		w.at++ // the colon
-		value, err := w.value(depth)
+		value, err := w.value()
 		if err != nil {
 			return err
 		}
@@ -265,15 +283,15 @@ func (w *walker) name(open int) ([]byte, error) {
 	return name, nil
 }
 
-func (w *walker) value(depth int) ([]byte, error) {
+func (w *walker) value() ([]byte, error) {
 	w.space()
 	start := w.at
 	var err error
 	switch w.raw[w.at] {
 	case '{':
-		err = w.object(depth+1, nil)
+		err = w.object(nil)
 	case '[':
-		err = w.array(depth + 1)
+		err = w.array()
 	case '"':
 		w.text()
 	default:
@@ -284,16 +302,13 @@ func (w *walker) value(depth int) ([]byte, error) {
 	return w.raw[start:w.at], err
 }
 
-func (w *walker) array(depth int) error {
-	if depth > maxDepth {
-		return errMalformed
-	}
+func (w *walker) array() error {
 	w.at++
 	for w.space(); w.raw[w.at] != ']'; w.space() {
 		if w.raw[w.at] == ',' {
 			w.at++
 		}
-		if _, err := w.value(depth); err != nil {
+		if _, err := w.value(); err != nil {
 			return err
 		}
 	}
