@@ -2360,8 +2360,8 @@ type Payment @cost(weight: "0.1") {
   status: PaymentStatus!
   "Where the shopper confirms; null when nowhere."
   redirectUrl: URL
-  "Why it failed; null when it did not."
-  reason: String
+  "Why it failed, in the payment service's words; null when it did not."
+  reason: String @personal(purpose: FULFILMENT)
   "When it was started."
   startedAt: DateTime!
   "When it was settled."
@@ -2412,8 +2412,8 @@ type TimelineEntry @cost(weight: "0.1") {
   kind: TimelineKind!
   "The fulfillment; null when the whole order is meant."
   fulfillmentId: ID
-  "In a sentence; empty when the kind says it all."
-  note: String!
+  "In a sentence, or in the words of who did it; empty when the kind says it all."
+  note: String! @personal(purpose: FULFILMENT)
 }
 
 "What happened to an order."
@@ -2703,7 +2703,7 @@ input ReturnRequestInput {
   "Global id or code of the store; any store when absent."
   locationId: ID
   "Why, up to 500 characters."
-  reason: String! = ""
+  reason: String! = "" @personal(purpose: FULFILMENT)
 }
 
 "Units of one order line."
@@ -2725,7 +2725,7 @@ input ExchangeRequestInput {
   "Global id or code of the store."
   locationId: ID!
   "Why, up to 500 characters."
-  reason: String! = ""
+  reason: String! = "" @personal(purpose: FULFILMENT)
 }
 
 "Which return to call off."
@@ -2778,8 +2778,8 @@ type Return {
   location: Location
   "Units of lines, 50 at most."
   lines: [ReturnLine!]! @listSize(assumedSize: 20)
-  "Why; empty when not said."
-  reason: String!
+  "Why, in the shopper's words; empty when not said."
+  reason: String! @personal(purpose: FULFILMENT)
   "Where it stands."
   status: ReturnStatus!
   "To be given back."
