@@ -21,7 +21,7 @@ type Caching string
 const (
 	CachePublic  Caching = "PUBLIC"  // everybody who asks in the same context
 	CachePrivate Caching = "PRIVATE" // the caller
-	CacheNever   Caching = "NEVER"   // nobody: asking again is another deed
+	CacheNever   Caching = "NEVER"   // nobody
 )
 
 // OperationReport is what can be said about one operation of a trusted document before anybody asks it.
@@ -155,7 +155,7 @@ func defaults(op *ast.OperationDefinition) map[string]any {
 func caching(op *operation, found *survey) (Caching, string) {
 	switch {
 	case op.def.Operation != ast.Query:
-		return CacheNever, "a " + string(op.def.Operation) + " is a deed"
+		return CacheNever, "a " + string(op.def.Operation)
 	case len(op.guards) > 0:
 		return CachePrivate, "guarded: " + op.guards[0].path.String()
 	case len(found.personal) > 0:
