@@ -151,9 +151,17 @@ func (j *JWKS) Key(ctx context.Context, id string) (*Key, error) {
 			select {
 			case <-wait.done:
 			case <-ctx.Done():
-				return nil, ctx.Err()
+				return nil, j.unchecked(ctx.Err())
 			}
 		}
+	}
+}
+
+// unchecked says that nobody knows whose a key is.
+func (j *JWKS) unchecked(cause error) error {
+	return &retail.Error{
+		Code: retail.CodeUpstreamUnavailable, Retryable: true, Message: "the token cannot be checked at the moment",
+		Err: fmt.Errorf("no key set of %s: %w", j.config.Issuer, cause),
 	}
 }
 
@@ -202,10 +210,7 @@ func (j *JWKS) unknown() error {
 	j.mu.RLock()
 	defer j.mu.RUnlock()
 	if j.heard.IsZero() || j.deps.Now().Sub(j.heard) > j.config.MaxStale {
-		return &retail.Error{
-			Code: retail.CodeUpstreamUnavailable, Retryable: true, Message: "the token cannot be checked at the moment",
-			Err: errors.New("no key set of " + j.config.Issuer),
-		}
+		return j.unchecked(errors.New("none was read in time"))
 	}
 	return nil
 }
