@@ -146,13 +146,15 @@ func named(what string, list []string) ([]string, error) {
 }
 
 // parseSKURange reads one SKU, "FIRST-LAST", or "BEGINNING*". SKUs may contain hyphens, so a range is cut where both halves are
-// of one length.
+// of one length; two numbers are always meant as a range.
 func parseSKURange(text string) (retail.SKURange, error) {
 	in := retail.SKURange{First: text, Last: text}
 	if beginning, ok := strings.CutSuffix(text, "*"); ok {
 		in = retail.SKURange{First: beginning}
 	} else if half := len(text) / 2; len(text)%2 == 1 && text[half] == '-' {
 		in = retail.SKURange{First: text[:half], Last: text[half+1:]}
+	} else if first, last, ok := strings.Cut(text, "-"); ok && strings.Trim(first+last, "0123456789") == "" {
+		in = retail.SKURange{First: first, Last: last}
 	}
 	if !in.Valid() {
 		return in, fmt.Errorf("skus: %.90q is no SKU, no FIRST-LAST of one length in order, and no BEGINNING*", text)
