@@ -123,8 +123,10 @@ func (v input) size() (n int64, ok bool) {
 	}
 	switch held := held.(type) {
 	case json.Number:
-		n, err := held.Int64()
-		return n, err == nil
+		if n, err := held.Int64(); err == nil {
+			return n, true
+		}
+		return dearest, true // no number that can be served
 	case int64:
 		return held, true
 	case int:

@@ -212,7 +212,7 @@ func TestLimitsValidate(t *testing.T) {
 	bad := graph.DefaultLimits()
 	bad.Depth, bad.Tokens, bad.Timeout = 0, 1<<30, 0
 	err := bad.Validate()
-	for _, name := range []string{"Depth", "Tokens", "Timeout"} {
+	for _, name := range []string{"depth", "tokens", "Timeout"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want a word on %s", err, name)
 		}

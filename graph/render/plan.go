@@ -144,7 +144,7 @@ func (c *compiler) member(f graphql.CollectedField, goType reflect.Type) (member
 	}
 	for _, d := range f.Definition.Directives {
 		switch d.Name {
-		case "public", "deprecated":
+		case "public", "deprecated", "cost", "listSize", "asks":
 		case "hasScope":
 			arg := d.Arguments.ForName("scope")
 			if arg == nil || m.scope.UnmarshalGQL(arg.Value.Raw) != nil || f.Definition.Type.NonNull {
