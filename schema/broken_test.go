@@ -12,6 +12,7 @@ import (
 const sound = `
 "Open." directive @public on FIELD_DEFINITION
 "Guarded." directive @hasScope("The scope." scope: String!) on FIELD_DEFINITION
+"How long." directive @listSize("Assumed." assumedSize: Int "By, 10 at most." slicingArguments: [String!] "Of, 10 at most." sizedFields: [String!]) on FIELD_DEFINITION
 "A day." scalar Day @specifiedBy(url: "https://example.com/day")
 "Level." enum StockLevel { "Silent." UNKNOWN }
 "Coverage." enum Coverage { "Silent." UNKNOWN }
@@ -28,9 +29,10 @@ const sound = `
 }
 "What to do." input OpenInput { "Days, 1 to 7." days: [Day!]! }
 "A refusal." type UserError { "Why." message: String! }
-"What came of it." type OpenPayload { "Refusals, 20 at most." userErrors: [UserError!]! }
+"What came of it." type OpenPayload { "Refusals, 20 at most." userErrors: [UserError!]! @listSize(assumedSize: 5) }
 type Query {
   "Shops." shops("Size." first: Int = 20 "From." after: String "Levels." levels: [StockLevel!]): ShopConnection! @public
+    @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"])
 }
 type Mutation { "Opens." shopOpen("What." input: OpenInput!, "Key." idempotencyKey: String!): OpenPayload! @hasScope(scope: "X") }
 `
@@ -131,6 +133,23 @@ var broken = map[string]struct{ old, new, rule, breach string }{
 		`"A refusal."`, `"More." input Opening { "A." a: Int } "A refusal."`,
 		"names are Pascal for types, camel for fields, upper for enum values",
 		"Opening: inputs, and nothing else, end in Input or Filter",
+	},
+	"a list of objects of any length": {
+		`userErrors: [UserError!]! @listSize(assumedSize: 5)`, `userErrors: [UserError!]!`,
+		"every list of objects tells its cost how long it gets", "OpenPayload.userErrors is a list of objects and has no @listSize",
+	},
+	"a page that does not size its list": {
+		`sizedFields: ["edges", "nodes"]`, `sizedFields: ["edges"]`,
+		"every list of objects tells its cost how long it gets", "ShopConnection.nodes is a list of objects and has no @listSize",
+	},
+	"a size that nothing tells when the argument is absent": {
+		`slicingArguments: ["first"]`, `slicingArguments: ["levels"]`,
+		"every list of objects tells its cost how long it gets", "Query.shops: no argument of its @listSize is always there",
+	},
+	"a list that sizes other lists": {
+		`@listSize(assumedSize: 5)`, `@listSize(assumedSize: 5, sizedFields: ["message"])`,
+		"every list of objects tells its cost how long it gets",
+		"OpenPayload.userErrors: sizedFields are for fields that give one object, and lists tell their own size",
 	},
 	"a connection without edges": {
 		`"Edges." edges: [ShopEdge!]!`, ``, "connections have the Relay shape and total and are paged",

@@ -21,6 +21,7 @@ var rules = []rule{
 	{"every list is a page or has a stated cap", capped},
 	{"every custom scalar says where it is specified", specified},
 	{"every page size has a default", pageSizes},
+	{"every list of objects tells its cost how long it gets", sized},
 	{"what a silent backend leaves open has UNKNOWN", silence},
 	{"names are Pascal for types, camel for fields, upper for enum values", names},
 	{"connections have the Relay shape and total and are paged", connections},
@@ -127,6 +128,71 @@ func pageSizes(s *ast.Schema) (breaches []string) {
 		}
 	}
 	return breaches
+}
+
+// sized looks at all lists of objects: each has a @listSize, unless every field that gives its object sizes it.
+func sized(s *ast.Schema) (breaches []string) {
+	for _, def := range own(s) {
+		if def.Kind != ast.Object && def.Kind != ast.Interface {
+			continue
+		}
+		for _, f := range fields(def) {
+			d := f.Directives.ForName("listSize")
+			switch {
+			case d != nil:
+				breaches = append(breaches, alwaysSized(def, f, d)...)
+			case f.Type.Elem != nil && s.Types[f.Type.Name()].IsCompositeType() && !sizedAbove(s, def, f):
+				breaches = append(breaches, def.Name+"."+f.Name+" is a list of objects and has no @listSize")
+			}
+		}
+	}
+	return breaches
+}
+
+// alwaysSized asks a @listSize for a size whatever the arguments, and to say whose.
+func alwaysSized(def *ast.Definition, f *ast.FieldDefinition, d *ast.Directive) (breaches []string) {
+	what := def.Name + "." + f.Name
+	if (f.Type.Elem == nil) == (d.Arguments.ForName("sizedFields") == nil) {
+		breaches = append(breaches, what+": sizedFields are for fields that give one object, and lists tell their own size")
+	}
+	always := d.Arguments.ForName("assumedSize") != nil
+	if slicing := d.Arguments.ForName("slicingArguments"); slicing != nil {
+		for _, child := range slicing.Value.Children {
+			every := true
+			for factor := range strings.SplitSeq(child.Value.Raw, "*") {
+				name, _, _ := strings.Cut(factor, ".")
+				a := f.Arguments.ForName(name)
+				every = every && a != nil && (a.DefaultValue != nil || a.Type.NonNull)
+			}
+			always = always || every
+		}
+	}
+	if !always {
+		breaches = append(breaches, what+": no argument of its @listSize is always there")
+	}
+	return breaches
+}
+
+// sizedAbove reports whether each field that gives objects of a type sizes a field of it.
+func sizedAbove(s *ast.Schema, of *ast.Definition, field *ast.FieldDefinition) bool {
+	found := false
+	for _, def := range own(s) {
+		for _, f := range fields(def) {
+			if def.Kind != ast.Object || f.Type.Name() != of.Name {
+				continue
+			}
+			found = true
+			d := f.Directives.ForName("listSize")
+			if d == nil || d.Arguments.ForName("sizedFields") == nil {
+				return false
+			}
+			names := d.Arguments.ForName("sizedFields").Value.Children
+			if !slices.ContainsFunc(names, func(c *ast.ChildValue) bool { return c.Value.Raw == field.Name }) {
+				return false
+			}
+		}
+	}
+	return found
 }
 
 // tolerant are the enums whose value a backend may leave open.
