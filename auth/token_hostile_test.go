@@ -190,7 +190,7 @@ func (w *world) hostile(t testing.TB) map[string]string {
 	exp, iat := `"exp":`+asJSON(now.Add(time.Hour).Unix()), `"iat":`+asJSON(now.Unix())
 	n := elliptic.P256().Params().N
 	parts := strings.Split(sound, ".")
-	jwkOther := change{"kty": "EC", "crv": "P-256", "kid": "mine", "x": enc(w.other.X.FillBytes(make([]byte, half))), "y": enc(w.other.Y.FillBytes(make([]byte, half)))} //nolint:staticcheck // the coordinates are what a JWK is made of
+	jwkOther := jwkOf(t, &w.other.PublicKey, "mine")
 	h1 := func(with change) string {
 		all := change{"kid": "1"}
 		maps.Copy(all, with)

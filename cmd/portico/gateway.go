@@ -147,13 +147,14 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 	answers := &resolvers.Resolver{
 		Catalog: g.catalog, Locations: g.directory, Stock: stocks, Holds: g.purchase.holds, Carts: g.purchase.carts,
 		Sourcing: g.purchase.sourcing, Ordering: g.purchase.ordering, Returns: g.purchase.returns, Purchases: g.purchase.purchases, Watch: g.purchase.watch,
-		Members: g.purchase.members, Care: g.purchase.care, Requests: requests, Sessions: g.identity.sessions, Revoker: g.identity.revoker, Payable: c.shop, Operations: p.Ledger,
+		Members: g.purchase.members, Care: g.purchase.care, Requests: requests, Payable: c.shop, Operations: p.Ledger,
+		Sessions: g.identity.sessions, Revoker: g.identity.revoker,
 		Phone: e164, Currency: p.Backends.Currency, Schema: served,
 		Consents: consents,
 	}
 	schema := generated.NewExecutableSchema(generated.Config{
-		Schema: served,
-		Resolvers: answers,
+		Schema:     served,
+		Resolvers:  answers,
 		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver], HasRole: auth.HasRole[graphql.Resolver], Personal: auth.Personal[graphql.Resolver]},
 	})
 	services := loaders.Services{Prices: g.catalog, Stock: stocks, Ratings: g.purchase.care, Consents: consents}

@@ -49,7 +49,9 @@ func (c tokenCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	token, err := issuer.Issue(auth.Principal{Role: auth.Role(c.Role), Subject: c.Subject, Scopes: scopes, Locations: c.Location, Client: c.Client}, c.TTL)
+	token, err := issuer.Issue(auth.Principal{
+		Role: auth.Role(c.Role), Subject: c.Subject, Scopes: scopes, Locations: c.Location, Client: c.Client,
+	}, c.TTL)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ func (l *Ledger) Purge(ctx context.Context) (int64, error) {
 	}{
 		{`DELETE FROM answers WHERE (owner, key) IN (SELECT owner, key FROM answers WHERE created_at < ? LIMIT ?)`, oldAnswers},
 		{`DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE ends_at < ? LIMIT ?)`, micros(now)},
+		{`DELETE FROM revocations WHERE id IN (SELECT id FROM revocations WHERE expires_at < ? LIMIT ?)`, micros(now)},
 		{`DELETE FROM notices WHERE event_id IN (SELECT event_id FROM notices WHERE at < ? LIMIT ?)`, old},
 		{`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? AND seq IS NOT NULL LIMIT ?)`, old},
 		{`DELETE FROM slot_bookings WHERE reference IN (SELECT reference FROM slot_bookings WHERE starts_at < ? LIMIT ?)`, old},
