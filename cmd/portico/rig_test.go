@@ -266,10 +266,14 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	must(t, err)
 }
 
-// partners are those of the demo.
+// partners are those of the demo, without quotas.
 func (r *rig) partners(t testing.TB) *watchedPartners {
 	t.Helper()
-	w, err := partnerFlags{}.openPartners(slog.New(slog.DiscardHandler), demoPartners(r.retailer)...)
+	list := demoPartners(r.retailer)
+	for _, p := range list {
+		p.Quota = auth.Quota{}
+	}
+	w, err := partnerFlags{}.openPartners(slog.New(slog.DiscardHandler), list...)
 	must(t, err)
 	return w
 }
