@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"testing"
 )
 
@@ -40,3 +41,49 @@ func (l *Ledger) Adopt(ctx context.Context) error { return l.adopt(ctx) }
 
 // AdoptOthers is Adopt of a gateway at work.
 func (l *Ledger) AdoptOthers(ctx context.Context) error { return l.adoptFrom(ctx, false) }
+
+// Bind writes placeholders as the dialect has them.
+func (l *Ledger) Bind(query string) string { return l.read.Rebind(query) }
+
+// Tables lists every table.
+func (l *Ledger) Tables(t testing.TB) []string {
+	t.Helper()
+	query := `SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name`
+	if l.postgres {
+		query = `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() ORDER BY table_name`
+	}
+	var names []string
+	if err := l.all(context.Background(), &names, query); err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// Rows writes every row of a table as text.
+func (l *Ledger) Rows(t testing.TB, table string) []string {
+	t.Helper()
+	rows, err := l.read.QueryxContext(context.Background(), `SELECT * FROM `+table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var list []string
+	for rows.Next() {
+		values, err := rows.SliceScan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := ""
+		for _, v := range values {
+			if b, ok := v.([]byte); ok {
+				v = string(b)
+			}
+			text += fmt.Sprint(v) + "\n"
+		}
+		list = append(list, text)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}

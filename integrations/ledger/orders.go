@@ -58,7 +58,7 @@ func (l *Ledger) CreateOrder(ctx context.Context, o *retail.Order, do func(tx re
 	var stored *retail.Order
 	var created bool
 	err := l.change(ctx, func(t *tx) error {
-		if err := t.lockOwner(o.Owner); err != nil {
+		if err := t.shareOwner(o.Owner); err != nil {
 			return err
 		}
 		if err := t.mustStay(o.Owner); err != nil {

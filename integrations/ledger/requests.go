@@ -373,7 +373,16 @@ func (t *tx) beginErasure(r *retail.DataRequest) error {
 	return t.Enqueue(retail.Job{Kind: retail.JobData, Key: r.ID})
 }
 
-// mustStay refuses to record something new of an owner who is being erased. What refuses by it locks the owner before.
+// shareOwner makes the transaction and those that lock the owner wait for each other, but not those that share it.
+func (t *tx) shareOwner(owner string) error {
+	if !t.l.postgres {
+		return nil
+	}
+	_, err := t.exec(`SELECT pg_advisory_xact_lock_shared(hashtextextended(?, 7))`, owner)
+	return err
+}
+
+// mustStay refuses to record something new of an owner who is being erased. What refuses by it locks or shares the owner before.
 func (t *tx) mustStay(owner string) error {
 	var one int
 	found, err := t.one(&one, `SELECT 1 FROM erasures WHERE owner = ? AND (until_at IS NULL OR until_at > ?)`, owner, micros(t.l.now()))
