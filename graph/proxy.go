@@ -255,7 +255,7 @@ func truncated(a netip.Addr) string {
 		bits = 24
 	}
 	prefix, err := a.Prefix(bits)
-	if err != nil {
+	if err != nil || !prefix.IsValid() {
 		return ""
 	}
 	return prefix.String()

@@ -2,7 +2,6 @@ package graph_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -45,26 +44,13 @@ type socketRig struct {
 	ahead   atomic.Int64        // nanoseconds that the sockets' clock is ahead
 	revoked atomic.Bool         // whether every principal is refused from now on
 	token   func(string) string // of a member
-	log     *bytes.Buffer
-	logMu   sync.Mutex
-}
-
-func (r *socketRig) Write(b []byte) (int, error) {
-	r.logMu.Lock()
-	defer r.logMu.Unlock()
-	return r.log.Write(b)
-}
-
-func (r *socketRig) logged() string {
-	r.logMu.Lock()
-	defer r.logMu.Unlock()
-	return r.log.String()
+	log     safeBuffer
 }
 
 // newSocketRig starts a server whose sockets are as change leaves their usual settings.
 func newSocketRig(t testing.TB, change func(*graph.SocketConfig)) *socketRig {
 	t.Helper()
-	r := &socketRig{events: make(chan string), log: new(bytes.Buffer)}
+	r := &socketRig{events: make(chan string)}
 	h := mustFakeHandler(t, socketSchema, func(f *fake, _ *graph.HandlerOptions) {
 		f.exec = func(ctx context.Context) *graphql.Response {
 			if graphql.GetOperationContext(ctx).Operation.Operation != "subscription" {
@@ -87,7 +73,7 @@ func newSocketRig(t testing.TB, change func(*graph.SocketConfig)) *socketRig {
 	if change != nil {
 		change(&config)
 	}
-	log := slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	r.sockets, err = graph.NewSockets(h, log, prometheus.NewRegistry(), graph.SocketOptions{
 		Config: config, Now: func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) },
@@ -495,7 +481,7 @@ func TestOperationsOverASocket(t *testing.T) {
 
 	s.subscribe("half", "subscription{half{open hidden}}")
 	expect(`{"type":"complete","id":"half"}`)
-	if log := r.logged(); !strings.Contains(log, "kind=subscription") || !strings.Contains(log, "kind=mutation") || strings.Contains(log, "tick") {
+	if log := r.log.String(); !strings.Contains(log, "kind=subscription") || !strings.Contains(log, "kind=mutation") || strings.Contains(log, "tick") {
 		t.Errorf("the log: %s", log)
 	}
 }
@@ -564,8 +550,8 @@ func TestSocketsEndWithTheirToken(t *testing.T) {
 	if got := late.ends(); got != 4403 {
 		t.Errorf("with a token that was taken back: %d", got)
 	}
-	eventually(t, func() bool { return strings.Contains(r.logged(), `reason="4403 the token has expired"`) })
-	if log := r.logged(); strings.Contains(log, "eyJ") {
+	eventually(t, func() bool { return strings.Contains(r.log.String(), `reason="4403 the token has expired"`) })
+	if log := r.log.String(); strings.Contains(log, "eyJ") {
 		t.Errorf("the log: %s", log)
 	}
 }
@@ -609,19 +595,20 @@ func TestIdleAndSlowClientsAreCut(t *testing.T) {
 		t.Errorf("an idle socket ended with %d", got)
 	}
 	// The other one follows something, so it is not idle; but it does not read what it hears.
-	full := `{"tick":"` + strings.Repeat("x", 1<<20) + `"}`
-	cut := false
-	for range 200 {
-		select {
-		case r.events <- full:
-			continue
-		case <-time.After(5 * time.Second):
+	full, cut := `{"tick":"`+strings.Repeat("x", 1<<20)+`"}`, make(chan struct{})
+	go func() {
+		for {
+			select {
+			case r.events <- full:
+			case <-cut:
+				return
+			}
 		}
-		cut = true
-		break
-	}
-	if !cut || busy.ends() != gone {
-		t.Error("a client that does not read is served on")
+	}()
+	eventually(t, func() bool { return strings.Contains(r.log.String(), "reason=\"1006 ") })
+	close(cut)
+	if got := busy.ends(); got != gone {
+		t.Errorf("a client that does not read is told %d", got)
 	}
 }
 
