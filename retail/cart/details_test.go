@@ -1,7 +1,9 @@
 package cart_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -73,6 +75,54 @@ func TestNotes(t *testing.T) {
 			t.Errorf("got %q", c.Note)
 		}
 	}
+}
+
+// counted counts tries as a ledger does, in one endless window.
+type counted struct{ tries map[string]int }
+
+func (c counted) Try(_ context.Context, key string, l retail.Limit) (bool, time.Duration, error) {
+	c.tries[key]++
+	return c.tries[key] <= l.Most, l.Per, nil
+}
+
+func (c counted) Forgive(_ context.Context, key string) error {
+	c.tries[key]--
+	return nil
+}
+
+func TestWrongCouponsAreCountedAndOnlyThey(t *testing.T) {
+	w, _ := newWorld(t)
+	w.coupon(retail.Coupon{Number: "TEN", Amount: yuan(100), Stackable: true})
+	w.coupon(retail.Coupon{Number: "FAR", Amount: yuan(100), MinSpend: yuan(100_000), Stackable: true})
+	w.tries = counted{map[string]int{}}
+	s := w.service(w.memoryShop)
+	sh := newShopper(t, s, member)
+	sh.add(pickup("A", 1, "S-1"))
+	enter := func(number string) error {
+		_, _, err := s.ApplyCoupon(t.Context(), member, sh.key(), sh.id, nil, number)
+		return err
+	}
+	for range 30 { // what is in the wallet is no guess
+		refused(t, enter("FAR"), retail.WhyCouponRejected, "coupon")
+	}
+	for n := range 20 {
+		w.walletErr = retail.Unavailable(retail.SourceERP, errors.New("down"))
+		if err := enter("GUESS"); retail.CodeOf(err) != retail.CodeUpstreamUnavailable { // nobody said that it is wrong
+			t.Errorf("got %v", err)
+		}
+		w.walletErr = nil
+		refused(t, enter(fmt.Sprint("GUESS", n)), retail.WhyCouponRejected, "coupon")
+	}
+	for _, number := range []string{"GUESS", "TEN"} { // the right one comes too late
+		err := enter(number)
+		refused(t, err, retail.WhyLimitReached, "coupon")
+		if list, _ := retail.RefusalsOf(err); *list[0].Limit != 20 || list[0].Message != "Too many tries: try again in 60 minutes." {
+			t.Errorf("got %+v", list[0])
+		}
+	}
+	visitor := newShopper(t, s, guest)
+	_, _, err := s.ApplyCoupon(t.Context(), guest, "k", visitor.id, nil, "TEN")
+	refused(t, err, retail.WhyCouponRejected, "coupon")
 }
 
 func TestCoupons(t *testing.T) {

@@ -155,6 +155,7 @@ type world struct {
 	tierErr    error
 	wallets    map[string][]retail.Coupon
 	walletErr  error
+	tries      cart.Tries
 	addresses  map[string]*retail.DeliveryAddress
 	categories map[string]string // of SKUs
 }
@@ -221,7 +222,7 @@ func newWorld(t testing.TB) (*world, *cart.Service) {
 func (w *world) service(store cart.Store) *cart.Service {
 	now := func() time.Time { return w.now }
 	return cart.New(cart.DefaultConfig(), cart.Deps{
-		Store: store, Catalog: w, Stock: w, Holds: w, Places: w.places, Members: w, Now: now,
+		Store: store, Catalog: w, Stock: w, Holds: w, Places: w.places, Members: w, Now: now, Tries: w.tries,
 		Delivery: sourcing.New(sourcing.DefaultConfig(), sourcing.Deps{Stock: w, Places: w.places, Now: now}),
 	})
 }

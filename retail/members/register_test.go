@@ -2,6 +2,7 @@ package members_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -215,6 +216,125 @@ func TestCodesAreSentAndTriedSoManyTimes(t *testing.T) {
 	if _, err = s.Register(t.Context(), r); err != nil {
 		t.Errorf("after a while: %v", err)
 	}
+}
+
+func TestADayHasLimitsOfItsOwn(t *testing.T) {
+	w := newWorld()
+	s := w.service(t)
+	sent := 0
+	for hour := range 8 {
+		for i := range 5 {
+			err := s.StartVerification(t.Context(), fmt.Sprintf("caller-%d-%d", hour, i), "v", annePhone)
+			if err == nil {
+				sent++
+				continue
+			}
+			wantRefusal(t, err, retail.WhyLimitReached)
+		}
+		w.pass(time.Hour)
+	}
+	if sent != 10 {
+		t.Errorf("one phone was sent %d codes within a day, want 10", sent)
+	}
+	w = newWorld()
+	s = w.service(t)
+	asked := 0
+	for hour := range 8 {
+		for i := range 20 {
+			if s.StartVerification(t.Context(), "spammer", "v", fmt.Sprintf("+86139%04d%04d", hour, i)) == nil {
+				asked++
+			}
+		}
+		w.pass(time.Hour)
+	}
+	if asked != 50 {
+		t.Errorf("one caller asked for %d codes within a day, want 50", asked)
+	}
+}
+
+func TestOneCallerTriesFewPhones(t *testing.T) {
+	w := newWorld()
+	s := w.service(t)
+	try := func(caller string, n int) error {
+		_, err := s.Register(t.Context(), members.RegisterRequest{
+			Key: fmt.Sprint(n), Caller: caller, Name: "X", Phone: fmt.Sprintf("+86139%08d", n), Code: "000000",
+		})
+		return err
+	}
+	for n := range 20 {
+		wantRefusal(t, try("thief", n), retail.WhyCodeRejected)
+	}
+	wantRefusal(t, try("thief", 20), retail.WhyLimitReached)
+	wantRefusal(t, try("somebody", 20), retail.WhyCodeRejected)
+}
+
+func TestAnswersDoNotTellWhoIsThere(t *testing.T) {
+	w, s, m := whole(t)
+	asked := func(do func()) string {
+		before := map[string]int{}
+		for method, n := range w.calls {
+			before[method] = n
+		}
+		do()
+		var made []string
+		for method, n := range w.calls {
+			if n > before[method] {
+				made = append(made, fmt.Sprint(method, "×", n-before[method]))
+			}
+		}
+		slices.Sort(made)
+		return strings.Join(made, " ")
+	}
+	same := func(what string, try func(known bool) error) {
+		t.Helper()
+		var said, work [2]string
+		for i, known := range []bool{true, false} {
+			work[i] = asked(func() { said[i] = fmt.Sprint(try(known)) })
+		}
+		if said[0] != said[1] || work[0] != work[1] {
+			t.Errorf("%s: what is there: %s by %s; what is not: %s by %s", what, said[0], work[0], said[1], work[1])
+		}
+	}
+	pick := func(known bool, a, b string) string {
+		if known {
+			return a
+		}
+		return b
+	}
+	w.cards["k-other"] = &retail.Card{Number: "k-other", Profile: retail.Profile{Phone: bobPhone, PhoneVerified: true}}
+	same("a phone is sent a code", func(known bool) error {
+		return s.StartVerification(t.Context(), "app", "v", pick(known, annePhone, bobPhone))
+	})
+	same("a wrong code for a phone", func(known bool) error {
+		_, err := s.Register(t.Context(), members.RegisterRequest{
+			Key: "r", Caller: "app", Name: "X", Phone: pick(known, annePhone, "+8613900139000"), Code: "999999",
+		})
+		return err
+	})
+	same("a card without a PIN", func(known bool) error {
+		_, err := s.BindCard(t.Context(), m.ID, pick(known, "k-other", "k-none"), "")
+		return err
+	})
+	same("a card with a wrong PIN", func(known bool) error {
+		_, err := s.BindCard(t.Context(), m.ID, pick(known, "k-other", "k-none"), "0000")
+		return err
+	})
+	same("a card to merge with a wrong PIN", func(known bool) error {
+		_, err := s.Merge(t.Context(), m.ID, members.MergeRequest{Key: "m" + pick(known, "1", "2"), CardNumber: pick(known, "k-other", "k-none"), PIN: "0000"})
+		return err
+	})
+}
+
+func TestOneCardIsTriedFewTimesByWhomever(t *testing.T) {
+	w, s, m := whole(t)
+	w.cards["k-other"] = &retail.Card{Number: "k-other", Profile: retail.Profile{Phone: bobPhone, PhoneVerified: true}}
+	for n := range 10 { // with a PIN or without, it is the card that is guessed at
+		_, err := s.BindCard(t.Context(), m.ID, "k-other", []string{"", "0000"}[n%2])
+		wantRefusal(t, err, retail.WhyProofRejected)
+	}
+	w.pass(time.Minute)
+	_, err := s.BindCard(t.Context(), m.ID, "k-other", "")
+	wantRefusal(t, err, retail.WhyLimitReached)
 }
 
 func TestOneKeyDoesNotCarryAProofFromOnePhoneToAnother(t *testing.T) {
