@@ -302,11 +302,19 @@ func deprecations(doc *ast.QueryDocument) []string {
 			values(child.Value)
 		}
 	}
+	directives := func(list ast.DirectiveList) {
+		for _, d := range list {
+			for _, arg := range d.Arguments {
+				values(arg.Value)
+			}
+		}
+	}
 	var walk func(set ast.SelectionSet)
 	walk = func(set ast.SelectionSet) {
 		for _, s := range set {
 			switch s := s.(type) {
 			case *ast.Field:
+				directives(s.Directives)
 				if s.Definition != nil && s.ObjectDefinition != nil {
 					name := s.ObjectDefinition.Name + "." + s.Name
 					note(name, s.Definition.Directives.ForName("deprecated"))
@@ -327,6 +335,7 @@ func deprecations(doc *ast.QueryDocument) []string {
 		for _, v := range op.VariableDefinitions {
 			values(v.DefaultValue)
 		}
+		directives(op.Directives)
 		walk(op.SelectionSet)
 	}
 	for _, f := range doc.Fragments {

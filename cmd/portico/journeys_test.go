@@ -377,7 +377,8 @@ func (*journey) document(t *testing.T, text string) string {
 	}
 }
 
-// post sends a document and returns the bytes of the answer.
+// post sends a document and returns the bytes of the answer. No answer may have asked more of the systems than its document
+// announces.
 func (r *rig) post(t testing.TB, token, document string) []byte {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"query": document})
@@ -393,6 +394,7 @@ func (r *rig) post(t testing.TB, token, document string) []byte {
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	must(t, err)
+	withinStaticCalls(t, token, document, text)
 	return text
 }
 
