@@ -123,3 +123,64 @@ func TestAReceiptIsShownToItsCardOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAssociateFindsThePartOfTheirStore(t *testing.T) {
+	shop := shopOf()
+	shop.orders = append(shop.orders, &retail.Order{
+		ID: "o-P4", Number: "P4", Owner: owner, Status: retail.OrderPaid,
+		Lines: []retail.OrderLine{{ID: "1", SKU: "A"}, {ID: "2", SKU: "B"}},
+		Fulfillments: []retail.Fulfillment{
+			{ID: "f1", LocationCode: "S1", Status: retail.FulfillmentAccepted, Lines: []retail.FulfillmentLine{{LineID: "1", SKU: "A"}}},
+			{ID: "f2", LocationCode: "S2", Status: retail.FulfillmentAccepted, Lines: []retail.FulfillmentLine{{LineID: "2", SKU: "B"}}},
+		},
+	})
+	svc := shop.service()
+	for name, c := range map[string]struct {
+		actor retail.Actor
+		parts string
+		lines string
+	}{
+		"of one store":     {associate("S1"), "f1", "1"},
+		"of the other":     {associate("S2"), "f2", "2"},
+		"of both":          {retail.Actor{Role: "associate", Subject: "a", Locations: []string{"S1", "S2"}}, "f1f2", "12"},
+		"whoever operates": {operator, "f1f2", "12"},
+	} {
+		seen := map[string]*retail.Order{}
+		for what, q := range map[string]purchases.FindQuery{"by id": {ID: "o-P4"}, "by number": {Number: "P4"}} {
+			o, err := svc.Find(t.Context(), c.actor, q)
+			if err != nil {
+				t.Fatalf("%s %s: %v", name, what, err)
+			}
+			seen[what] = o
+		}
+		for _, store := range []string{"S1", "S2"} {
+			queue, err := svc.Queue(t.Context(), c.actor, store, 10)
+			if retail.CodeOf(err) == retail.CodeForbidden {
+				continue
+			}
+			for _, o := range queue {
+				if o.ID == "o-P4" {
+					seen["in the queue of "+store] = o
+				}
+			}
+		}
+		if len(seen) < 3 {
+			t.Errorf("%s: not in the queue", name)
+		}
+		for what, o := range seen {
+			parts, lines := "", ""
+			for _, f := range o.Fulfillments {
+				parts += f.ID
+			}
+			for _, l := range o.Lines {
+				lines += l.ID
+			}
+			if parts != c.parts || lines != c.lines {
+				t.Errorf("%s %s: parts %s, lines %s", name, what, parts, lines)
+			}
+		}
+	}
+	if o := shop.orders[3]; len(o.Fulfillments) != 2 || len(o.Lines) != 2 {
+		t.Error("the record itself lost a part")
+	}
+}
