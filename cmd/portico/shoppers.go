@@ -37,9 +37,9 @@ func (d demoRun) shop(ctx context.Context) error {
 		Seed:     d.command.Seed, Now: time.Now,
 	}
 	if len(members) > 0 {
-		options.Member = func() string {
-			subject := members[visits.Add(1)%uint64(len(members))]
-			return token(auth.Principal{Role: auth.RoleMember, Subject: subject})
+		options.Member = func() (string, bool) {
+			i := visits.Add(1) % uint64(len(members))
+			return token(auth.Principal{Role: auth.RoleMember, Subject: members[i]}), i%2 == 0
 		}
 	}
 	tick := time.NewTicker(time.Second)

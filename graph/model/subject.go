@@ -5,6 +5,7 @@ import "github.com/portico-retail/portico/retail"
 var (
 	_ retail.DataSubject = (*MemberDifference)(nil)
 	_ retail.DataSubject = (*WeakMatch)(nil)
+	_ retail.DataSubject = (*ReturnPayload)(nil)
 )
 
 // Subject is the member who differs.
@@ -15,3 +16,11 @@ func (d MemberDifference) Subject() string {
 
 // Subject is nobody who is known: the record is not proved to be the member's, and so their consent does not cover it.
 func (WeakMatch) Subject() string { return "" }
+
+// Subject is whoever placed the order that the goods are from.
+func (p ReturnPayload) Subject() string {
+	if p.Order == nil {
+		return ""
+	}
+	return p.Order.Subject()
+}

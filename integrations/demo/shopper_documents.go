@@ -27,6 +27,10 @@ const (
 	orderReply = ` { order { ...o } userErrors { code } } }` + orderFields
 )
 
+// consentGive is what some shoppers agree to.
+const consentGive = `mutation($key: String!) {
+	consentGive(input: {purpose: FULFILMENT, version: "demo-1"}, idempotencyKey: $key) { consent { version } userErrors { code } } }`
+
 // What shoppers do to a cart.
 const (
 	cartCreate = `mutation($key: String!) { cartCreate(input: {}, idempotencyKey: $key)` + cartReply

@@ -86,8 +86,9 @@ func (v *visit) leave() {
 
 // begin signs in and, while there is more to learn, looks at another page of the catalog.
 func (v *visit) begin(ctx context.Context) error {
+	agrees := v.n%2 == 0
 	if v.member {
-		v.token = v.shoppers.options.Member()
+		v.token, agrees = v.shoppers.options.Member()
 	}
 	if v.token == "" {
 		v.member = false
@@ -102,6 +103,18 @@ func (v *visit) begin(ctx context.Context) error {
 		v.token = p.Session.Token
 	}
 	if err := v.shoppers.learn(ctx, v); err != nil {
+		return err
+	}
+	v.next = (*visit).browse
+	if agrees {
+		v.next = (*visit).agree
+	}
+	return nil
+}
+
+// agree lets stores see whom the order is for. Who is refused shops all the same.
+func (v *visit) agree(ctx context.Context) error {
+	if _, _, err := v.change(ctx, v.token, "agree", consentGive, map[string]any{}); err != nil {
 		return err
 	}
 	v.next = (*visit).browse

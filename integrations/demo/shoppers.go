@@ -29,8 +29,9 @@ func DefaultShopperPace() ShopperPace {
 
 // ShopperOptions say who shops.
 type ShopperOptions struct {
-	// Member returns the token of some member; nil means that all are guests.
-	Member func() string
+	// Member returns the token of some member, and whether they let stores see whom an order is for; nil means that all are
+	// guests, of whom every second does.
+	Member func() (token string, agrees bool)
 	// Associate returns the token of somebody who works at a place; nil means that nobody hands anything over.
 	Associate func(location string) string
 	// Operator returns the token of an operator who looks at unlike orders; nil means that nobody does.

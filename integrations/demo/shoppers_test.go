@@ -151,6 +151,8 @@ func (c *counter) execute(field, token string, v map[string]any) any {
 			cart["lines"] = []any{}
 		}
 		return payload("cart", maps.Clone(cart))
+	case "consentGive":
+		return payload("consent", map[string]any{"version": "demo-1"})
 	case "checkoutComplete":
 		return payload("order", c.place(token, v))
 	case "pickupVerify", "returnReceive":
@@ -251,7 +253,10 @@ func shoppersAt(t *testing.T, c *counter, pace demo.ShopperPace) *demo.Shoppers 
 	client := server.Client()
 	var n atomic.Int64
 	return demo.NewShoppers(server.URL, demo.ShopperOptions{
-		Member:    func() string { return fmt.Sprintf("member-%d", n.Add(1)) },
+		Member: func() (string, bool) {
+			i := n.Add(1)
+			return fmt.Sprintf("member-%d", i), i%2 == 0
+		},
 		Associate: func(place string) string { return "clerk of " + place },
 		Client:    client, Seed: 5, Now: func() time.Time { return now }, Pace: pace,
 	})
