@@ -52,7 +52,7 @@ func (l *Ledger) CreateOrder(ctx context.Context, o *retail.Order, do func(tx re
 	if err := checkKeys("id", o.ID, "number", o.Number, "owner", o.Owner); err != nil {
 		return nil, false, err
 	}
-	if err := checkTexts("member", o.MemberID); err != nil {
+	if err := checkTexts("member", o.MemberID, "cart", o.CartID); err != nil {
 		return nil, false, err
 	}
 	var stored *retail.Order

@@ -267,7 +267,7 @@ func TestAnOrderComesBackAsItWent(t *testing.T) {
 			n++
 			o := anyOrder().Draw(rt, "order")
 			o.ID, o.Number, o.Owner, o.MemberID = fmt.Sprint("o", n), fmt.Sprint("N", n), "guest:a", "m1"
-			o.Status, o.CartID = retail.OrderPaid, fmt.Sprint(o.CartID, n) // a cart becomes one order
+			o.Status, o.CartID = retail.OrderPaid, fmt.Sprint("c", n) // a cart becomes one order
 			for i := range o.Fulfillments {
 				o.Fulfillments[i].ID, o.Fulfillments[i].LocationCode = fmt.Sprint(i), "S001"
 			}
