@@ -73,7 +73,7 @@ func (p *Partner) Validate() error {
 		return wrong("it says nothing about its reach")
 	case min(q.CostPerMinute, q.Burst, q.InFlight) < 0 || max(q.CostPerMinute, q.Burst, q.InFlight) > maxQuota:
 		return wrong("a quota is 0 to %d", maxQuota)
-	case len(p.Documents) > maxPartnerApps || slices.ContainsFunc(p.Documents, func(app string) bool { return !printable(app, maxPartnerName) }):
+	case len(p.Documents) > maxPartnerApps || slices.ContainsFunc(p.Documents, nameless):
 		return wrong("documents are up to %d names of apps", maxPartnerApps)
 	}
 	if err := p.Keys.check(); err != nil {
@@ -136,6 +136,8 @@ func repeats[T comparable](list []T) bool {
 	}
 	return false
 }
+
+func nameless(app string) bool { return !printable(app, maxPartnerName) }
 
 // printable reports whether s has 1 to most characters, all of them visible ASCII.
 func printable(s string, most int) bool {

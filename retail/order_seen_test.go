@@ -36,7 +36,9 @@ func split() *retail.Order {
 		Refunds:  []retail.Refund{{Reference: "1", ReturnID: "r1"}, {Reference: "2", ReturnID: "r2"}, {Reference: "3"}},
 		Payments: []retail.Payment{{Reference: "p", RedirectURL: "https://pay.example"}},
 		Timeline: []retail.TimelineEntry{
-			{Kind: retail.TimelinePlaced}, {Kind: retail.TimelineReady, FulfillmentID: "f1"}, {Kind: retail.TimelineShipped, FulfillmentID: "f2"},
+			{Kind: retail.TimelinePlaced},
+			{Kind: retail.TimelineReady, FulfillmentID: "f1"},
+			{Kind: retail.TimelineShipped, FulfillmentID: "f2"},
 			{Kind: retail.TimelineReturnRequested, Note: "too big"},
 		},
 	}

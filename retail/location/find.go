@@ -92,8 +92,8 @@ func (q Query) keeps(l *retail.Location) bool {
 	return true
 }
 
-// List returns a page of what is within the reach of ctx: nearest first when a point is given, else by code. A cursor of a former snapshot continues at its
-// position, so an entry may be missed or repeated when places came or went in between.
+// List returns a page of what is within the reach of ctx: nearest first when a point is given, else by code. A cursor of a former
+// snapshot continues at its position, so an entry may be missed or repeated when places came or went in between.
 func (d *Directory) List(ctx context.Context, q Query) (*Connection, error) {
 	if err := q.check(); err != nil {
 		return nil, err

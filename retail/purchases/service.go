@@ -60,7 +60,8 @@ func (s *Service) Find(ctx context.Context, actor retail.Actor, q FindQuery) (*r
 // MaxQueue bounds the orders that one answer lists of a place.
 const MaxQueue = 100
 
-// Queue lists orders with something to do at an associate's place as the associate sees them, oldest promise first. CodeForbidden for those of other places.
+// Queue lists orders with something to do at an associate's place as the associate sees them, oldest promise first. CodeForbidden
+// for those of other places.
 func (s *Service) Queue(ctx context.Context, actor retail.Actor, locationRef string, first int) ([]*retail.Order, error) {
 	if err := retail.CheckFirst(first, MaxQueue); err != nil {
 		return nil, err
