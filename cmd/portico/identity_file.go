@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +65,9 @@ func readTrust(path string) ([]issuerTrust, error) {
 	}
 	list := make([]issuerTrust, len(f.Issuers))
 	for i, e := range f.Issuers {
+		if slices.ContainsFunc(f.Issuers[:i], func(other trustEntry) bool { return other.Issuer == e.Issuer }) {
+			return nil, fmt.Errorf("trust: %s: issuer %q is named twice", path, e.Issuer)
+		}
 		if list[i], err = e.issuer(filepath.Dir(path)); err != nil {
 			return nil, fmt.Errorf("trust: %s: issuer %q: %w", path, e.Issuer, err)
 		}
