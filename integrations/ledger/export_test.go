@@ -87,3 +87,32 @@ func (l *Ledger) Rows(t testing.TB, table string) []string {
 	}
 	return list
 }
+
+// OpenAnswer is an answer as it was stored before answers were sealed.
+type OpenAnswer struct {
+	Owner, Key string
+	Answer     []byte // nil while nobody has answered
+}
+
+// SealBefore stores answers as they were before answers were sealed, and seals them as the migration does.
+func (l *Ledger) SealBefore(ctx context.Context, answers []OpenAnswer) error {
+	tx, err := l.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for _, a := range answers {
+		var answer any
+		if a.Answer != nil {
+			answer = a.Answer
+		}
+		if _, err := tx.ExecContext(ctx, l.write.Rebind(`INSERT INTO answers (owner, key, fingerprint, token, leased_to, answer, created_at)
+			VALUES (?, ?, ?, '', ?, ?, ?)`), a.Owner, a.Key, []byte("f"), int64(never), answer, micros(l.now())); err != nil {
+			return err
+		}
+	}
+	if err := l.sealAnswers(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

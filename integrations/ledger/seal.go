@@ -82,7 +82,7 @@ func (l *Ledger) sealAnswers(ctx context.Context, tx *sql.Tx) error {
 		bind = sqlx.DOLLAR
 	}
 	for {
-		rows, err := openAnswers(ctx, tx, sqlx.Rebind(bind, `SELECT owner, key, answer FROM answers WHERE key NOT LIKE ? LIMIT 200`))
+		rows, err := openAnswers(ctx, tx, sqlx.Rebind(bind, `SELECT owner, key, answer IS NOT NULL, answer FROM answers WHERE key NOT LIKE ? LIMIT 200`))
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -92,7 +92,7 @@ func (l *Ledger) sealAnswers(ctx context.Context, tx *sql.Tx) error {
 				return err
 			}
 			var answer any // NULL while nobody has answered
-			if row.answer != nil {
+			if row.answered {
 				answer = s.close(row.answer)
 			}
 			if _, err := tx.ExecContext(ctx, sqlx.Rebind(bind, `UPDATE answers SET key = ?, answer = ? WHERE owner = ? AND key = ?`),
@@ -105,6 +105,7 @@ func (l *Ledger) sealAnswers(ctx context.Context, tx *sql.Tx) error {
 
 type openAnswer struct {
 	owner, key string
+	answered   bool // an empty answer may be read as nil
 	answer     []byte
 }
 
@@ -116,7 +117,7 @@ func openAnswers(ctx context.Context, tx *sql.Tx, query string) (list []openAnsw
 	defer rows.Close()
 	for rows.Next() {
 		var a openAnswer
-		if err := rows.Scan(&a.owner, &a.key, &a.answer); err != nil {
+		if err := rows.Scan(&a.owner, &a.key, &a.answered, &a.answer); err != nil {
 			return nil, err
 		}
 		list = append(list, a)
