@@ -45,7 +45,8 @@ func claimMissing() error { return retail.Errorf(retail.CodeNotFound, "there is 
 
 // AddClaim stores a HELD claim unless its id is known, and returns what is stored, with lines by SKU and times to the
 // microsecond. When caps are exceeded by the owner's claims that are HELD and not expired at now, or by those made in the minute
-// before, this one counted, it stores nothing and refuses with WhyLimitReached. Calls of one owner wait for each other, so that caps hold exactly.
+// before, this one counted, it stores nothing and refuses with WhyLimitReached. Calls of one owner wait for each other, so that
+// caps hold exactly.
 func (l *Ledger) AddClaim(ctx context.Context, c retail.Claim, caps stock.HoldCaps, now time.Time) (retail.Claim, error) {
 	c, err := normalClaim(c, now)
 	if err != nil {

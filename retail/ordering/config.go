@@ -53,8 +53,8 @@ func (c Config) Validate() error {
 	for name, d := range map[string]time.Duration{
 		"PayWithin": c.PayWithin, "ClaimGrace": c.ClaimGrace, "PlaceWithin": c.PlaceWithin, "PlaceInline": c.PlaceInline,
 		"PayAgainAfter": c.PayAgainAfter, "AnswerWithin": c.AnswerWithin, "CollectWithin": c.CollectWithin,
-		"AcceptWithin": c.AcceptWithin, "RefundWithin": c.RefundWithin, "ReviewWithin": c.ReviewWithin, "TakeOver": c.TakeOver, "PollLeast": c.PollLeast,
-		"TaskPoll": c.TaskPoll, "SweepEvery": c.SweepEvery, "StallAfter": c.StallAfter, "CodeWindow": c.CodeWindow,
+		"AcceptWithin": c.AcceptWithin, "RefundWithin": c.RefundWithin, "ReviewWithin": c.ReviewWithin, "TakeOver": c.TakeOver,
+		"PollLeast": c.PollLeast, "TaskPoll": c.TaskPoll, "SweepEvery": c.SweepEvery, "StallAfter": c.StallAfter, "CodeWindow": c.CodeWindow,
 	} {
 		if d <= 0 {
 			return fmt.Errorf("ordering: %s must be positive", name)
