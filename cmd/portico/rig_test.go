@@ -59,7 +59,9 @@ type rigSettings struct {
 	patient bool
 	wires   func(r *rig, b *backends)
 	redis   string
+	ledger  string
 	limits  limitFlags
+	calm    bool
 }
 
 // policies are the defaults without rates, which tests of everything else would meet.
@@ -68,6 +70,9 @@ func (s *rigSettings) policies(inFlight int, timeout time.Duration) graph.Polici
 	f.Rate = append([]classRate{{class: everyClass}}, f.Rate...)
 	return f.policies(inFlight, timeout)
 }
+
+// withLedger keeps the ledger in a file that the test can look into.
+func withLedger(file string) rigOption { return func(s *rigSettings) { s.ledger = file } }
 
 // withTerms changes the terms of purchases.
 func withTerms(change func(*terms)) rigOption { return func(s *rigSettings) { s.terms = change } }
@@ -85,6 +90,9 @@ func withRedis(url string) rigOption { return func(s *rigSettings) { s.redis = u
 
 // withLimits sets what classes of callers may ask.
 func withLimits(f limitFlags) rigOption { return func(s *rigSettings) { s.limits = f } }
+
+// calmly reads the systems as seldom as a gateway in service does, for measurements.
+func calmly(s *rigSettings) { s.calm = true }
 
 // patiently gives backends and operations long deadlines, for suites that are about what is answered and not how fast.
 func patiently(s *rigSettings) { s.patient = true }
@@ -153,7 +161,11 @@ func newRigOf(t testing.TB, kind string, retailer *demo.Retailer, options ...rig
 		ERPDSN: dsn, Seed: 1, Now: time.Now, Beat: 200 * time.Millisecond, Pace: settings.pace,
 	})
 	must(t, err)
-	r.ledger, err = ledger.Open(ctx, ledger.Config{DSN: ledgerDSN(t, kind), Registerer: r.metrics})
+	books := settings.ledger
+	if books == "" {
+		books = ledgerDSN(t, kind)
+	}
+	r.ledger, err = ledger.Open(ctx, ledger.Config{DSN: books, Registerer: r.metrics})
 	must(t, err)
 	r.start(ctx, t, &settings)
 	stopped := make(chan error, 2)
@@ -230,6 +242,10 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	policy.StaleAfter = 1500 * time.Millisecond
 	feed := stock.DefaultFeedConfig()
 	feed.Interval, feed.MaxBackoff = 50*time.Millisecond, 500*time.Millisecond
+	refresh := 200 * time.Millisecond
+	if settings.calm {
+		feed.Interval, refresh = time.Second, 30*time.Second
+	}
 	server := graph.DefaultServerConfig()
 	server.DrainDelay = 0
 	limits := graph.DefaultLimits()
@@ -256,7 +272,7 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	}
 	r.gateway, err = newGateway(gatewaySettings{
 		MaxInFlight: inFlight,
-		Policy:      policy, Terms: terms, Feed: feed, Limits: limits, Policies: settings.policies(inFlight, limits.Timeout), Server: server, Introspection: true, Refresh: 200 * time.Millisecond,
+		Policy:      policy, Terms: terms, Feed: feed, Limits: limits, Policies: settings.policies(inFlight, limits.Timeout), Server: server, Introspection: true, Refresh: refresh,
 	}, parts{
 		Backends: systems,
 		Redis:    r.redis, Prefix: r.prefix, Ledger: r.ledger, Trust: r.tokens.trusted, Partners: r.partners(t), HookSecret: hookSecret, DataKey: make([]byte, 32),
