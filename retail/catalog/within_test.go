@@ -21,7 +21,7 @@ func sparse(list *catalog.ProductList, reach *retail.Reach) *catalog.ProductList
 	used := map[string]bool{}
 	for _, p := range list.Products {
 		own := *p
-		own.Variants, own.PriceRange = nil, nil
+		own.Variants = nil
 		for _, v := range p.Variants {
 			if !reach.SKU(v.SKU) {
 				continue
@@ -35,6 +35,9 @@ func sparse(list *catalog.ProductList, reach *retail.Reach) *catalog.ProductList
 		}
 		if len(own.Variants) == 0 {
 			continue
+		}
+		if len(own.Variants) < len(p.Variants) || !reach.Channel(retail.ChannelWeb) {
+			own.PriceRange = nil // what a shop states of others
 		}
 		part.Products = append(part.Products, &own)
 		for _, c := range p.Categories {
@@ -67,6 +70,9 @@ func TestSKUsBeyondReachAreAsIfNobodySoldThem(t *testing.T) {
 	var skus, words []string
 	for i, p := range list.Products {
 		words = append(words, p.Titles.English, p.BrandName)
+		if i%2 == 0 {
+			p.PriceRange = &retail.PriceRange{Min: retail.Money{Minor: 1, CurrencyCode: "CNY"}, Max: retail.Money{Minor: 999_999, CurrencyCode: "CNY"}}
+		}
 		if i%3 == 0 {
 			p.Categories = append(slices.Clone(p.Categories), list.Categories[len(list.Categories)-1])
 		}
