@@ -20,7 +20,7 @@ import (
 type limitFlags struct {
 	Limit      []classLimit `placeholder:"CLASS.LIMIT=N" help:"A limit of a class of callers, or of all; portico limits lists them. inFlight bounds the requests of one client at the same time."`
 	LimitsMode []classMode  `placeholder:"CLASS=MODE" help:"Whether requests beyond the limits of a class are refused (enforce) or served, counted and logged (measure)."`
-	Rate       []classRate  `placeholder:"CLASS=N/BURST" help:"Points of cost that one client of a class may ask in a minute and at once, or off. A partner's quota takes its place."`
+	Rate       []classRate  `default:"${rates}" placeholder:"CLASS=N/BURST" help:"Points of cost that one client of a class may ask in a minute and at once, or off. A partner's quota takes its place."`
 }
 
 // everyClass stands for all classes in a setting.

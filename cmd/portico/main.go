@@ -44,6 +44,7 @@ func defaults() kong.Vars {
 		"riskEarlier":  strconv.Itoa(orders.Risk.Earlier),
 		"unknownAfter": policy.UnknownAfter.String(), "feedInterval": feed.Interval.String(),
 		"requestTimeout": graph.DefaultLimits().Timeout.String(), "drainDelay": graph.DefaultServerConfig().DrainDelay.String(),
+		"rates":     "",
 		"adminAddr": "127.0.0.1:9090", "addressConnections": strconv.Itoa(graph.DefaultServerConfig().ConnectionsPerAddress),
 		"addressSockets": strconv.Itoa(sockets.PerAddress), "subscriberSockets": strconv.Itoa(sockets.PerPrincipal),
 		"socketOperations": strconv.Itoa(sockets.Operations),
@@ -58,7 +59,7 @@ func (silent) Printf(context.Context, string, ...any) {}
 // cli is the command line. Every flag can also be given as a variable PORTICO_… or, for serve, in the config file.
 type cli struct {
 	Serve  serveCmd  `cmd:"" set:"logLevel=info" help:"Serve the gateway over a retailer's ERP, POS and shop."`
-	Demo   demoCmd   `cmd:"" set:"logLevel=warn" set:"drainDelay=0s" set:"adminAddr=127.0.0.1:0" set:"staleAfter=10s" set:"unknownAfter=2m" set:"riskOrders=0" set:"riskUnits=12" set:"feedInterval=250ms" help:"Serve the gateway over stand-in backends that run in this process."`
+	Demo   demoCmd   `cmd:"" set:"rates=all=off" set:"logLevel=warn" set:"drainDelay=0s" set:"adminAddr=127.0.0.1:0" set:"staleAfter=10s" set:"unknownAfter=2m" set:"riskOrders=0" set:"riskUnits=12" set:"feedInterval=250ms" help:"Serve the gateway over stand-in backends that run in this process."`
 	Token  tokenCmd  `cmd:"" help:"Print a token that the running demo accepts."`
 	Revoke revokeCmd `cmd:"" set:"logLevel=warn" help:"Take back tokens."`
 	Schema schemaCmd `cmd:"" help:"Print the schema."`
