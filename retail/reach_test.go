@@ -98,6 +98,19 @@ func TestAViewIsMadeOnceForAllWhoAskAtTheSameTime(t *testing.T) {
 	}
 }
 
+func TestAViewThatWasOnlyPreparedIsNotCarriedOn(t *testing.T) {
+	var views retail.Views[int]
+	prepared, asked := &retail.Reach{}, &retail.Reach{Locations: []string{"S-1"}}
+	views.Prepare(prepared, func(*retail.Reach) int { return 1 })
+	views.Prepare(asked, func(*retail.Reach) int { return 2 })
+	if got := views.Of(asked, func(*retail.Reach) int { return 3 }); got != 2 {
+		t.Errorf("made again: %d", got)
+	}
+	if kept := views.Kept(); len(kept) != 1 || kept[0] != asked {
+		t.Errorf("carries on %v", kept)
+	}
+}
+
 func TestViewsAreBoundedAndKeepThoseInUse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var views retail.Views[string]

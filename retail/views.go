@@ -16,23 +16,29 @@ type Views[T any] struct {
 type view[T any] struct {
 	value func() T
 	used  uint64
+	asked bool // and not only prepared
 }
 
 // MaxViews is how many reaches are kept; then the one that nobody has asked for longest is made anew when it comes back.
 const MaxViews = 64
 
 // Of returns what r sees; look makes it and must depend on nothing else that changes.
-func (v *Views[T]) Of(r *Reach, look func(*Reach) T) T {
+func (v *Views[T]) Of(r *Reach, look func(*Reach) T) T { return v.of(r, look, true)() }
+
+// Prepare makes what r sees before anybody asks.
+func (v *Views[T]) Prepare(r *Reach, look func(*Reach) T) { v.of(r, look, false)() }
+
+func (v *Views[T]) of(r *Reach, look func(*Reach) T, asked bool) func() T {
 	v.mu.Lock()
+	defer v.mu.Unlock()
 	known := v.kept[r]
 	if known == nil {
 		known = &view[T]{value: sync.OnceValue(func() T { return look(r) })}
 		v.keep(r, known)
 	}
 	v.clock++
-	known.used = v.clock
-	v.mu.Unlock()
-	return known.value()
+	known.used, known.asked = v.clock, known.asked || asked
+	return known.value
 }
 
 func (v *Views[T]) keep(r *Reach, one *view[T]) {
@@ -64,5 +70,5 @@ func (v *Views[T]) byUse() []*Reach {
 func (v *Views[T]) Kept() []*Reach {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.byUse()
+	return slices.DeleteFunc(v.byUse(), func(r *Reach) bool { return !v.kept[r].asked })
 }

@@ -115,8 +115,8 @@ func (s *Service) Refresh(ctx context.Context) error {
 		asOf = asked
 	}
 	next := newSnapshot(list)
-	for _, reach := range old.views.Kept() { // so that nobody waits for theirs
-		next.within(reach)
+	for _, reach := range old.views.Kept() { // so that nobody waits for theirs who asked lately
+		next.views.Prepare(reach, next.part)
 	}
 	s.current.Store(&dated{snapshot: next, asOf: asOf})
 	if next.quarantined != old.quarantined {

@@ -16,16 +16,18 @@ func (s *snapshot) within(r *retail.Reach) *snapshot {
 	if !bounds(r) {
 		return s
 	}
-	return s.views.Of(r, func(r *retail.Reach) *snapshot {
-		list := &ProductList{Version: s.version}
-		for _, p := range s.products {
-			if part := productWithin(p, r); part != nil {
-				list.Products = append(list.Products, part)
-			}
+	return s.views.Of(r, s.part)
+}
+
+func (s *snapshot) part(r *retail.Reach) *snapshot {
+	list := &ProductList{Version: s.version}
+	for _, p := range s.products {
+		if part := productWithin(p, r); part != nil {
+			list.Products = append(list.Products, part)
 		}
-		list.Categories = s.shelvesWith(list.Products)
-		return newSnapshot(list)
-	})
+	}
+	list.Categories = s.shelvesWith(list.Products)
+	return newSnapshot(list)
 }
 
 // productWithin is what can be seen of a product: itself when that is all of it, nil when it is nothing.
