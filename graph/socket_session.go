@@ -476,7 +476,10 @@ func (x *socket) ask(ctx context.Context, payload []byte) (res *result, no *refu
 			res, no = nil, refuse(http.StatusInternalServerError, h.errors.present(ctx, h.errors.recovered(ctx, v)))
 		}
 	}()
-	req, no := decodeRequest(payload, &h.limits)
+	if no := h.shed(ctx); no != nil {
+		return nil, no
+	}
+	req, no := decodeRequest(payload, h.classes.limits(ctx))
 	if no != nil {
 		return nil, no
 	}

@@ -47,17 +47,17 @@ type socketRig struct {
 	log     safeBuffer
 }
 
-// newSocketRig starts a server whose sockets are as change leaves their usual settings.
+// newSocketRig starts a server of socketSchema whose sockets are as change leaves their usual settings.
 func newSocketRig(t testing.TB, change func(*graph.SocketConfig)) *socketRig {
 	t.Helper()
-	r := &socketRig{events: make(chan string)}
+	events := make(chan string)
 	h := mustFakeHandler(t, socketSchema, func(f *fake, _ *graph.HandlerOptions) {
 		f.exec = func(ctx context.Context) *graphql.Response {
 			if graphql.GetOperationContext(ctx).Operation.Operation != "subscription" {
 				return &graphql.Response{Data: []byte(`{"a":1}`)}
 			}
 			select {
-			case data, ok := <-r.events:
+			case data, ok := <-events:
 				if !ok {
 					return nil
 				}
@@ -67,6 +67,15 @@ func newSocketRig(t testing.TB, change func(*graph.SocketConfig)) *socketRig {
 			}
 		}
 	})
+	r := newSocketRigOf(t, h, change)
+	r.events = events
+	return r
+}
+
+// newSocketRigOf starts a server of a handler.
+func newSocketRigOf(t testing.TB, h *graph.Handler, change func(*graph.SocketConfig)) *socketRig {
+	t.Helper()
+	r := &socketRig{}
 	config := graph.DefaultSocketConfig()
 	config.Close = 200 * time.Millisecond
 	config.Recheck = 10 * time.Millisecond
