@@ -48,7 +48,11 @@ func (s *Service) historyOf(ctx context.Context, o *retail.Order) (h history, er
 		h.recent, err = s.deps.Ledger.CountOrders(ctx, o.Owner, o.Contact.Phone, o.PlacedAt.Add(-c.Window), c.Orders)
 	}
 	if err == nil && max(c.Failures, c.Methods, c.Times, c.Earlier) > 0 {
-		h.earlier, err = s.deps.Ledger.OrdersOf(ctx, o.Owner, nil, maxEarlier)
+		few := maxLately
+		if o.Totals.Total.Minor >= c.Amount {
+			few = maxEarlier
+		}
+		h.earlier, err = s.deps.Ledger.OrdersOf(ctx, o.Owner, nil, few)
 	}
 	return h, err
 }

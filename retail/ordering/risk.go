@@ -30,6 +30,7 @@ func DefaultRiskConfig() RiskConfig {
 // Bounds of what is read about a shopper.
 const (
 	maxEarlier = 20    // orders
+	maxLately  = 5     // orders, beside one that is too small for anything but its payments to matter
 	maxRecent  = 1_000 // orders that are counted
 )
 
