@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -334,4 +335,28 @@ func TestAClientThatHangsUpFindsWhatItsCallDid(t *testing.T) {
 	if got := call(t.Context()); !strings.Contains(got, `"buy":1`) || c.calls.Load() != 1 {
 		t.Errorf("got %s, %d calls", got, c.calls.Load())
 	}
+}
+
+// A call that waits for its twin holds no slot: others work meanwhile.
+func TestAWaitingTwinHoldsNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, m := &counter{gate: make(chan struct{})}, &memory{entries: map[string]*entry{}}
+		ask := onceHandler(t, c, m, func(o *graph.HandlerOptions) { o.MaxInFlight = 2 })
+		answers := make(chan string, 2)
+		for range 2 {
+			go func() { answers <- ask("a", buy(1, "k")) }()
+			synctest.Wait()
+		}
+		looked := make(chan string)
+		go func() { looked <- ask("b", query(`mutation { look(amount: 1) }`)) }()
+		synctest.Wait()
+		if got := c.calls.Load(); got != 2 {
+			t.Errorf("%d calls are executed: the twin that waits keeps another from its slot", got)
+		}
+		close(c.gate)
+		if first, second := <-answers, <-answers; first != second {
+			t.Errorf("the twins got %s and %s", first, second)
+		}
+		<-looked
+	})
 }
