@@ -43,10 +43,10 @@ func (h *Handler) disclose(ctx context.Context, reading *auth.Reading, res *resu
 	}
 	p, now, name := auth.PrincipalOf(ctx), h.now(), ""
 	if graphql.HasOperationContext(ctx) {
-		name = Scrub(clip(graphql.GetOperationContext(ctx).OperationName))
+		name = retail.Scrub(clip(graphql.GetOperationContext(ctx).OperationName))
 	}
 	for i := range rows {
-		rows[i].At, rows[i].Request, rows[i].Operation = now, Scrub(RequestID(ctx)), name
+		rows[i].At, rows[i].Request, rows[i].Operation = now, retail.Scrub(RequestID(ctx)), name
 		rows[i].Role, rows[i].Reader, rows[i].Client = string(p.Role), p.Subject, p.Client
 	}
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepFor)

@@ -3,7 +3,6 @@ package graph
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
@@ -117,6 +116,6 @@ func (p presenter) report(ctx context.Context, x *exchange, e *retail.Error) {
 // internal error.
 func (p presenter) recovered(ctx context.Context, v any) error {
 	p.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("request", RequestID(ctx)),
-		slog.String("panic", fmt.Sprint(v)), slog.String("stack", string(debug.Stack())))
+		slog.String("panic", retail.PanicText(v)), slog.String("stack", string(debug.Stack())))
 	return &retail.Error{Code: retail.CodeInternal, Message: "internal error", Err: errPanicked}
 }

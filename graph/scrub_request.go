@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/portico-retail/portico/retail"
 )
 
 // spoken is what a client says in one request. What of it is personal is looked for when something is logged, which for most
@@ -36,13 +38,13 @@ func withSpoken(ctx context.Context, schema *ast.Schema, doc *ast.QueryDocument,
 func scrubberOf(ctx context.Context) func(string) string {
 	s, _ := ctx.Value(spokenKey{}).(*spoken)
 	if s == nil {
-		return Scrub
+		return retail.Scrub
 	}
 	s.find.Do(func() { s.replace = s.replacer() })
 	if s.replace == nil {
-		return Scrub
+		return retail.Scrub
 	}
-	return func(text string) string { return Scrub(s.replace.Replace(text)) }
+	return func(text string) string { return retail.Scrub(s.replace.Replace(text)) }
 }
 
 const (
@@ -61,7 +63,7 @@ func (s *spoken) replacer() *strings.Replacer {
 	slices.SortFunc(c.found, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b)) })
 	pairs := make([]string, 0, 2*len(c.found))
 	for _, text := range slices.Compact(c.found) {
-		pairs = append(pairs, text, scrubbed)
+		pairs = append(pairs, text, retail.Scrubbed)
 	}
 	return strings.NewReplacer(pairs...)
 }

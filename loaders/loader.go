@@ -104,7 +104,7 @@ func (q *question[A, K, V]) contained(ctx context.Context, args A, keys []K) (fo
 	defer func() {
 		if r := recover(); r != nil {
 			found, err = nil, &retail.Error{
-				Code: retail.CodeInternal, Message: "the gateway failed", Err: fmt.Errorf("panic: %v\n%s", r, debug.Stack()),
+				Code: retail.CodeInternal, Message: "the gateway failed", Err: fmt.Errorf("panic: %v\n%s", retail.PanicText(r), debug.Stack()),
 			}
 		}
 	}()

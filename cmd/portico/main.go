@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/portico-retail/portico/graph"
+	"github.com/portico-retail/portico/retail"
 	"github.com/portico-retail/portico/retail/ordering"
 	"github.com/portico-retail/portico/retail/stock"
 )
@@ -25,7 +26,7 @@ func main() {
 	defer stop()
 	redis.SetLogger(silent{})
 	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "portico:", graph.Scrub(err.Error()))
+		_, _ = fmt.Fprintln(os.Stderr, "portico:", retail.Scrub(err.Error()))
 		os.Exit(1)
 	}
 }

@@ -179,15 +179,22 @@ func (l *Ledger) handle(ctx context.Context, id retail.Job) (outcome string, err
 	defer func() {
 		if r := recover(); r != nil {
 			l.log.LogAttrs(ctx, slog.LevelError, "a job panicked", slog.String("kind", string(id.Kind)), slog.String("key", id.Key),
-				slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
-			outcome, err = "panicked", fmt.Errorf("panic: %v", r)
+				slog.String("panic", retail.PanicText(r)), slog.String("stack", string(debug.Stack())))
+			outcome, err = "panicked", fmt.Errorf("panic: %v", retail.PanicText(r))
 		}
 	}()
 	if err := do(ctx, id.Key); err != nil {
-		return "failed", err
+		return "failed", told{err}
 	}
 	return "ok", nil
 }
+
+// told is the failure of a job, whose text River keeps in its table: it holds nothing that is shaped like somebody's.
+type told struct{ error }
+
+func (t told) Error() string { return retail.Scrub(t.error.Error()) }
+
+func (t told) Unwrap() error { return t.error }
 
 // layAside lets a fresh job go on with what one has failed at for too long. The old one stays behind, cancelled, with its errors.
 func (l *Ledger) layAside(ctx context.Context, id retail.Job, tries int, cause error) error {

@@ -174,7 +174,7 @@ func protect[T any](ctx context.Context, fn func(context.Context) (T, error)) (o
 	defer func() {
 		if r := recover(); r != nil {
 			out.err = &retail.Error{
-				Code: retail.CodeInternal, Message: "internal error", Err: fmt.Errorf("panic: %v\n%s", r, debug.Stack()),
+				Code: retail.CodeInternal, Message: "internal error", Err: fmt.Errorf("panic: %v\n%s", retail.PanicText(r), debug.Stack()),
 			}
 		}
 	}()

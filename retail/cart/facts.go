@@ -91,7 +91,7 @@ func contained(question func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &retail.Error{
-				Code: retail.CodeInternal, Message: "the gateway failed", Err: fmt.Errorf("panic: %v\n%s", r, debug.Stack()),
+				Code: retail.CodeInternal, Message: "the gateway failed", Err: fmt.Errorf("panic: %v\n%s", retail.PanicText(r), debug.Stack()),
 			}
 		}
 	}()

@@ -100,7 +100,7 @@ func contained(ctx context.Context, source PriceSource, skus []string, now time.
 	defer func() {
 		if r := recover(); r != nil {
 			prices, err = nil, &retail.Error{
-				Code: retail.CodeInternal, Message: "the gateway failed", Err: fmt.Errorf("panic: %v\n%s", r, debug.Stack()),
+				Code: retail.CodeInternal, Message: "the gateway failed", Err: fmt.Errorf("panic: %v\n%s", retail.PanicText(r), debug.Stack()),
 			}
 		}
 	}()

@@ -35,7 +35,9 @@ type AuditHead struct {
 }
 
 // String is SEQ:HASH.
-func (h AuditHead) String() string { return strconv.FormatInt(h.Seq, 10) + ":" + hex.EncodeToString(h.Hash) }
+func (h AuditHead) String() string {
+	return strconv.FormatInt(h.Seq, 10) + ":" + hex.EncodeToString(h.Hash)
+}
 
 // ParseAuditHead is the inverse of String.
 func ParseAuditHead(s string) (AuditHead, error) {

@@ -3,7 +3,6 @@ package purchases
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"sync"
@@ -85,7 +84,7 @@ func (w *Watch) Follow(ctx context.Context, orderID string) (<-chan struct{}, er
 
 // Recovered logs the panic of a follower, which ends that follower and nobody else.
 func (w *Watch) Recovered(ctx context.Context, v any) {
-	w.log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	w.log.ErrorContext(ctx, "panic", "panic", retail.PanicText(v), "stack", string(debug.Stack()))
 }
 
 func (w *Watch) leave(orderID string, f *follower) {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
+
+	"github.com/portico-retail/portico/retail"
 )
 
 // Loop says how often to load. The zero value of no field is useful; see Default.
@@ -54,7 +56,7 @@ func (l Loop) Run(ctx context.Context, load func(context.Context) error, failed 
 func (l Loop) once(ctx context.Context, load func(context.Context) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("refresh: panic: %v\n%s", r, debug.Stack())
+			err = fmt.Errorf("refresh: panic: %v\n%s", retail.PanicText(r), debug.Stack())
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, l.Timeout)

@@ -257,7 +257,7 @@ func (f *Feed) ask(ctx context.Context) (b Batch, err error) {
 	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
+			err = fmt.Errorf("panic: %v", retail.PanicText(r))
 		}
 	}()
 	return f.deps.Source.Poll(ctx, f.cursor)

@@ -55,7 +55,7 @@ func (s *Service) askLive(ctx context.Context, g *grid, tooOld func(at int64) bo
 func callLive(ctx context.Context, live Live, pairs []Pair) (b Batch, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			b, err = Batch{}, fmt.Errorf("stock: live call panicked: %v", r)
+			b, err = Batch{}, fmt.Errorf("stock: live call panicked: %v", retail.PanicText(r))
 		}
 	}()
 	return live.Now(ctx, pairs)
