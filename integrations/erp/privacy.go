@@ -38,7 +38,9 @@ func (c *Client) ExportPerson(ctx context.Context, q privacy.Inquiry) (*privacy.
 			points = append(points, pointTold{number, e.Reference, string(e.Source), e.Titles.In(q.Language), e.Points, e.At, e.ExpiresAt})
 		}
 		for _, w := range wallet {
-			coupons = append(coupons, couponTold{number, w.Number, string(w.Kind), w.Titles.In(q.Language), string(w.Status), w.UsedFor, w.ValidFrom, w.ValidUntil})
+			coupons = append(coupons, couponTold{
+				number, w.Number, string(w.Kind), w.Titles.In(q.Language), string(w.Status), w.UsedFor, w.ValidFrom, w.ValidUntil,
+			})
 		}
 	}
 	data, err := json.Marshal(map[string]any{"customers": customers, "points": points, "coupons": coupons})

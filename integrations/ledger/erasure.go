@@ -238,7 +238,8 @@ func (t *tx) eraseFeedback(e erasure) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if _, err := t.exec(`UPDATE feedback SET owner = ?, status = ?, body = ? WHERE id = ?`, f.Owner, string(f.Status), body, f.ID); err != nil {
+		_, err = t.exec(`UPDATE feedback SET owner = ?, status = ?, body = ? WHERE id = ?`, f.Owner, string(f.Status), body, f.ID)
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -291,9 +292,11 @@ func (t *tx) eraseRows(e erasure, members, sessions []string) (count int64, err 
 		{`UPDATE consents SET subject = ?, withdrawn_at = COALESCE(withdrawn_at, CASE WHEN given_at > ? THEN given_at ELSE ? END)
 			WHERE subject = ?`, []any{e.Anonymous, micros(t.l.now()), micros(t.l.now()), e.Owner}},
 	}
-	// Whoever is still answered under a lease finds the row; it is about a request that was refused, and is purged with the others.
+	// A call that is under way keeps its row, in which it leaves its sealed answer; that goes with what is old.
 	for _, session := range append([]string{e.Owner}, sessions...) {
-		steps = append(steps, step{`DELETE FROM answers WHERE owner = ? AND (answer IS NOT NULL OR leased_to < ?)`, []any{session, micros(t.l.now())}})
+		steps = append(steps, step{
+			`DELETE FROM answers WHERE owner = ? AND (answer IS NOT NULL OR leased_to < ?)`, []any{session, micros(t.l.now())},
+		})
 	}
 	for _, member := range members {
 		for _, query := range []string{

@@ -68,7 +68,8 @@ func (c *Client) person(
 		return nil, err
 	}
 	m, err := write[personAnswerMessage](ctx, c, op, http.MethodPost, path, personMessage{
-		Reference: q.Reference, Accounts: texts(q.Keys), References: texts(q.Created), Owners: texts(q.Owners), Orders: texts(q.Orders), Profile: p,
+		Reference: q.Reference, Accounts: texts(q.Keys), References: texts(q.Created), Owners: texts(q.Owners), Orders: texts(q.Orders),
+		Profile: p,
 	})
 	if err != nil {
 		return nil, err

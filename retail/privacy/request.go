@@ -81,12 +81,14 @@ type RequestLedger interface {
 	DataRequests(ctx context.Context, subject string, limit int) ([]*retail.DataRequest, error)
 	// SaveDataRequest stores a request if the stored version is r.Version, with a section of its document and jobs in the same
 	// transaction; holder may be empty. CodeConflict when the version is another.
-	SaveDataRequest(ctx context.Context, r *retail.DataRequest, holder retail.DataHolder, section []byte, jobs ...retail.Job) (*retail.DataRequest, error)
+	SaveDataRequest(
+		ctx context.Context, r *retail.DataRequest, holder retail.DataHolder, section []byte, jobs ...retail.Job,
+	) (*retail.DataRequest, error)
 	// Sections loads the sections of a document that is not finished.
 	Sections(ctx context.Context, id string) (map[retail.DataHolder][]byte, error)
 	// BeginErasure lets a WAITING erasure run, unless open says of one of the subject's orders why not: then it waits for that,
-	// and the job is stored unless it has no key. From the beginning on nothing new is recorded of the subject, and its other open requests are
-	// cancelled. A request that does not wait stays as it is.
+	// and the job is stored unless it has no key. From the beginning on nothing new is recorded of the subject, and its other
+	// open requests are cancelled. A request that does not wait stays as it is.
 	BeginErasure(ctx context.Context, id string, open func(*retail.Order) string, later retail.Job) (*retail.DataRequest, error)
 	// EraseOwner takes the subject of a running erasure out of all that the ledger has, finishes the request and gives it to
 	// nobody. members are the ids of the member and of those who were merged into it, sessions are role:subject of its tokens.

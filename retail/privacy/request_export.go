@@ -87,7 +87,7 @@ func fit(data []byte, size int) ([]byte, error) {
 		if name == "" {
 			return json.Marshal(map[string]any{leftOut: gone})
 		}
-		list := o[name].([]any) //nolint:errcheck,forcetypeassert // largestList found a list
+		list := o[name].([]any)
 		kept := list[:len(list)/2]
 		gone[name] += len(list) - len(kept)
 		o[name], o[leftOut] = kept, gone

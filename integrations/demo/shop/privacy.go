@@ -63,7 +63,7 @@ func (q *inquiry) check(kind string) error {
 	switch {
 	case !isReference(q.Reference):
 		return badRequest("a request needs a reference")
-	case len(q.Accounts) > maxInquiryNames, len(q.References) > maxInquiryNames, len(q.Owners) > maxInquiryNames, len(q.Orders) > maxInquiryOrders:
+	case max(len(q.Accounts), len(q.References), len(q.Owners)) > maxInquiryNames, len(q.Orders) > maxInquiryOrders:
 		return badRequest("at most %d accounts, references and owners, and %d orders", maxInquiryNames, maxInquiryOrders)
 	case (kind == "correct") != (q.Profile != nil):
 		return badRequest("a correction, and nothing else, has a profile")
