@@ -544,6 +544,7 @@ func TestRefusingAllocatesTheSameAtAnyLength(t *testing.T) {
 	filled := func(size int, open, unit, end string) string {
 		return open + strings.Repeat(unit, max(0, (size-len(open)-len(end))/len(unit))) + end
 	}
+	const slack = 4 // encoding/json takes its scanner from a pool, which may be empty
 	for name, garbage := range map[string]func(size int) string{
 		"dots":           func(size int) string { return strings.Repeat(".", size) },
 		"letters":        func(size int) string { return strings.Repeat("x", size) },
@@ -564,7 +565,7 @@ func TestRefusingAllocatesTheSameAtAnyLength(t *testing.T) {
 		}
 		few := allocations(400) // where every kind is refused for the reason that it is meant to be
 		for _, size := range []int{100, 1000, 2000, 4000, 6000, 8 << 10, 64 << 10} {
-			if many := allocations(size); many > max(few, allocations(1000)) {
+			if many := allocations(size); many > few+slack {
 				t.Errorf("%s: %d bytes allocate %v times, 400 bytes %v times", name, size, many, few)
 			}
 		}
