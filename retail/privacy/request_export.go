@@ -115,6 +115,7 @@ type copied struct {
 	RequestedAt time.Time                             `json:"requestedAt"`
 	MadeAt      time.Time                             `json:"madeAt"`
 	Language    retail.Language                       `json:"language"`
+	Receipts    []retail.DataReceipt                  `json:"receipts"` // with how many records there are, listed or not
 	Holders     map[retail.DataHolder]json.RawMessage `json:"holders"`
 }
 
@@ -125,7 +126,8 @@ func (u *run) document(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	c := copied{
-		RequestedAt: u.r.RequestedAt, MadeAt: u.now(), Language: u.r.Language, Holders: map[retail.DataHolder]json.RawMessage{},
+		RequestedAt: u.r.RequestedAt, MadeAt: u.now(), Language: u.r.Language, Receipts: u.r.Receipts,
+		Holders: map[retail.DataHolder]json.RawMessage{},
 	}
 	for _, receipt := range u.r.Receipts {
 		c.Holders[receipt.Holder] = json.RawMessage(`{}`)

@@ -13,8 +13,11 @@ import (
 	"time"
 )
 
-// maxInquiry bounds the cards, and the issues, of one request.
-const maxInquiry = 50
+// Bounds of the cards, and the issues, of one request, and of each card's receipts and points in a copy.
+const (
+	maxInquiry = 50
+	maxCopied  = 200
+)
 
 // inquiry is whom a request is about.
 type inquiry struct {
@@ -141,10 +144,10 @@ func (s *Server) holdings(q inquiry) (out []byte, records int) {
 			continue
 		}
 		out = appendCard(out, c)
-		for _, r := range c.receipts {
+		for _, r := range c.receipts[:min(len(c.receipts), maxCopied)] {
 			out = appendReceipt(out, r)
 		}
-		for _, p := range slices.Backward(c.points) {
+		for _, p := range slices.Backward(c.points[max(0, len(c.points)-maxCopied):]) {
 			out = appendEntry(out, p)
 		}
 		records += 1 + len(c.receipts) + len(c.points)

@@ -11,10 +11,11 @@ import (
 	"strings"
 )
 
-// Limits of an inquiry.
+// Limits of an inquiry and of the answer to it.
 const (
 	maxInquiryNames  = 50
 	maxInquiryOrders = 500
+	maxCopied        = 3 << 19 // bytes of a copy
 )
 
 // inquiry is whom a request is about.
@@ -131,16 +132,19 @@ func (s *Server) actOn(w http.ResponseWriter, r *http.Request, kind string, do f
 			s.privacy.done.keep(req.Reference, done)
 		}
 		if kind == "export" {
-			done.Data, done.Records = s.holdings(&req)
+			held, records := s.holdings(&req)
+			if done.Data, err = shorten(held); err != nil {
+				return nil, err
+			}
+			done.Records = records
 		}
 		return done, nil
 	})
 }
 
 // holdings is everything about the person, the newest first, and how many records that is.
-func (s *Server) holdings(q *inquiry) (data map[string]any, records int) {
-	people, bought, baskets, sent := []*Account{}, []Order{}, []*cart{}, []message{}
-	rides := []map[string]any{}
+func (s *Server) holdings(q *inquiry) (data map[string][]any, records int) {
+	people, bought, baskets, rides, sent := []any{}, []any{}, []any{}, []any{}, []any{}
 	phones := map[string]bool{}
 	for _, id := range q.Accounts {
 		if a := s.accounts.known[id]; a != nil {
@@ -167,7 +171,24 @@ func (s *Server) holdings(q *inquiry) (data map[string]any, records int) {
 		}
 	}
 	records = len(people) + len(bought) + len(baskets) + len(rides) + len(sent)
-	return map[string]any{"accounts": people, "orders": bought, "carts": baskets, "deliveries": rides, "messages": sent}, records
+	return map[string][]any{"accounts": people, "orders": bought, "carts": baskets, "deliveries": rides, "messages": sent}, records
+}
+
+// shorten lets the oldest half of the longest list go until a copy is not too long.
+func shorten(data map[string][]any) (json.RawMessage, error) {
+	for {
+		text, err := json.Marshal(data)
+		if err != nil || len(text) <= maxCopied {
+			return text, err
+		}
+		longest := ""
+		for name, list := range data {
+			if longest == "" || len(list) > len(data[longest]) {
+				longest = name
+			}
+		}
+		data[longest] = data[longest][:len(data[longest])/2]
+	}
 }
 
 func (s *Server) correct(q *inquiry) (records int) {

@@ -1,5 +1,5 @@
 -- Replaces profile, card and account of a customer. It must report the row as affected also when nothing changes, and
--- none when privacy_note.sql has noted the customer as ERASE.
+-- none when privacy_note.sql has noted the customer, or what it was created under, as ERASE.
 --
 -- Parameters: as in customer_create.sql, without :reference and :currency.
 UPDATE cust_mst SET
@@ -13,4 +13,4 @@ UPDATE cust_mst SET
   acct_id = :account,
   upd_at = :now
 WHERE cust_no = :number
-  AND NOT EXISTS (SELECT 1 FROM prv_req r WHERE r.key_no = cust_mst.cust_no AND r.kind_cd = 'ERASE')
+  AND NOT EXISTS (SELECT 1 FROM prv_req r WHERE r.key_no IN (cust_mst.cust_no, cust_mst.ref_no) AND r.kind_cd = 'ERASE')

@@ -13,4 +13,4 @@ UPDATE cust_mst SET
   birth_dt = CASE WHEN CAST(:set_birthday AS INTEGER) = 1 THEN CAST(:birthday AS VARCHAR(10)) ELSE birth_dt END,
   upd_at = :now
 WHERE cust_no = :number
-  AND NOT EXISTS (SELECT 1 FROM prv_req r WHERE r.key_no = cust_mst.cust_no AND r.kind_cd = 'ERASE')
+  AND NOT EXISTS (SELECT 1 FROM prv_req r WHERE r.key_no IN (cust_mst.cust_no, cust_mst.ref_no) AND r.kind_cd = 'ERASE')
