@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 	"pgregory.net/rapid"
 
 	"github.com/portico-retail/portico/graph"
@@ -47,7 +48,7 @@ const costSchema = costDirectives + `
 
 func costOf(t testing.TB, schema *ast.Schema, query string, variables map[string]any) graph.Cost {
 	t.Helper()
-	doc, errs := gqlparser.LoadQuery(schema, query)
+	doc, errs := gqlparser.LoadQueryWithRules(schema, query, rules.NewDefaultRules())
 	if len(errs) > 0 {
 		t.Fatalf("%s: %v", query, errs)
 	}
@@ -227,7 +228,7 @@ func TestAskingMoreNeverCostsLess(t *testing.T) {
 		one := selectionOf(rt, schema, schema.Query, 3, &drawn)
 		other := selectionOf(rt, schema, schema.Query, 2, &drawn)
 		cost := func(query string) graph.Cost {
-			doc, errs := gqlparser.LoadQuery(schema, query)
+			doc, errs := gqlparser.LoadQueryWithRules(schema, query, rules.NewDefaultRules())
 			if len(errs) > 0 {
 				rt.Fatalf("%s: %v", query, errs)
 			}

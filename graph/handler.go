@@ -106,7 +106,8 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 		return nil, err
 	}
 	h := &Handler{
-		schema: schema, limits: classes.widest, classes: classes, meter: charged, introspection: o.Introspection, metrics: m, attach: o.Attach, fields: fields, now: o.Now,
+		schema: schema, limits: classes.widest, classes: classes, meter: charged, introspection: o.Introspection, metrics: m,
+		attach: o.Attach, fields: fields, now: o.Now,
 		answers:   o.Answers,
 		personal:  o.Personal,
 		admission: newAdmission(o.MaxInFlight), errors: presenter{log: log, most: classes.widest.ResponseErrors},

@@ -146,7 +146,8 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 	consents := privacy.NewConsents(p.Ledger, p.Now)
 	answers := &resolvers.Resolver{
 		Catalog: g.catalog, Locations: g.directory, Stock: stocks, Holds: g.purchase.holds, Carts: g.purchase.carts,
-		Sourcing: g.purchase.sourcing, Ordering: g.purchase.ordering, Returns: g.purchase.returns, Purchases: g.purchase.purchases, Watch: g.purchase.watch,
+		Sourcing: g.purchase.sourcing, Ordering: g.purchase.ordering, Returns: g.purchase.returns, Purchases: g.purchase.purchases,
+		Watch:   g.purchase.watch,
 		Members: g.purchase.members, Care: g.purchase.care, Requests: requests, Payable: c.shop, Operations: p.Ledger,
 		Sessions: g.identity.sessions, Revoker: g.identity.revoker,
 		Phone: e164, Currency: p.Backends.Currency, Schema: served,
@@ -159,7 +160,8 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 	})
 	services := loaders.Services{Prices: g.catalog, Stock: stocks, Ratings: g.purchase.care, Consents: consents}
 	handler, err := graph.NewHandler(schema, p.Log, p.Metrics, graph.HandlerOptions{
-		Limits: s.Limits, Policies: s.Policies, Limiter: rates{redisstore.NewRates(p.Redis, p.Prefix)}, Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now, Answers: p.Ledger, Personal: personalOf(answers, p.Ledger),
+		Limits: s.Limits, Policies: s.Policies, Limiter: rates{redisstore.NewRates(p.Redis, p.Prefix)},
+		Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now, Answers: p.Ledger, Personal: personalOf(answers, p.Ledger),
 		Documents: s.Documents,
 		Attach:    func(ctx context.Context) context.Context { return loaders.Attach(ctx, services) },
 		Fields:    render.New(schema.Schema(), (*stock.Check)(nil), []*stock.PickupOption(nil), []*stock.Availability(nil)),
