@@ -85,6 +85,12 @@ var personalScopes = map[retail.Purpose]Scope{
 	retail.PurposePartner:    ScopePersonalPartner,
 }
 
+// PersonalScope is the scope to read other people's data as it is for a purpose.
+func PersonalScope(p retail.Purpose) (scope Scope, known bool) {
+	scope, known = personalScopes[p]
+	return scope, known
+}
+
 // Personal guards personal data. On inputs it does nothing. A field reads as it is for the person whom it is about, and for
 // whoever holds the scope of the purpose when the person consents to it; for all others it reads what the mask leaves. The
 // person is that of the nearest object around the field that knows (retail.DataSubject); where none does, nobody is. A
@@ -136,7 +142,7 @@ func (r *Reading) judge(ctx context.Context, a about) (own, full bool, err error
 	if self, err := r.self(ctx); err != nil || self != "" && self == a.subject {
 		return err == nil, false, err
 	}
-	if scope, known := personalScopes[a.purpose]; !known || !PrincipalOf(ctx).Has(scope) {
+	if scope, known := PersonalScope(a.purpose); !known || !PrincipalOf(ctx).Has(scope) {
 		return false, false, nil
 	}
 	full, err = r.rules.Consented(ctx, a.subject, a.purpose)

@@ -27,11 +27,16 @@ func (c *compiler) plan(doc *ast.QueryDocument, op *ast.OperationDefinition) ([]
 	p.set(op.SelectionSet, nil, nil, true)
 	switch {
 	case p.undeclared:
-		return nil, refuse(http.StatusForbidden, newError(retail.CodeForbidden, "a field of this operation is not open to anybody"))
+		return nil, undeclared()
 	case p.introspects && !c.introspection:
 		return nil, refuse(statusInvalid, newError(CodeValidationFailed, "introspection is off"))
 	}
 	return p.guards, nil
+}
+
+// undeclared refuses an operation with a root field that says nothing about access.
+func undeclared() *refusal {
+	return refuse(http.StatusForbidden, newError(retail.CodeForbidden, "a field of this operation is not open to anybody"))
 }
 
 type planner struct {

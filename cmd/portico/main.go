@@ -67,6 +67,7 @@ type cli struct {
 
 	Partners partnersCmd `cmd:"" help:"Look at files of partner platforms."`
 	Audit    auditCmd    `cmd:"" help:"Look at the record of who read whose personal data."`
+	Access   accessCmd   `cmd:"" help:"Print who may ask what."`
 	Limits   limitsCmd   `cmd:"" help:"Print what each class of callers may ask."`
 	SBOM     sbomCmd     `cmd:"" name:"sbom" help:"Print what this program is made of (CycloneDX)."`
 
