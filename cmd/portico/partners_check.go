@@ -68,12 +68,12 @@ func describePartner(out io.Writer, p *auth.Partner) error {
 		}
 		return fmt.Sprint(n)
 	}
-	tokens := "of the gateway's issuers"
+	issuer := "of the gateway's issuers"
 	if p.Keys != nil {
-		tokens = "of " + p.Keys.Issuer
+		issuer = "of " + p.Keys.Issuer
 	}
 	if p.DPoP {
-		tokens += ", bound to a key"
+		issuer += ", bound to a key"
 	}
 	var b strings.Builder
 	_, _ = fmt.Fprintf(&b, "%s (%s)\n", p.ID, p.Name)
@@ -86,7 +86,7 @@ func describePartner(out io.Writer, p *auth.Partner) error {
 		{"burst", limit(p.Quota.Burst)},
 		{"in flight", limit(p.Quota.InFlight)},
 		{"documents", or("any", p.Documents)},
-		{"tokens", tokens},
+		{"tokens", issuer},
 	} {
 		_, _ = fmt.Fprintf(&b, "  %-14s %s\n", line[0], line[1])
 	}

@@ -76,7 +76,8 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 			ERP: db, SQLDir: c.ERPSQLDir, POSURL: c.POSURL, ShopURL: c.ShopURL, ShopKey: c.ShopAPIKey, Currency: c.Currency,
 			Timeout: c.BackendTimeout, FeedTimeout: c.FeedTimeout,
 		},
-		Redis: client, Prefix: c.RedisPrefix, Ledger: books, Trust: trusted, Partners: partners, HookSecret: c.ShopWebhookSecret, DataKey: dataKey,
+		Redis: client, Prefix: c.RedisPrefix, Ledger: books, Trust: trusted, Partners: partners,
+		HookSecret: c.ShopWebhookSecret, DataKey: dataKey,
 		Log: log, Metrics: metrics, Now: time.Now,
 	})
 	if err != nil {
