@@ -144,7 +144,7 @@ func TestSlotsAreKeptFromThoseWhoBrowse(t *testing.T) {
 			c.ask("Order", shopper("m"), mutate)
 		}
 		began(8)
-		time.Sleep(100 * time.Millisecond)
+		pass(100 * time.Millisecond)
 		synctest.Wait()
 		if got := len(c.codes); got != 3 {
 			t.Errorf("%d gave up after 100 ms, want the two strangers and the member", got)
@@ -166,9 +166,9 @@ func TestInAQueueThatStandsNobodyWaitsLong(t *testing.T) {
 		}
 		for range 3 {
 			c.ask("Stranger", auth.Guest, browse)
-			time.Sleep(45 * time.Millisecond)
+			pass(45 * time.Millisecond)
 		}
-		time.Sleep(time.Millisecond) // 136 ms since the first one came, who left after 100
+		pass(time.Millisecond) // 136 ms since the first one came, who left after 100
 		synctest.Wait()
 		if got := len(c.codes); got != 1 {
 			t.Fatalf("%d gave up", got)
@@ -226,3 +226,6 @@ func TestUnknownDocumentsComeLast(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// pass lets time go by in a bubble of synctest.
+func pass(d time.Duration) { <-time.After(d) }
