@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net"
 	"os"
@@ -75,7 +74,7 @@ func (s gatewaySpec) serve(ctx context.Context, commands io.Reader, out io.Write
 		return err
 	}
 	metrics := newRegistry()
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := logFlags{LogLevel: "warn", LogFormat: "text"}.logger(os.Stderr)
 	books, err := ledger.Open(ctx, ledger.Config{DSN: s.LedgerDSN, Registerer: metrics, Log: log})
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ import (
 	"github.com/portico-retail/portico/integrations/demo/shop"
 	"github.com/portico-retail/portico/integrations/ledger"
 	"github.com/portico-retail/portico/integrations/redisstore"
+	"github.com/portico-retail/portico/retail/ordering"
 	"github.com/portico-retail/portico/retail/stock"
 )
 
@@ -62,6 +63,8 @@ type rigSettings struct {
 	ledger  string
 	limits  limitFlags
 	calm    bool
+	log     *slog.Logger
+	wrap    func(ordering.Deps) ordering.Deps
 }
 
 // policies are the defaults without rates, which tests of everything else would meet.
@@ -70,6 +73,12 @@ func (s *rigSettings) policies(inFlight int, timeout time.Duration) graph.Polici
 	f.Rate = append([]classRate{{class: everyClass}}, f.Rate...)
 	return f.policies(inFlight, timeout)
 }
+
+// withLog lets the test read what everybody logs.
+func withLog(log *slog.Logger) rigOption { return func(s *rigSettings) { s.log = log } }
+
+// withWrap replaces what an order's steps work with.
+func withWrap(wrap func(ordering.Deps) ordering.Deps) rigOption { return func(s *rigSettings) { s.wrap = wrap } }
 
 // withLedger keeps the ledger in a file that the test can look into.
 func withLedger(file string) rigOption { return func(s *rigSettings) { s.ledger = file } }
@@ -126,7 +135,7 @@ func newRig(t testing.TB, kind string) *rig {
 
 func newRigOf(t testing.TB, kind string, retailer *demo.Retailer, options ...rigOption) *rig {
 	t.Helper()
-	settings := rigSettings{terms: func(*terms) {}, wires: func(*rig, *backends) {}}
+	settings := rigSettings{terms: func(*terms) {}, wires: func(*rig, *backends) {}, log: slog.New(slog.DiscardHandler)}
 	for _, o := range options {
 		o(&settings)
 	}
@@ -165,7 +174,7 @@ func newRigOf(t testing.TB, kind string, retailer *demo.Retailer, options ...rig
 	if books == "" {
 		books = ledgerDSN(t, kind)
 	}
-	r.ledger, err = ledger.Open(ctx, ledger.Config{DSN: books, Registerer: r.metrics})
+	r.ledger, err = ledger.Open(ctx, ledger.Config{DSN: books, Registerer: r.metrics, Log: settings.log})
 	must(t, err)
 	r.start(ctx, t, &settings)
 	stopped := make(chan error, 2)
@@ -276,8 +285,7 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	}, parts{
 		Backends: systems,
 		Redis:    r.redis, Prefix: r.prefix, Ledger: r.ledger, Trust: r.tokens.trusted, Partners: r.partners(t), HookSecret: hookSecret, DataKey: make([]byte, 32),
-		Metrics: r.metrics, Now: r.now,
-		Log: slog.New(slog.DiscardHandler),
+		Metrics: r.metrics, Now: r.now, Wrap: settings.wrap, Log: settings.log,
 	})
 	must(t, err)
 }
