@@ -203,7 +203,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	server := s.httpServer(s.Handler(), requests)
+	server := s.httpServer(requests, s.Handler())
 	failed := make(chan error, 1)
 	go func() {
 		if s.Certificate != nil {
@@ -241,7 +241,7 @@ func (s *Server) bounded(ln net.Listener) (net.Listener, error) {
 }
 
 // httpServer returns a server whose clients can be slow only so far.
-func (s *Server) httpServer(h http.Handler, requests context.Context) *http.Server {
+func (s *Server) httpServer(requests context.Context, h http.Handler) *http.Server {
 	t := s.Config.Timeouts
 	if t == (Timeouts{}) {
 		t = DefaultTimeouts()
@@ -264,7 +264,7 @@ func (s *Server) serveAdmin(requests context.Context) (stop func()) {
 	if s.Admin == nil {
 		return func() {}
 	}
-	server := s.httpServer(s.AdminHandler(), requests)
+	server := s.httpServer(requests, s.AdminHandler())
 	server.WriteTimeout = (maxRecording + 30) * time.Second
 	done := make(chan struct{})
 	go func() {

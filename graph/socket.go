@@ -195,7 +195,7 @@ func (s *Sockets) serve(w http.ResponseWriter, r *http.Request, guard func(http.
 		ending: make(chan struct{}), changed: make(chan struct{}, 1), idleSince: s.now(),
 	}
 	s.metrics.open.Inc()
-	x.run()
+	x.run(r.Context())
 	s.metrics.open.Dec()
 	s.metrics.closed.WithLabelValues(strconv.Itoa(int(x.code))).Inc()
 	noteReason(r.Context(), fmt.Sprintf("%d %s", x.code, x.reason))

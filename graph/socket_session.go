@@ -50,8 +50,8 @@ type running struct {
 }
 
 // run serves the socket until it ends.
-func (x *socket) run() {
-	ctx, cancel := context.WithCancel(x.request.Context())
+func (x *socket) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
 	var own sync.WaitGroup
 	own.Go(func() { x.keep(ctx) })
 	own.Go(func() { x.ping(ctx) })
@@ -242,11 +242,11 @@ func (x *socket) take(ctx context.Context, text []byte) bool {
 	case "connection_init":
 		return x.init(ctx, m.payload)
 	case "ping":
-		return x.send(pongMessage)
+		return x.send(ctx, pongMessage)
 	case "pong":
 		return true
 	case "subscribe":
-		return x.subscribe(m)
+		return x.subscribe(ctx, m)
 	case "complete":
 		x.complete(m.id)
 		return true
@@ -290,7 +290,7 @@ func (x *socket) init(ctx context.Context, payload []byte) bool {
 	if !x.stillKnown(ctx) {
 		return false
 	}
-	return x.send(ackMessage)
+	return x.send(ctx, ackMessage)
 }
 
 // authenticate puts the credentials before the same guard as those of a request; nil when they are refused.
@@ -310,8 +310,8 @@ func (d discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d discard) WriteHeader(int)             {}
 
 // send writes one message; false, and the socket ends, when the client does not take it in time.
-func (x *socket) send(text []byte) bool {
-	ctx, cancel := context.WithTimeout(x.request.Context(), x.config.Write)
+func (x *socket) send(ctx context.Context, text []byte) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.config.Write) // half a message would end the socket
 	defer cancel()
 	if err := x.conn.Write(ctx, websocket.MessageText, text); err != nil {
 		x.end(-1, "")
@@ -321,30 +321,30 @@ func (x *socket) send(text []byte) bool {
 }
 
 // subscribe starts an operation.
-func (x *socket) subscribe(m message) bool {
+func (x *socket) subscribe(ctx context.Context, m message) bool {
 	if m.id == "" || m.payload == nil {
 		return x.bad()
 	}
-	if !x.stillKnown(x.request.Context()) {
+	if !x.stillKnown(ctx) {
 		return false
 	}
 	x.mu.Lock()
-	ctx := x.asker
+	asker := x.asker
 	_, twice := x.operations[m.id]
 	full := x.alive >= x.config.Operations
-	if ctx == nil || twice || full {
+	if asker == nil || twice || full {
 		x.mu.Unlock()
 		switch {
-		case ctx == nil:
+		case asker == nil:
 			x.end(closeNotYet, "Unauthorized")
 		case twice:
 			x.end(closeTwiceID, "Subscriber already exists")
 		default:
-			return x.send(errorMessage(m.id, gqlerror.List{limitError("socketOperations", x.config.Operations)}))
+			return x.send(ctx, errorMessage(m.id, gqlerror.List{limitError("socketOperations", x.config.Operations)}))
 		}
 		return false
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(asker)
 	op := &running{cancel: cancel}
 	x.operations[m.id] = op
 	x.alive++
@@ -414,7 +414,7 @@ func (x *socket) operate(ctx context.Context, m message, op *running) {
 		h.metrics.refuse(no)
 		noteErrors(ctx, no.errs)
 		if x.forget(m.id, op) {
-			x.send(errorMessage(m.id, no.errs))
+			x.send(ctx, errorMessage(m.id, no.errs))
 		}
 		return
 	}
@@ -422,7 +422,7 @@ func (x *socket) operate(ctx context.Context, m message, op *running) {
 		noteErrors(ctx, res.errs)
 		out = outcomeOf(ctx, res)
 		text := nextMessage(m.id, res, x.now())
-		if !x.waits(m.id, op) || !x.send(text) {
+		if !x.waits(m.id, op) || !x.send(ctx, text) {
 			out = outcomeCancelled
 			return false
 		}
@@ -431,7 +431,7 @@ func (x *socket) operate(ctx context.Context, m message, op *running) {
 	}
 	if res.events == nil {
 		if tell(res) && x.forget(m.id, op) {
-			x.send(completeMessage(m.id))
+			x.send(ctx, completeMessage(m.id))
 		}
 		return
 	}
@@ -442,7 +442,7 @@ func (x *socket) operate(ctx context.Context, m message, op *running) {
 	out = outcomeOK
 	x.stream(ctx, res, tell)
 	if x.forget(m.id, op) {
-		x.send(completeMessage(m.id))
+		x.send(ctx, completeMessage(m.id))
 	}
 }
 

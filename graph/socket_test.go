@@ -139,8 +139,8 @@ type rawSocket struct {
 }
 
 // upgrade sends a request for a WebSocket, with headers that replace or add to the usual ones ("" removes one), and reads the
-// status. With 101 the socket may be used.
-func (r *socketRig) upgrade(t testing.TB, method string, headers ...string) (*rawSocket, *http.Response) {
+// answer. With 101 the socket may be used.
+func (r *socketRig) upgrade(t testing.TB, method string, headers ...string) (*rawSocket, upgraded) {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.addr)
 	if err != nil {
@@ -177,15 +177,28 @@ func (r *socketRig) upgrade(t testing.TB, method string, headers ...string) (*ra
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, resp
+	defer func() { _ = resp.Body.Close() }()
+	a := upgraded{status: resp.StatusCode, header: resp.Header}
+	if a.status != http.StatusSwitchingProtocols {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 2000))
+		a.body = string(body)
+	}
+	return s, a
+}
+
+// upgraded is the answer to a request for a WebSocket.
+type upgraded struct {
+	status int
+	header http.Header
+	body   string
 }
 
 // open upgrades, with 101.
 func (r *socketRig) open(t testing.TB, headers ...string) *rawSocket {
 	t.Helper()
-	s, resp := r.upgrade(t, "GET", headers...)
-	if resp.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("got %d", resp.StatusCode)
+	s, a := r.upgrade(t, "GET", headers...)
+	if a.status != http.StatusSwitchingProtocols {
+		t.Fatalf("got %d", a.status)
 	}
 	return s
 }
@@ -314,15 +327,12 @@ func TestWhoMayOpenASocket(t *testing.T) {
 		"a scheme of a proxy that is none":  {"GET", []string{"X-Forwarded-Proto", "https", "Origin", "http://" + r.addr}, 101},
 		"a host that the origin is told of": {"GET", []string{"Host", "evil.example", "Origin", "https://shop.example.evil"}, 403},
 	} {
-		s, resp := r.upgrade(t, c.method, c.headers...)
-		if resp.StatusCode != c.status {
-			t.Errorf("%s: got %d, want %d", name, resp.StatusCode, c.status)
+		s, a := r.upgrade(t, c.method, c.headers...)
+		if a.status != c.status {
+			t.Errorf("%s: got %d, want %d", name, a.status, c.status)
 		}
-		if resp.StatusCode != 101 {
-			body, _ := io.ReadAll(io.LimitReader(resp.Body, 2000))
-			if strings.Contains(string(body), "evil") || resp.Header.Get("Access-Control-Allow-Origin") != "" && c.status == 403 {
-				t.Errorf("%s: %s %v", name, body, resp.Header)
-			}
+		if strings.Contains(a.body, "evil") || a.status == 403 && a.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: %s %v", name, a.body, a.header)
 		}
 		_ = s.Close()
 	}
@@ -578,15 +588,15 @@ func TestSocketsAreBounded(t *testing.T) {
 	}
 	for range 2 {
 		eventually(t, func() bool { // the one that was refused counts until it is closed
-			_, resp := r.upgrade(t, "GET")
-			return resp.StatusCode == 101
+			_, a := r.upgrade(t, "GET")
+			return a.status == 101
 		})
 	}
-	if _, resp := r.upgrade(t, "GET"); resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" {
-		t.Errorf("a fourth socket of an address got %d %v", resp.StatusCode, resp.Header)
+	if _, a := r.upgrade(t, "GET"); a.status != 429 || a.header.Get("Retry-After") == "" {
+		t.Errorf("a fourth socket of an address got %d %v", a.status, a.header)
 	}
 	_ = first.Close()
-	eventually(t, func() bool { _, resp := r.upgrade(t, "GET"); return resp.StatusCode == 101 })
+	eventually(t, func() bool { _, a := r.upgrade(t, "GET"); return a.status == 101 })
 }
 
 func TestIdleAndSlowClientsAreCut(t *testing.T) {

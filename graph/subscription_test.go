@@ -70,7 +70,6 @@ func TestEveryEventIsAnsweredOnItsOwn(t *testing.T) {
 	type answered struct {
 		number  string
 		loaders int64
-		left    time.Duration
 	}
 	seen := make(chan answered, 1)
 	r, attached := newOrdersRig(t, orders{
