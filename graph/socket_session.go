@@ -344,7 +344,7 @@ func (x *socket) subscribe(ctx context.Context, m message) bool {
 		}
 		return false
 	}
-	ctx, cancel := context.WithCancel(asker)
+	ctx, cancel := context.WithCancel(asker) //nolint:contextcheck // it is the socket's own, with who asks
 	op := &running{cancel: cancel}
 	x.operations[m.id] = op
 	x.alive++
