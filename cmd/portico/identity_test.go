@@ -24,6 +24,7 @@ import (
 
 	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph"
+	"github.com/portico-retail/portico/integrations/demo"
 	"github.com/portico-retail/portico/integrations/ledger"
 	"github.com/portico-retail/portico/integrations/redisstore"
 	"github.com/portico-retail/portico/retail"
@@ -308,8 +309,8 @@ func TestRevokeOnTheCommandLine(t *testing.T) {
 
 // TestAnOperatorTakesTokensBack asks a whole gateway.
 func TestAnOperatorTakesTokensBack(t *testing.T) {
-	r := newRig(t, "embedded")
-	const who = `{ guestVisible: catalog(first: 1) { nodes { id } } }`
+	r := newRigOf(t, "embedded", demo.Builtin(1, time.Now()).Corner(4, 14), patiently)
+	const who = `{ __typename }`
 	member := r.token(t, auth.Principal{Role: auth.RoleMember, Subject: "a-1001"})
 	other := r.token(t, auth.Principal{Role: auth.RoleMember, Subject: "a-1002"})
 	id := tokenID(t, member)
@@ -333,7 +334,7 @@ func TestAnOperatorTakesTokensBack(t *testing.T) {
 			t.Errorf("%s takes a token back", name)
 		}
 	}
-	if r.ask(t, member, who, nil).Status == http.StatusUnauthorized {
+	if r.ask(t, member, who, nil).Status != http.StatusOK {
 		t.Fatal("the member is refused before anything was taken back")
 	}
 	var p payload
@@ -349,7 +350,7 @@ func TestAnOperatorTakesTokensBack(t *testing.T) {
 	if got := r.ask(t, member, who, nil).Status; got != http.StatusUnauthorized {
 		t.Errorf("the token that was taken back gets %d", got)
 	}
-	if got := r.ask(t, other, who, nil).Status; got == http.StatusUnauthorized {
+	if got := r.ask(t, other, who, nil).Status; got != http.StatusOK {
 		t.Errorf("another member's token gets %d", got)
 	}
 	for input, field := range map[string]string{
