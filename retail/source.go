@@ -85,6 +85,11 @@ func (l *SourceLog) Record(r SourceReport) {
 	if l == nil {
 		return
 	}
+	switch r.Code {
+	case CodeNotFound, CodeBadInput, CodeConflict, CodeForbidden: // a no is an answer, and would tell what exists from what does not
+		r.Code = ""
+	default:
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	old, seen := l.reports[r.Source]

@@ -56,6 +56,17 @@ func TestTheSourceLogKeepsTheWorst(t *testing.T) {
 	}
 }
 
+// What a system says no to is the caller's, or is not there: a report that told the two apart would tell what others have.
+func TestANoIsNoFailure(t *testing.T) {
+	for _, code := range []retail.Code{retail.CodeNotFound, retail.CodeBadInput, retail.CodeConflict, retail.CodeForbidden} {
+		l := &retail.SourceLog{}
+		l.Record(retail.SourceReport{Source: retail.SourceShop, Status: retail.StatusOK, Calls: 1, Code: code})
+		if got := l.Reports()[0]; got.Code != "" || got.Calls != 1 {
+			t.Errorf("%s: %+v", code, got)
+		}
+	}
+}
+
 func TestErrorsHaveACode(t *testing.T) {
 	cause := errors.New("dial tcp: refused")
 	for name, c := range map[string]struct {
