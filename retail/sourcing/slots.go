@@ -50,13 +50,14 @@ func (s *Service) PickupSlots(
 		return nil, r
 	}
 	today := retail.DateOf(now.In(zone(l)))
-	if from < today {
+	if from == "" {
 		from = today
 	}
 	midnight, err := time.ParseInLocation(time.DateOnly, string(from), zone(l))
 	if err != nil {
 		return nil, retail.BadInput("from is no day of the form YYYY-MM-DD")
 	}
+	from = max(from, today)
 	if midnight.After(now.Add(MaxSlotDays * 24 * time.Hour)) {
 		return nil, retail.BadInput("from is at most %d days ahead", MaxSlotDays)
 	}

@@ -96,6 +96,8 @@ func TestSlotQuestionsThatCannotBe(t *testing.T) {
 		"no day":                 {"S-B", retail.MethodPickup, "", 0, retail.CodeBadInput},
 		"too many days":          {"S-B", retail.MethodPickup, "", 15, retail.CodeBadInput},
 		"a day that is none":     {"S-B", retail.MethodPickup, "2026-99-99", 1, retail.CodeBadInput},
+		"an early day, none":     {"S-B", retail.MethodPickup, "2026-02-30", 1, retail.CodeBadInput},
+		"no text of a day":       {"S-B", retail.MethodPickup, "0", 1, retail.CodeBadInput},
 		"a day far ahead":        {"S-B", retail.MethodPickup, "2027-01-01", 1, retail.CodeBadInput},
 		"an unknown place":       {"S-X", retail.MethodPickup, "", 1, retail.CodeNotFound},
 		"a method that delivers": {"S-B", retail.MethodShipping, "", 1, retail.CodeBadInput},
