@@ -38,6 +38,9 @@ func shapeOf(doc *ast.QueryDocument) (*shape, *refusal) {
 	if b.cyclic {
 		return nil, refuse(statusInvalid, newError(CodeValidationFailed, "a fragment spreads itself"))
 	}
+	if worst.schemas > 1 { // tools ask once; every further time is made by reflection anew
+		return nil, refuse(statusInvalid, newError(CodeValidationFailed, "an operation may ask __schema once"))
+	}
 	s := b.shape
 	s.depth, s.introspectionDepth, s.expanded = worst.depth, worst.introspection, worst.expanded
 	s.rootFields, s.mutationFields = worst.width, effects
@@ -86,6 +89,7 @@ type span struct {
 	expanded      int // fields in all
 	depth         int // nested fields, outside of introspection
 	introspection int // nested fields down to the deepest one of introspection
+	schemas       int // `__schema` fields
 }
 
 // ceiling keeps sums from overflowing; it is above every limit.
@@ -97,12 +101,14 @@ func (c *span) add(o span) {
 	c.expanded = min(c.expanded+o.expanded, ceiling)
 	c.depth = max(c.depth, o.depth)
 	c.introspection = max(c.introspection, o.introspection)
+	c.schemas = min(c.schemas+o.schemas, ceiling)
 }
 
 // widen keeps the worst of two operations.
 func (c *span) widen(o span) {
 	c.width, c.expanded = max(c.width, o.width), max(c.expanded, o.expanded)
 	c.depth, c.introspection = max(c.depth, o.depth), max(c.introspection, o.introspection)
+	c.schemas = max(c.schemas, o.schemas)
 }
 
 // budget counts what a document holds.
@@ -161,6 +167,9 @@ func (b *budget) field(f *ast.Field) span {
 	switch {
 	case f.Name == "__schema" || f.Name == "__type":
 		c.depth, c.introspection = 1, min(max(below.depth, below.introspection)+1, ceiling)
+		if f.Name == "__schema" {
+			c.schemas = 1
+		}
 	case below.introspection > 0:
 		c.introspection = min(below.introspection+1, ceiling)
 	}

@@ -105,6 +105,23 @@ func TestIntrospectionCanBeOff(t *testing.T) {
 	}
 }
 
+func TestTheSchemaIsAskedOnceInAnOperation(t *testing.T) {
+	h := mustHandler(t, newStub())
+	for _, text := range []string{
+		"{a:__schema{types{name}} b:__schema{types{name}}}",
+		"{__schema{types{name}} ...F} fragment F on Query{b:__schema{types{name}}}",
+		"{...F ...on Query{...F}} fragment F on Query{__schema{types{name}}}",
+	} {
+		if w := post(h, query(text)); w.Code != 400 || decode(t, w).code() != "GRAPHQL_VALIDATION_FAILED" {
+			t.Errorf("%s: got %d %.200s", text, w.Code, w.Body)
+		}
+	}
+	both := `{"query":"query A{__schema{queryType{name}}} query B{__schema{queryType{name}}}","operationName":"A"}`
+	if w := post(h, both); w.Code != 200 {
+		t.Errorf("once in each of two operations: got %d %s", w.Code, w.Body)
+	}
+}
+
 func TestNothingOfTheRequestIsEchoed(t *testing.T) {
 	h := mustHandler(t, newStub())
 	const secret = "13800138000"
