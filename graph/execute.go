@@ -72,7 +72,8 @@ type response struct {
 func (h *Handler) newResponse(ctx context.Context) *response {
 	limits := h.classes.limits(ctx)
 	return &response{
-		log: &retail.SourceLog{}, reading: h.personal.reading(), fields: &counted{next: h.fields, most: int64(limits.ResponseFields)}, most: limits.ResponseBytes,
+		log: &retail.SourceLog{}, reading: h.personal.reading(), most: limits.ResponseBytes,
+		fields: &counted{next: h.fields, most: int64(limits.ResponseFields)},
 	}
 }
 

@@ -30,7 +30,9 @@ type spoken struct {
 type spokenKey struct{}
 
 // withSpoken returns ctx whose log lines do not repeat the personal values of the request.
-func withSpoken(ctx context.Context, schema *ast.Schema, doc *ast.QueryDocument, op *ast.OperationDefinition, vars map[string]any) context.Context {
+func withSpoken(
+	ctx context.Context, schema *ast.Schema, doc *ast.QueryDocument, op *ast.OperationDefinition, vars map[string]any,
+) context.Context {
 	return context.WithValue(ctx, spokenKey{}, &spoken{schema: schema, doc: doc, op: op, variables: vars})
 }
 

@@ -1,3 +1,4 @@
+// Package model has the types of the schema that no service knows; all but this file is generated.
 package model
 
 import "github.com/portico-retail/portico/retail"

@@ -105,7 +105,7 @@ func (q *auditQueue) take() []*auditCall {
 func (l *Ledger) appendBatch(ctx context.Context, batch []*auditCall) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = &retail.Error{Code: retail.CodeInternal, Message: "the ledger could not do this", Err: fmt.Errorf("panic: %v", retail.PanicText(r))}
+			err = fmt.Errorf("ledger: the audit log: panic: %s", retail.PanicText(r))
 		}
 	}()
 	var rows []retail.Disclosure

@@ -100,7 +100,7 @@ func (l *Ledger) SealBefore(ctx context.Context, answers []OpenAnswer) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to undo
 	for _, a := range answers {
 		var answer any
 		if a.Answer != nil {

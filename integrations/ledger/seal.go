@@ -82,7 +82,8 @@ func (l *Ledger) sealAnswers(ctx context.Context, tx *sql.Tx) error {
 		bind = sqlx.DOLLAR
 	}
 	for {
-		rows, err := openAnswers(ctx, tx, sqlx.Rebind(bind, `SELECT owner, key, answer IS NOT NULL, answer FROM answers WHERE key NOT LIKE ? LIMIT 200`))
+		rows, err := openAnswers(ctx, tx, sqlx.Rebind(bind, `SELECT owner, key, answer IS NOT NULL, answer FROM answers
+			WHERE key NOT LIKE ? LIMIT 200`))
 		if err != nil || len(rows) == 0 {
 			return err
 		}

@@ -34,6 +34,7 @@ func TestStoredAnswersCannotBeRead(t *testing.T) {
 			}
 			seen[key+string(answer)] = true
 		}
+		mustDo(t, rows.Err())
 		if len(seen) != 2 {
 			t.Errorf("two owners' same answer under the same key look the same: %d", len(seen))
 		}
