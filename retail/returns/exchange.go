@@ -233,6 +233,8 @@ func (s *Service) CompleteExchange(ctx context.Context, actor retail.Actor, orde
 	}
 	r := find(o, returnID)
 	switch {
+	case r == nil && !concerns(o, actor):
+		return nil, errNoOrder()
 	case r == nil:
 		return nil, errNoReturn()
 	case !actor.WorksAt(r.LocationCode):
@@ -245,6 +247,12 @@ func (s *Service) CompleteExchange(ctx context.Context, actor retail.Actor, orde
 		}
 	}
 	return s.result(ctx, orderID, returnID)
+}
+
+// concerns reports whether somebody works at a place that serves the order or takes something of it back.
+func concerns(o *retail.Order, actor retail.Actor) bool {
+	return slices.ContainsFunc(o.Fulfillments, func(f retail.Fulfillment) bool { return actor.WorksAt(f.LocationCode) }) ||
+		slices.ContainsFunc(o.Returns, func(r retail.Return) bool { return actor.WorksAt(r.LocationCode) })
 }
 
 // agree makes the replacements the shopper's: the ledger decides, in the transaction that records that the goods are taken.

@@ -79,9 +79,13 @@ func mayReturn(actor retail.Actor, o *retail.Order) bool {
 func (s *Service) orderToChange(ctx context.Context, actor retail.Actor, id string) (*retail.Order, error) {
 	o, err := s.order(ctx, actor, id)
 	if retail.CodeOf(err) == retail.CodeNotFound && err != nil {
-		return nil, retail.Refuse(retail.WhyNotFound, "orderId", "There is no such order.")
+		return nil, errNoOrder()
 	}
 	return o, err
+}
+
+func errNoOrder() error {
+	return retail.Refuse(retail.WhyNotFound, "orderId", "There is no such order.")
 }
 
 func errNoReturn() error {
