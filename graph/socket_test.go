@@ -599,6 +599,36 @@ func TestSocketsAreBounded(t *testing.T) {
 	eventually(t, func() bool { _, a := r.upgrade(t, "GET"); return a.status == 101 })
 }
 
+func TestStrangersLeaveRoomForMembers(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	r := newSocketRig(t, func(c *graph.SocketConfig) { c.Total = 4 })
+	defer r.shut(t)
+	r.ready(t, "{}")
+	r.ready(t, "{}")
+	third := r.open(t)
+	third.text(`{"type":"connection_init"}`)
+	if got := third.ends(); got != 1013 {
+		t.Errorf("a third stranger ends with %d", got)
+	}
+	_ = third.Close()
+	for _, subject := range []string{"a", "b"} {
+		eventually(t, func() bool {
+			s, a := r.upgrade(t, "GET", "Authorization", "Bearer "+r.token(subject))
+			if a.status != 101 {
+				return false // the third stranger is not quite gone
+			}
+			s.text(`{"type":"connection_init"}`)
+			if _, text := s.frame(); !strings.Contains(text, "ack") {
+				t.Errorf("%s: got %s", subject, text)
+			}
+			return true
+		})
+	}
+	if _, a := r.upgrade(t, "GET"); a.status != 503 || a.header.Get("Retry-After") == "" {
+		t.Errorf("a full gateway answers %d %v", a.status, a.header)
+	}
+}
+
 func TestIdleAndSlowClientsAreCut(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	r := newSocketRig(t, func(c *graph.SocketConfig) { c.Idle, c.Write = time.Minute, 100*time.Millisecond })
