@@ -284,6 +284,7 @@ func (w *world) hostile(t testing.TB) map[string]string {
 		"PS256 for an RS256 key":       forge(t, w.header(change{"alg": "PS256", "kid": w.rsOwn.ID}), w.claims(nil), signer(t, jwt.SigningMethodPS256, w.rs)),
 		"RS256 for a PS256 key":        forge(t, w.header(change{"alg": "RS256", "kid": "rsa"}), w.member(change{"iss": mixedName}), signer(t, jwt.SigningMethodRS256, w.rs)),
 		"RS256 as PS256":               forge(t, w.header(change{"alg": "PS256", "kid": "rsa"}), w.member(change{"iss": mixedName}), signer(t, jwt.SigningMethodRS256, w.rs)),
+		"PS256 as RS256":               forge(t, w.header(change{"alg": "RS256", "kid": "rsa"}), w.member(change{"iss": mixedName}), signer(t, jwt.SigningMethodPS256, w.rs)),
 		"RS512":                        forge(t, w.header(change{"alg": "RS512", "kid": w.rsOwn.ID}), w.claims(nil), signer(t, jwt.SigningMethodRS512, w.rs)),
 		"ES256 by the issuer of RS256": forge(t, h1(nil), w.claims(change{"iss": staffName}), members),
 
