@@ -62,7 +62,7 @@ func (h hostile) fits() bool {
 // sizes are a small attack, one at the limit, ten times that, and as much as the gateway reads.
 func (a attack) sizes() []int {
 	beyond := 1
-	for a.make(beyond).fits() {
+	for beyond < bodyRoom && a.make(beyond).fits() { // a number grows its text hardly
 		beyond *= 2
 	}
 	most := beyond/2 + sort.Search(beyond-beyond/2, func(n int) bool { return !a.make(beyond/2 + n + 1).fits() })
