@@ -28,7 +28,7 @@ const sound = `
   "All." totalCount: Count!
 }
 "What to do." input OpenInput { "Days, 1 to 7." days: [Day!]! }
-"A refusal." type UserError { "Why." message: String! }
+"A refusal." type UserError { "Why." code: StockLevel! }
 "What came of it." type OpenPayload { "Refusals, 20 at most." userErrors: [UserError!]! @listSize(assumedSize: 5) }
 type Query {
   "Shops." shops("Size." first: Int = 20 "From." after: String "Levels." levels: [StockLevel!]): ShopConnection! @public
@@ -165,6 +165,31 @@ var broken = map[string]struct{ old, new, rule, breach string }{
 	"a connection that cannot be paged": {
 		` "From." after: String`, ``, "connections have the Relay shape and total and are paged",
 		"Query.shops gives a connection but takes no first and after",
+	},
+	"words that nobody looked at": {
+		`input OpenInput { "Days, 1 to 7." days: [Day!]! }`, `input OpenInput { "Days, 1 to 7." days: [Day!]! "Words." words: String }`,
+		"what is not for everybody is personal or known not to be",
+		"OpenInput.words is neither @personal nor in testdata/impersonal.txt",
+	},
+	"an argument that nobody looked at": {
+		`"Levels." levels`, `"Who." who: String "Levels." levels`, "what is not for everybody is personal or known not to be",
+		"Query.shops(who:) is neither @personal nor in testdata/impersonal.txt",
+	},
+	"a fact behind a scope that nobody looked at": {
+		`"A shop." type Shop {`, `"A boss." type Boss { "Name." name: String } "A shop." type Shop { "Boss." boss: Boss @hasScope(scope: "X") `,
+		"what is not for everybody is personal or known not to be", "Boss.name is neither @personal nor in testdata/impersonal.txt",
+	},
+	"a fact that needs a scope itself": {
+		`"A shop." type Shop {`, `"A shop." type Shop { "Boss." boss: String @hasScope(scope: "X") `,
+		"what is not for everybody is personal or known not to be", "Shop.boss is neither @personal nor in testdata/impersonal.txt",
+	},
+	"a number of the retailer's own": {
+		`"A shop." type Shop {`, `"A shop." type Shop { "Stock." onHand: Int `, "commercial numbers need a scope",
+		"Shop.onHand is commercial and needs no scope",
+	},
+	"a number that a role is enough for": {
+		`"A shop." type Shop {`, `"A sum." type Sum { "Turnover." turnoverOfYear: Int } "A shop." type Shop { "Sum." sum: Sum @public `,
+		"commercial numbers need a scope", "Sum.turnoverOfYear is commercial and needs no scope",
 	},
 	"a mutation with two arguments": {
 		`idempotencyKey: String!)`, `key: String!)`, "mutations take an input and a key and answer with userErrors",

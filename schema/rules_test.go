@@ -2,6 +2,7 @@ package schema_test
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,6 +27,8 @@ var rules = []rule{
 	{"names are Pascal for types, camel for fields, upper for enum values", names},
 	{"connections have the Relay shape and total and are paged", connections},
 	{"mutations take an input and a key and answer with userErrors", mutations},
+	{"what is not for everybody is personal or known not to be", personal},
+	{"commercial numbers need a scope", commercial},
 }
 
 func described(s *ast.Schema) (breaches []string) {
@@ -290,4 +293,122 @@ func shapeOf(f *ast.FieldDefinition) string {
 		return ""
 	}
 	return "input!, " + f.Arguments[1].Name + ": " + f.Arguments[1].Type.String()
+}
+
+// impersonalFile says of what could hold personal data by its type why it does not, or why no mask would do: a line "Type.field:
+// why" or "Type.field(argument:): why" each, "*" for any type. Whoever adds such a field marks it @personal or says why not here,
+// and somebody reads it.
+const impersonalFile = "testdata/impersonal.txt"
+
+// impersonal reads the file: why, by name.
+func impersonal() (map[string]string, error) {
+	text, err := os.ReadFile(impersonalFile)
+	if err != nil {
+		return nil, err
+	}
+	list := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, why, said := strings.Cut(line, ": ")
+		if _, twice := list[name]; twice || !said || strings.TrimSpace(why) == "" {
+			return nil, fmt.Errorf("%q says nothing, or again", line)
+		}
+		list[name] = why
+	}
+	return list, nil
+}
+
+// telling are the types whose values could be about a person.
+var telling = []string{"String", "ID", "URL", "Date"}
+
+// personal looks at what could be about a person: the leaves that not everybody reads, and all that clients write.
+func personal(s *ast.Schema) (breaches []string) {
+	listed, err := impersonal()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, name := range couldBePersonal(s) {
+		field := name[strings.LastIndexAny(name, ".("):]
+		if listed[name] == "" && listed["*"+field] == "" {
+			breaches = append(breaches, name+" is neither @personal nor in "+impersonalFile)
+		}
+	}
+	return breaches
+}
+
+// couldBePersonal lists, by name, what has no @personal and could be about a person by its type.
+func couldBePersonal(s *ast.Schema) (list []string) {
+	public := reachable(s, guarded, false)
+	tells := func(t *ast.Type, directives ast.DirectiveList) bool {
+		return slices.Contains(telling, t.Name()) && directives.ForName("personal") == nil
+	}
+	for _, def := range own(s) {
+		for _, f := range fields(def) {
+			name := def.Name + "." + f.Name
+			for _, a := range f.Arguments {
+				if tells(a.Type, a.Directives) {
+					list = append(list, name+"("+a.Name+":)")
+				}
+			}
+			if tells(f.Type, f.Directives) && (def.Kind == ast.InputObject || !public[def.Name] || guarded(f)) {
+				list = append(list, name)
+			}
+		}
+	}
+	return list
+}
+
+func guarded(f *ast.FieldDefinition) bool {
+	return f.Directives.ForName("hasScope") != nil || f.Directives.ForName("hasRole") != nil
+}
+
+func scoped(f *ast.FieldDefinition) bool { return f.Directives.ForName("hasScope") != nil }
+
+// reachable are the types that one comes to from the roots by fields that are not closed. Objects that are found by an id of
+// theirs only, through node, count when they are wanted.
+func reachable(s *ast.Schema, closed func(*ast.FieldDefinition) bool, byID bool) map[string]bool {
+	seen := map[string]bool{}
+	var visit func(def *ast.Definition)
+	visit = func(def *ast.Definition) {
+		if seen[def.Name] || !def.IsCompositeType() {
+			return
+		}
+		seen[def.Name] = true
+		for _, f := range fields(def) {
+			if !closed(f) {
+				visit(s.Types[f.Type.Name()])
+			}
+		}
+		if def.IsAbstractType() && (byID || def.Name != "Node") {
+			for _, t := range s.PossibleTypes[def.Name] {
+				visit(t)
+			}
+		}
+	}
+	for _, root := range roots(s) {
+		visit(root)
+	}
+	return seen
+}
+
+// commercially is how numbers are named that are the retailer's own business.
+var commercially = regexp.MustCompile(`(?i)^(onHand|unsyncedSales|allocated|safetyStock|.*(costPrice|margin|supplier|turnover|revenue|purchasePrice).*)$`)
+
+// commercial looks at numbers that are the retailer's own business: they, or whatever leads to them, need a scope.
+func commercial(s *ast.Schema) (breaches []string) {
+	open := reachable(s, scoped, true)
+	for _, def := range own(s) {
+		if def.Kind == ast.InputObject {
+			continue
+		}
+		for _, f := range fields(def) {
+			if commercially.MatchString(f.Name) && open[def.Name] && !scoped(f) {
+				breaches = append(breaches, def.Name+"."+f.Name+" is commercial and needs no scope")
+			}
+		}
+	}
+	return breaches
 }

@@ -825,11 +825,11 @@ input DeliveryAddressInput {
   "ISO 3166-1 alpha-2."
   countryCode: String! = "CN"
   "Province or state, up to 100 characters."
-  province: String! = ""
+  province: String! = "" @personal(purpose: FULFILMENT)
   "City, up to 100 characters."
-  city: String! = ""
+  city: String! = "" @personal(purpose: FULFILMENT)
   "District, up to 100 characters."
-  district: String! = ""
+  district: String! = "" @personal(purpose: FULFILMENT)
   "Street and number, up to 200 characters."
   line: String! @personal(purpose: FULFILMENT)
   "Postal code, up to 20 characters."
