@@ -179,3 +179,24 @@ func TestTheHeadOfTheAuditLogIsLogged(t *testing.T) {
 		t.Errorf("the log says %s", got)
 	}
 }
+
+// The executor does not show a field below an event the order that it belongs to.
+func TestAnEventKnowsWhomItIsAbout(t *testing.T) {
+	s := newStories(t)
+	s.purchase(t, "ordered", []string{"guest", "S-SH01", "10000018=1"})
+	clerk, _ := s.asker(t, []string{"associate", "S-SH01"})
+	for name, c := range map[string]struct{ token, want string }{
+		"the owner":   {s.saved["guest"], `{"name":"Lin","phone":"+8613800207001"}`},
+		"the counter": {clerk, `{"name":"L*","phone":"138****7001"}`},
+	} {
+		w := s.connect(t, c.token)
+		w.subscribe(t, "1", `subscription($id: ID!) { orderChanged(id: $id) { contact { name phone } } }`, map[string]any{"id": s.saved["order"]})
+		if m := w.hear(t); !strings.Contains(string(m.Payload), c.want) {
+			t.Errorf("%s hears %s", name, m.Payload)
+		}
+	}
+	head, err := s.ledger.AuditHead(t.Context())
+	if must(t, err); head.Seq != 1 {
+		t.Errorf("%d readings are on record", head.Seq)
+	}
+}
