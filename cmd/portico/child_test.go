@@ -245,7 +245,7 @@ func (w *world) start() {
 	}
 	spec, err := json.Marshal(w.spec)
 	must(w.t, err)
-	w.process = exec.Command(os.Args[0], "-test.run=^TestGatewayProcess$") //nolint:gosec // itself
+	w.process = exec.Command(os.Args[0], "-test.run=^TestGatewayProcess$")
 	w.process.Env = append(os.Environ(), asGateway+"="+string(spec))
 	w.process.ExtraFiles = []*os.File{w.listener}
 	w.process.Stderr = writerFunc(w.log)

@@ -205,9 +205,9 @@ func (s *Store) eval(ctx context.Context, script *redis.Script, calls []call) ([
 	if _, err := pipe.Exec(ctx); err != nil && !redis.HasErrorPrefix(err, "NOSCRIPT") {
 		return nil, err
 	}
-	for i, reply := range replies {
-		if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
-			replies[i] = script.Eval(ctx, s.client, calls[i].keys, calls[i].args...)
+	for i, c := range calls {
+		if redis.HasErrorPrefix(replies[i].Err(), "NOSCRIPT") {
+			replies[i] = script.Eval(ctx, s.client, c.keys, c.args...)
 		}
 	}
 	return replies, nil
