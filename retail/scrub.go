@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -15,25 +16,39 @@ const Scrubbed = "[personal]"
 // mobile phone, an e-mail address, a JSON web token or another bearer token.
 var shapes = []struct {
 	find *regexp.Regexp
+	// signs are texts one of which is in every match; none means eleven digits.
+	signs []string
 	// whole takes only what no other letter or digit continues.
 	whole bool
 }{
-	{find: regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,4}`)},
-	{find: regexp.MustCompile(`(?i)\b(?:bearer|dpop)[ +]+[A-Za-z0-9._~+/-]{8,}=*`)},
-	{find: regexp.MustCompile(`[\p{L}\p{N}._%+'-]+(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2,}`)},
+	{signs: []string{"eyJ"}, find: regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,4}`)},
+	{
+		signs: []string{"earer", "EARER", "DPoP", "dpop", "DPOP"},
+		find:  regexp.MustCompile(`\b(?:[Bb]earer|BEARER|DPoP|dpop|DPOP)[ +]+[A-Za-z0-9._~+/-]{8,}=*`),
+	},
+	{
+		signs: []string{"@", "%40"},
+		find:  regexp.MustCompile(`[\p{L}\p{N}._%+'-]+(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2,}`),
+	},
 	{whole: true, find: regexp.MustCompile(`[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]`)},
 	{whole: true, find: regexp.MustCompile(`(?:\+|%2B)?(?:86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}`)},
 }
 
 // Scrub takes out of a text whatever is shaped like somebody's: card and phone numbers, e-mail addresses, tokens.
 func Scrub(text string) string {
-	if !strings.ContainsAny(text, "@%1eBbDd") { // each shape has one of these
-		return text
+	digits := 0
+	for i := range len(text) {
+		if digit(text[i]) {
+			digits++
+		}
 	}
 	for _, s := range shapes {
-		if s.whole {
+		switch {
+		case len(s.signs) == 0 && digits < 11:
+		case len(s.signs) > 0 && !slices.ContainsFunc(s.signs, func(sign string) bool { return strings.Contains(text, sign) }):
+		case s.whole:
 			text = scrubWhole(text, s.find)
-		} else {
+		default:
 			text = s.find.ReplaceAllLiteralString(text, Scrubbed)
 		}
 	}
