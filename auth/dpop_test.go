@@ -392,3 +392,26 @@ func TestPublicURLs(t *testing.T) {
 		t.Error("proofs are checked without remembering them")
 	}
 }
+
+// FuzzProof brings a bound token with proofs of any kind: only the holder's own is accepted, and once.
+func FuzzProof(f *testing.F) {
+	w := newWorld(f)
+	h := newHolder(f, w)
+	good := h.proof(f, nil, nil)
+	f.Add(good)
+	f.Add(h.proof(f, change{"alg": "none"}, nil))
+	f.Add(h.proof(f, change{"jwk": change{"kty": "oct", "k": "AAAA"}}, nil))
+	f.Add(h.proof(f, nil, change{"iat": 1e300, "jti": strings.Repeat("a", 500), "htu": "https://[::1%25]:99999/"}))
+	f.Add("....")
+	v := boundVerifier(f, w, auth.ProofOptions{Replays: firstTime{}})
+	f.Fuzz(func(t *testing.T, proof string) {
+		if _, err := v.Authenticate(request("DPoP", h.token, proof)); err == nil && proof != good {
+			t.Fatalf("accepted %q", proof)
+		}
+	})
+}
+
+// firstTime forgets what was used.
+type firstTime struct{}
+
+func (firstTime) Once(context.Context, string, time.Duration) (bool, error) { return true, nil }
