@@ -1,0 +1,176 @@
+package graph
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// subscribe starts an operation.
+func (x *socket) subscribe(ctx context.Context, m message) bool {
+	if m.id == "" || m.payload == nil {
+		return x.bad()
+	}
+	if !x.stillKnown(ctx) {
+		return false
+	}
+	x.mu.Lock()
+	asker := x.asker
+	_, twice := x.operations[m.id]
+	full := x.alive >= x.config.Operations
+	if asker == nil || twice || full {
+		x.mu.Unlock()
+		switch {
+		case asker == nil:
+			x.end(closeNotYet, "Unauthorized")
+		case twice:
+			x.end(closeTwiceID, "Subscriber already exists")
+		default:
+			return x.send(ctx, errorMessage(m.id, gqlerror.List{limitError("socketOperations", x.config.Operations)}))
+		}
+		return false
+	}
+	ctx, cancel := context.WithCancel(asker) //nolint:contextcheck // it is the socket's own, with who asks
+	op := &running{cancel: cancel}
+	x.operations[m.id] = op
+	x.alive++
+	x.active.Go(func() {
+		defer x.gone()
+		defer cancel()
+		x.operate(ctx, m, op)
+	})
+	x.mu.Unlock()
+	return true
+}
+
+// gone counts an operation out.
+func (x *socket) gone() {
+	x.mu.Lock()
+	x.alive--
+	x.idleSince = x.now()
+	x.mu.Unlock()
+	select {
+	case x.changed <- struct{}{}:
+	default:
+	}
+}
+
+// complete ends an operation that the client wants no more of.
+func (x *socket) complete(id string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if op, ok := x.operations[id]; ok {
+		op.cancel()
+		delete(x.operations, id)
+	}
+}
+
+// forget takes an operation off the list and reports whether the client still waits for it.
+func (x *socket) forget(id string, op *running) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.operations[id] != op {
+		return false
+	}
+	delete(x.operations, id)
+	return true
+}
+
+// operate executes an operation and sends what comes of it.
+func (x *socket) operate(ctx context.Context, m message, op *running) {
+	h := x.handler
+	ctx, line := withEntry(ctx)
+	started, sent, out := x.now(), int64(0), outcomeRefused
+	h.metrics.inFlight.Inc()
+	defer func() {
+		h.metrics.inFlight.Dec()
+		h.metrics.observe(out, x.now().Sub(started))
+		line.write(ctx, x.log, slog.LevelInfo, x.request, sent, x.now().Sub(started))
+	}()
+	select {
+	case x.working <- struct{}{}:
+	case <-ctx.Done():
+		out = outcomeCancelled
+		return
+	}
+	free := sync.OnceFunc(func() { <-x.working })
+	defer free()
+	res, no := x.ask(ctx, m.payload)
+	if no != nil {
+		h.metrics.refuse(no)
+		noteErrors(ctx, no.errs)
+		if x.forget(m.id, op) {
+			x.send(ctx, errorMessage(m.id, no.errs))
+		}
+		return
+	}
+	tell := func(res *result) bool {
+		noteErrors(ctx, res.errs)
+		out = outcomeOf(ctx, res)
+		text := nextMessage(m.id, res, x.now())
+		if !x.waits(m.id, op) || !x.send(ctx, text) {
+			out = outcomeCancelled
+			return false
+		}
+		sent += int64(len(text))
+		return true
+	}
+	if res.events == nil {
+		if tell(res) && x.forget(m.id, op) {
+			x.send(ctx, completeMessage(m.id))
+		}
+		return
+	}
+	free()
+	x.mu.Lock()
+	op.streams = true
+	x.mu.Unlock()
+	out = outcomeOK
+	x.stream(ctx, res, tell)
+	if x.forget(m.id, op) {
+		x.send(ctx, completeMessage(m.id))
+	}
+}
+
+// stream tells event after event for as long as the token counts.
+func (x *socket) stream(ctx context.Context, res *result, tell func(*result) bool) {
+	select {
+	case <-x.draining:
+		return
+	default:
+	}
+	for event := res.events(); event != nil; event = res.events() {
+		if !x.stillKnown(ctx) || !tell(event) {
+			return
+		}
+		x.metrics.events.Inc()
+	}
+}
+
+// waits reports whether the client still waits for an operation.
+func (x *socket) waits(id string, op *running) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.operations[id] == op
+}
+
+// ask takes an operation the way that every request takes.
+func (x *socket) ask(ctx context.Context, payload []byte) (res *result, no *refusal) {
+	h := x.handler
+	defer func() {
+		if v := recover(); v != nil {
+			res, no = nil, refuse(http.StatusInternalServerError, h.errors.present(ctx, h.errors.recovered(ctx, v)))
+		}
+	}()
+	if no := h.shed(ctx); no != nil {
+		return nil, no
+	}
+	req, no := decodeRequest(payload, h.classes.limits(ctx))
+	if no != nil {
+		return nil, no
+	}
+	return h.run(ctx, req, call{header: x.request.Header, streams: true})
+}
