@@ -22,16 +22,16 @@ type guard struct {
 
 // plan finds the guarded fields of an operation and refuses root fields that declare no access: what nobody thought
 // about is closed, not open.
-func (c *compiler) plan(doc *ast.QueryDocument, op *ast.OperationDefinition) ([]guard, *refusal) {
-	p := planner{schema: c.schema, doc: doc, open: map[string]bool{}}
+func (c *compiler) plan(doc *ast.QueryDocument, op *ast.OperationDefinition) (*planner, *refusal) {
+	p := &planner{schema: c.schema, doc: doc, open: map[string]bool{}}
 	p.set(op.SelectionSet, nil, nil, true)
 	switch {
 	case p.undeclared:
 		return nil, undeclared()
-	case p.introspects && !c.introspection:
-		return nil, refuse(statusInvalid, newError(CodeValidationFailed, "introspection is off"))
+	case p.introspects && c.introspection.off():
+		return nil, noIntrospection()
 	}
-	return p.guards, nil
+	return p, nil
 }
 
 // undeclared refuses an operation with a root field that says nothing about access.

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/maypok86/otter/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -28,14 +30,16 @@ const statusInvalid = http.StatusBadRequest
 type document struct {
 	ast        *ast.QueryDocument
 	shape      *shape
+	exec       graphql.ExecutableSchema // of a view; nil for the whole schema
 	operations []*operation
 }
 
 // operation is one operation of a document and what is known about it before any request.
 type operation struct {
-	def    *ast.OperationDefinition
-	guards []guard
-	cost   *costPlan
+	def         *ast.OperationDefinition
+	guards      []guard
+	cost        *costPlan
+	introspects bool
 }
 
 // pick returns the operation to execute: the named one, or the only one.
@@ -61,10 +65,10 @@ type compiler struct {
 	limits        *Limits // the widest that anybody has
 	costs         *costModel
 	rules         *rules.Rules
-	introspection bool
+	introspection Introspection
 }
 
-func newCompiler(schema *ast.Schema, limits *Limits, introspection bool) (*compiler, error) {
+func newCompiler(schema *ast.Schema, limits *Limits, introspection Introspection) (*compiler, error) {
 	served := WithoutDefer(schema)
 	costs, err := newCostModel(served)
 	return &compiler{schema: served, limits: limits, costs: costs, introspection: introspection, rules: quietRules()}, err
@@ -128,15 +132,15 @@ func (c *compiler) compileWithin(query string, limits *Limits) (*document, *refu
 		return nil, no
 	}
 	if errs := validator.ValidateWithRules(c.schema, parsed, c.rules); len(errs) > 0 {
-		return nil, c.invalid(errs)
+		return nil, c.invalid(errs, query)
 	}
 	doc, costs := &document{ast: parsed, shape: shape}, c.costs.compile(parsed)
 	for _, def := range parsed.Operations {
-		guards, no := c.plan(parsed, def)
+		plan, no := c.plan(parsed, def)
 		if no != nil {
 			return nil, no
 		}
-		doc.operations = append(doc.operations, &operation{def: def, guards: guards, cost: costs.of(def)})
+		doc.operations = append(doc.operations, &operation{def: def, guards: plan.guards, cost: costs.of(def), introspects: plan.introspects})
 	}
 	return doc, nil
 }
@@ -168,8 +172,12 @@ func (c *compiler) parseRefusal(err error, limits *Limits) *refusal {
 
 // invalid reports the first few validation errors. Literal values are cut off, they may be personal; so are, when the
 // schema is not public, names that the client did not write.
-func (c *compiler) invalid(errs gqlerror.List) *refusal {
+func (c *compiler) invalid(errs gqlerror.List, query string) *refusal {
 	no := refuse(statusInvalid)
+	var written map[string]bool
+	if c.introspection != IntrospectionAll {
+		written = namesIn(query)
+	}
 	for _, e := range errs[:min(len(errs), c.limits.RequestErrors)] {
 		message := e.Message
 		if i := strings.Index(message, " Did you mean"); i >= 0 {
@@ -182,14 +190,38 @@ func (c *compiler) invalid(errs gqlerror.List) *refusal {
 			message, _, _ = strings.Cut(message, " value: ")
 			message, _, _ = strings.Cut(message, ", found ")
 		}
-		if !c.introspection && (e.Rule == rules.ProvidedRequiredArgumentsRule.Name || strings.Contains(message, "of required type")) {
+		if written != nil && (e.Rule == rules.ProvidedRequiredArgumentsRule.Name || strings.Contains(message, "of required type")) {
 			message = "Something required is missing here."
+		}
+		if written != nil {
+			message = c.withoutNames(message, written)
 		}
 		out := newError(CodeValidationFailed, clip(message))
 		out.Locations = e.Locations
 		no.errs = append(no.errs, out)
 	}
 	return no
+}
+
+var nameForm = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+
+// namesIn is every name of a document, and what looks like one.
+func namesIn(query string) map[string]bool {
+	names := map[string]bool{}
+	for _, name := range nameForm.FindAllString(query, -1) {
+		names[name] = true
+	}
+	return names
+}
+
+// withoutNames leaves out of a message the types that the client did not write, so that what is hidden reads like what is unknown.
+func (c *compiler) withoutNames(message string, written map[string]bool) string {
+	return nameForm.ReplaceAllStringFunc(message, func(name string) string {
+		if def := c.schema.Types[name]; def == nil || def.BuiltIn || written[name] {
+			return name
+		}
+		return "…"
+	})
 }
 
 // clip bounds a message that repeats names of the document.

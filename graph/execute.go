@@ -42,7 +42,11 @@ func (h *Handler) execute(ctx context.Context, doc *document, op *operation, var
 	}()
 	ctx = graphql.WithOperationContext(ctx, h.operationContext(doc, op, variables, x.fields.resolve))
 	ctx = graphql.WithResponseContext(ctx, h.errors.present, h.errors.recovered)
-	resp := h.schema.Exec(ctx)(ctx)
+	schema := h.schema
+	if doc.exec != nil {
+		schema = doc.exec
+	}
+	resp := schema.Exec(ctx)(ctx)
 	if resp == nil {
 		graphql.AddError(ctx, errors.Join(errNoResponse, ctx.Err()))
 		resp = &graphql.Response{}
@@ -55,7 +59,7 @@ func (h *Handler) operationContext(
 ) *graphql.OperationContext {
 	return &graphql.OperationContext{
 		Doc: doc.ast, Operation: op.def, OperationName: op.def.Name, Variables: variables,
-		DisableIntrospection: !h.introspection, RecoverFunc: h.errors.recovered,
+		DisableIntrospection: !op.introspects, RecoverFunc: h.errors.recovered,
 		ResolverMiddleware:     fields,
 		RootResolverMiddleware: h.once,
 	}

@@ -45,7 +45,7 @@ func mustFakeHandler(t testing.TB, sdl string, change ...func(*fake, *graph.Hand
 		schema: gqlparser.MustLoadSchema(&ast.Source{Input: accessDirectives + sdl}),
 		exec:   func(context.Context) *graphql.Response { return &graphql.Response{Data: []byte("{}")} },
 	}
-	o := graph.HandlerOptions{Introspection: true, Now: func() time.Time { return testNow }}
+	o := graph.HandlerOptions{Introspection: graph.IntrospectionAll, Now: func() time.Time { return testNow }}
 	for _, c := range change {
 		c(f, &o)
 	}

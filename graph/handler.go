@@ -27,10 +27,12 @@ type HandlerOptions struct {
 	Limits Limits // of everybody without Policies; zero means DefaultLimits
 	// Policies are what each class of callers may ask; with them every response says what it cost. Nil gives everybody Limits.
 	Policies      Policies
-	Limiter       Limiter // counts the rates of Policies for all gateways; nil counts in this one
-	Introspection bool    // whether __schema and __type are served
-	CacheBytes    uint64  // compiled documents kept, estimated; zero means 16 MiB
-	Documents     DocumentOptions
+	Limiter       Limiter       // counts the rates of Policies for all gateways; nil counts in this one
+	Introspection Introspection // who may read the schema
+	// View serves a part of the schema, to show everybody what they may use; nil shows the whole to whoever Introspection allows.
+	View       func(*ast.Schema) graphql.ExecutableSchema
+	CacheBytes uint64 // compiled documents kept, estimated; zero means 16 MiB
+	Documents  DocumentOptions
 	// MaxInFlight bounds the requests that are worked on at once; twice as many may wait for 100 ms, the rest is shed,
 	// strangers first.
 	// More than the processors can carry only makes everybody wait. Zero means 16 for each processor.
@@ -49,20 +51,20 @@ type HandlerOptions struct {
 
 // Handler answers GraphQL requests. It implements http.Handler.
 type Handler struct {
-	schema        graphql.ExecutableSchema
-	limits        Limits // the widest of any class
-	classes       *classes
-	meter         *meter
-	introspection bool
-	documents     *documents
-	errors        presenter
-	metrics       *metrics
-	admission     *admission
-	attach        func(context.Context) context.Context
-	answers       Answers
-	personal      *Personal
-	fields        graphql.FieldMiddleware
-	now           func() time.Time
+	schema    graphql.ExecutableSchema
+	limits    Limits // the widest of any class
+	classes   *classes
+	meter     *meter
+	views     *views
+	documents *documents
+	errors    presenter
+	metrics   *metrics
+	admission *admission
+	attach    func(context.Context) context.Context
+	answers   Answers
+	personal  *Personal
+	fields    graphql.FieldMiddleware
+	now       func() time.Time
 }
 
 // NewHandler returns a handler of schema. It registers its metrics with reg.
@@ -89,6 +91,9 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if err := o.Introspection.Validate(); err != nil {
+		return nil, err
+	}
 	if p := o.Personal; p != nil && (p.Audit == nil || p.Rules.Self == nil || p.Rules.Consented == nil) {
 		return nil, errors.New("graph: Personal is not complete")
 	}
@@ -106,7 +111,7 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 		return nil, err
 	}
 	h := &Handler{
-		schema: schema, limits: classes.widest, classes: classes, meter: charged, introspection: o.Introspection, metrics: m,
+		schema: schema, limits: classes.widest, classes: classes, meter: charged, metrics: m,
 		attach: o.Attach, fields: fields, now: o.Now,
 		answers:   o.Answers,
 		personal:  o.Personal,
@@ -124,6 +129,7 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 		return nil, err
 	}
 	h.documents.within = classes.limits
+	h.views = &views{mode: o.Introspection, schema: c.schema, serve: o.View}
 	return h, nil
 }
 
@@ -222,6 +228,13 @@ func (h *Handler) run(ctx context.Context, req *request, c call) (*result, *refu
 		no.allow = "POST"
 		return nil, no
 	}
+	if no := h.checkShape(ctx, doc); no != nil {
+		return nil, no
+	}
+	doc, op, no = h.seen(ctx, asked.text, doc, op)
+	if no != nil {
+		return nil, no
+	}
 	return h.perform(ctx, doc, op, req, c, turn)
 }
 
@@ -229,9 +242,6 @@ func (h *Handler) run(ctx context.Context, req *request, c call) (*result, *refu
 func (h *Handler) perform(
 	ctx context.Context, doc *document, op *operation, req *request, c call, turn *turn,
 ) (*result, *refusal) {
-	if no := h.checkShape(ctx, doc); no != nil {
-		return nil, no
-	}
 	variables, no := coerceVariables(h.documents.schema, op.def, req.variables)
 	if no != nil {
 		return nil, no

@@ -138,7 +138,7 @@ func heap() uint64 {
 
 func TestHostileClientsGetAnAnswerAndLeaveNothingBehind(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	s := mustServer(t, mustHandler(t, newStub(), func(o *graph.HandlerOptions) { o.Introspection = false }))
+	s := mustServer(t, mustHandler(t, newStub(), func(o *graph.HandlerOptions) { o.Introspection = graph.IntrospectionOff }))
 	s.Log = slog.New(slog.DiscardHandler)
 	r := mustServe(t, s)
 	attack := func() {

@@ -77,7 +77,7 @@ func newStub() *stub {
 
 func mustHandler(t testing.TB, s *stub, change ...func(*graph.HandlerOptions)) *graph.Handler {
 	t.Helper()
-	o := graph.HandlerOptions{Introspection: true, Now: func() time.Time { return testNow }}
+	o := graph.HandlerOptions{Introspection: graph.IntrospectionAll, Now: func() time.Time { return testNow }}
 	for _, f := range change {
 		f(&o)
 	}

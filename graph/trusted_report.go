@@ -49,7 +49,7 @@ type OperationReport struct {
 // reported then; it may be nil.
 func CheckDocuments(schema *ast.Schema, policies Policies, manifests []Manifest, next *ast.Schema) ([]OperationReport, error) {
 	limits := policies.widest()
-	c, err := newCompiler(schema, &limits, false)
+	c, err := newCompiler(schema, &limits, IntrospectionOff)
 	if err != nil {
 		return nil, err
 	}

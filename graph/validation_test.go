@@ -53,7 +53,7 @@ func TestNoMessageSuggestsAnything(t *testing.T) {
 var names = regexp.MustCompile(`[A-Za-z_][A-Za-z_0-9]{2,}`)
 
 func TestMessagesDoNotNameFieldsThatWereNotAsked(t *testing.T) {
-	h := mustHandler(t, newStub(), func(o *graph.HandlerOptions) { o.Introspection = false })
+	h := mustHandler(t, newStub(), func(o *graph.HandlerOptions) { o.Introspection = graph.IntrospectionOff })
 	schemaFields := map[string]bool{}
 	for _, def := range mustSchema(t).Types {
 		if def.BuiltIn {
@@ -90,7 +90,7 @@ var plainWords = map[string]bool{
 }
 
 func TestIntrospectionCanBeOff(t *testing.T) {
-	h := mustHandler(t, newStub(), func(o *graph.HandlerOptions) { o.Introspection = false })
+	h := mustHandler(t, newStub(), func(o *graph.HandlerOptions) { o.Introspection = graph.IntrospectionOff })
 	for _, text := range []string{
 		standardIntrospection, "{__schema{types{name}}}", "{__schema\n{types{name}}}", `{a:__type(name:"Query"){name}}`,
 		"{...F} fragment F on Query {__schema{types{name}}}", "{__schema @skip(if:true){types{name}}}",

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/graph"
 	"github.com/portico-retail/portico/integrations/demo"
 	"github.com/portico-retail/portico/integrations/redisstore"
 )
@@ -84,7 +85,7 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, books.Close()) }()
 	secret := randomName() + randomName()
-	g, err := newGateway(gatewayOf(c.serverFlags, c.stockFlags, retailer.Currency, true), parts{
+	g, err := newGateway(gatewayOf(c.serverFlags, c.stockFlags, retailer.Currency, introspection(graph.IntrospectionAll)), parts{
 		Backends: backends{
 			ERP:    sqlx.NewDb(stand.ERP.Gateway(), stand.ERP.Dialect()),
 			POSURL: stand.POSURL, ShopURL: stand.ShopURL, ShopKey: stand.ShopKey, Currency: retailer.Currency,

@@ -83,8 +83,25 @@ type serverFlags struct {
 	limitFlags
 }
 
-// gatewayOf turns flags into settings of the gateway; open shows GraphiQL and introspection.
-func gatewayOf(server serverFlags, s stockFlags, currency string, open bool) gatewaySettings {
+// introspection is who may read the schema. "true" and "false" are "all" and "off".
+type introspection graph.Introspection
+
+// UnmarshalText reads the setting.
+func (i *introspection) UnmarshalText(text []byte) error {
+	mode := graph.Introspection(text)
+	switch mode {
+	case "true":
+		mode = graph.IntrospectionAll
+	case "false":
+		mode = graph.IntrospectionOff
+	}
+	*i = introspection(mode)
+	return mode.Validate()
+}
+
+// gatewayOf turns flags into settings of the gateway; with introspection for all it shows GraphiQL.
+func gatewayOf(server serverFlags, s stockFlags, currency string, mode introspection) gatewaySettings {
+	open := graph.Introspection(mode) == graph.IntrospectionAll
 	policy := stock.Policy{
 		LowStock: s.StockLow, QuantityCap: s.StockQuantityCap, Pickers: s.StockPickers,
 		StaleAfter: s.StockStaleAfter, UnknownAfter: s.StockUnknownAfter,
@@ -92,7 +109,7 @@ func gatewayOf(server serverFlags, s stockFlags, currency string, open bool) gat
 	g := gatewaySettings{
 		Policy: policy, Terms: termsOf(currency, policy), Feed: stock.DefaultFeedConfig(), Limits: graph.DefaultLimits(),
 		Server:        graph.DefaultServerConfig(),
-		Introspection: open, MaxInFlight: server.MaxInFlight, Refresh: s.RefreshInterval, Documents: server.options(),
+		Introspection: graph.Introspection(mode), MaxInFlight: server.MaxInFlight, Refresh: s.RefreshInterval, Documents: server.options(),
 	}
 	s.riskFlags.set(&g.Terms.Ordering)
 	g.Feed.Interval = s.FeedInterval

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
+	"github.com/vektah/gqlparser/v2/ast"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/portico-retail/portico/auth"
@@ -59,7 +60,7 @@ type gatewaySettings struct {
 	Policies      graph.Policies // of each class of callers; nil charges nobody
 	Server        graph.ServerConfig
 	Sockets       graph.SocketConfig // zero means the usual ones; none of them in all serves none
-	Introspection bool
+	Introspection graph.Introspection
 	MaxInFlight   int           // operations executed at the same time; 0 leaves it to graph
 	Refresh       time.Duration // of locations and products
 	Documents     graph.DocumentOptions
@@ -153,15 +154,21 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		Phone: e164, Currency: p.Backends.Currency, Schema: served,
 		Consents: consents,
 	}
-	schema := generated.NewExecutableSchema(generated.Config{
+	config := generated.Config{
 		Schema:     served,
 		Resolvers:  answers,
 		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver], HasRole: auth.HasRole[graphql.Resolver], Personal: auth.Personal[graphql.Resolver]},
-	})
+	}
+	schema := generated.NewExecutableSchema(config)
 	services := loaders.Services{Prices: g.catalog, Stock: stocks, Ratings: g.purchase.care, Consents: consents}
 	handler, err := graph.NewHandler(schema, p.Log, p.Metrics, graph.HandlerOptions{
 		Limits: s.Limits, Policies: s.Policies, Limiter: rates{redisstore.NewRates(p.Redis, p.Prefix)},
 		Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now, Answers: p.Ledger, Personal: personalOf(answers, p.Ledger),
+		View: func(part *ast.Schema) graphql.ExecutableSchema {
+			seen := config
+			seen.Schema = part
+			return generated.NewExecutableSchema(seen)
+		},
 		Documents: s.Documents,
 		Attach:    func(ctx context.Context) context.Context { return loaders.Attach(ctx, services) },
 		Fields:    render.New(schema.Schema(), (*stock.Check)(nil), []*stock.PickupOption(nil), []*stock.Availability(nil)),

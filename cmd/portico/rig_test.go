@@ -63,8 +63,10 @@ type rigSettings struct {
 	ledger  string
 	limits  limitFlags
 	calm    bool
-	log     *slog.Logger
-	wrap    func(ordering.Deps) ordering.Deps
+	// inFlight is gatewaySettings.MaxInFlight; 0 leaves it to the rig.
+	inFlight int
+	log      *slog.Logger
+	wrap     func(ordering.Deps) ordering.Deps
 }
 
 // policies are the defaults without rates, which tests of everything else would meet.
@@ -78,7 +80,9 @@ func (s *rigSettings) policies(inFlight int, timeout time.Duration) graph.Polici
 func withLog(log *slog.Logger) rigOption { return func(s *rigSettings) { s.log = log } }
 
 // withWrap replaces what an order's steps work with.
-func withWrap(wrap func(ordering.Deps) ordering.Deps) rigOption { return func(s *rigSettings) { s.wrap = wrap } }
+func withWrap(wrap func(ordering.Deps) ordering.Deps) rigOption {
+	return func(s *rigSettings) { s.wrap = wrap }
+}
 
 // withLedger keeps the ledger in a file that the test can look into.
 func withLedger(file string) rigOption { return func(s *rigSettings) { s.ledger = file } }
@@ -246,6 +250,8 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	must(t, err)
 	r.tokens, err = newTokens(key)
 	must(t, err)
+	r.tokens.issuer, err = auth.NewIssuer(key, auth.DefaultTokenConfig(), r.now)
+	must(t, err)
 	r.operator = r.token(t, auth.Principal{Role: auth.RoleOperator, Subject: "test"})
 	policy := stock.DefaultPolicy()
 	policy.StaleAfter = 1500 * time.Millisecond
@@ -275,13 +281,13 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 		Timeout: timeout, FeedTimeout: time.Second,
 	}
 	settings.wires(r, &systems)
-	inFlight := 0
+	inFlight := settings.inFlight
 	if settings.patient {
 		inFlight = 128
 	}
 	r.gateway, err = newGateway(gatewaySettings{
 		MaxInFlight: inFlight,
-		Policy:      policy, Terms: terms, Feed: feed, Limits: limits, Policies: settings.policies(inFlight, limits.Timeout), Server: server, Introspection: true, Refresh: refresh,
+		Policy:      policy, Terms: terms, Feed: feed, Limits: limits, Policies: settings.policies(inFlight, limits.Timeout), Server: server, Introspection: graph.IntrospectionAll, Refresh: refresh,
 	}, parts{
 		Backends: systems,
 		Redis:    r.redis, Prefix: r.prefix, Ledger: r.ledger, Trust: r.tokens.trusted, Partners: r.partners(t), HookSecret: hookSecret, DataKey: make([]byte, 32),

@@ -32,7 +32,8 @@ type serveCmd struct {
 	ShopAPIKey        string `name:"shop-api-key" placeholder:"KEY" help:"Key for the shop; better given as PORTICO_SHOP_API_KEY."`
 	Currency          string `default:"CNY" help:"Currency of all prices, ISO 4217."`
 	ShopWebhookSecret string `placeholder:"SECRET" help:"Signs what the shop reports to /hooks/shop; better given as PORTICO_SHOP_WEBHOOK_SECRET. Without it payments and deliveries are polled."`
-	Introspection     bool   `help:"Serve introspection and GraphiQL."`
+
+	Introspection introspection `default:"off" placeholder:"WHO" help:"Who may read the part of the schema that they may use: off, staff, partners (and staff), or all, which serves GraphiQL too."`
 }
 
 // Run serves until ctx ends.
