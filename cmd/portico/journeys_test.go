@@ -299,7 +299,7 @@ func (j *journey) asker(t *testing.T, words []string) (token string, rest []stri
 	case "nobody":
 		return "", rest
 	case "operator":
-		return j.operator, rest
+		return j.token(t, auth.Principal{Role: auth.RoleOperator, Subject: "test"}), rest
 	case "guest":
 		if j.saved["guest"] == "" {
 			a := j.ask(t, "", `mutation { guestSessionCreate { session { token } } }`, nil)
