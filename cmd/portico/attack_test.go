@@ -44,7 +44,7 @@ type hostile struct {
 }
 
 const (
-	bodyRoom = 128 << 10 // what a body may hold; docs/api.md
+	bodyRoom = 128 << 10 // what a body may hold: graph.DefaultLimits
 	headRoom = 15 << 10  // what a line and headers may hold, less what every client sends
 )
 
