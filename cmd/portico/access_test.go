@@ -59,8 +59,13 @@ func TestOneCallersAccessIsPrinted(t *testing.T) {
 		})
 	}
 	for _, args := range [][]string{
-		{"--role", "king"}, {"--scope", "stock:read"}, {"--role", "guest", "--scope", "stock:steal"}, {"--partner", "few"},
-		{"--partners", file}, {"--partner", "none", "--partners", file}, {"--partner", "few", "--partners", file, "--role", "member"},
+		{"--role", "king"},
+		{"--scope", "stock:read"},
+		{"--role", "guest", "--scope", "stock:steal"},
+		{"--partner", "few"},
+		{"--partners", file},
+		{"--partner", "none", "--partners", file},
+		{"--partner", "few", "--partners", file, "--role", "member"},
 	} {
 		var out, log bytes.Buffer
 		if err := run(context.Background(), append([]string{"access"}, args...), nil, &out, &log); err == nil || out.Len() > 0 {
