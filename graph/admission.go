@@ -46,7 +46,7 @@ func priorityUnread(p auth.Principal) priority {
 // is shed at once, while shedding is still cheap.
 //
 // Of those that wait the dearer priority goes first, and within one the youngest: whoever has waited longest is the likeliest
-// to have given up. A queue that stands for a while is no burst, and waiting in it gets short (B. Maurer, "Fail at Scale", ACM
+// to have given up. A queue of the lowest that stands for a while is no burst, and waiting in it gets short (B. Maurer, "Fail at Scale", ACM
 // Queue 13-8, adaptive LIFO and controlled delay). Some slots are kept from the lower priorities, so that the higher ones
 // find one at once.
 type admission struct {
@@ -71,13 +71,13 @@ const (
 	patience = 100 * time.Millisecond
 	// patienceCritical is longer: what was begun is worth finishing.
 	patienceCritical = time.Second
-	// patienceStanding is how long one waits in a queue that has stood for longer than patience.
+	// patienceStanding is how long the lowest waits in a queue that has stood for longer than patience.
 	patienceStanding = 5 * time.Millisecond
 )
 
 func newAdmission(slots int) *admission {
 	a := &admission{slots: slots, now: time.Now, clients: map[string]int{}}
-	a.kept = [priorities]int{low: slots / 4, normal: slots / 8}
+	a.kept = [priorities]int{low: slots / 2, normal: slots / 8}
 	a.longest = [priorities]int{low: 2 * slots, normal: 2 * slots, critical: 4 * slots}
 	return a
 }
@@ -140,7 +140,7 @@ func (a *admission) queue(p priority, w *waiter) time.Duration {
 	switch {
 	case p == critical:
 		return patienceCritical
-	case now.Sub(a.since[p]) > patience:
+	case p == low && now.Sub(a.since[p]) > patience:
 		return patienceStanding
 	}
 	return patience

@@ -135,8 +135,8 @@ func TestSlotsAreKeptFromThoseWhoBrowse(t *testing.T) {
 		for range 8 {
 			c.ask("Stranger", auth.Guest, browse)
 		}
-		began(6)
-		for range 2 {
+		began(4)
+		for range 4 {
 			c.ask("Member", shopper("m"), browse)
 		}
 		began(7)
@@ -146,8 +146,8 @@ func TestSlotsAreKeptFromThoseWhoBrowse(t *testing.T) {
 		began(8)
 		pass(100 * time.Millisecond)
 		synctest.Wait()
-		if got := len(c.codes); got != 3 {
-			t.Errorf("%d gave up after 100 ms, want the two strangers and the member", got)
+		if got := len(c.codes); got != 5 {
+			t.Errorf("%d gave up after 100 ms, want four strangers and a member", got)
 		}
 		c.letOne <- struct{}{}
 		synctest.Wait()
@@ -210,7 +210,7 @@ func TestAFullGatewayDoesNotReadStrangers(t *testing.T) {
 // A document that nobody has compiled yet is work, and what for is not known.
 func TestUnknownDocumentsComeLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCrowd(t, 4) // one slot is kept from the low ones
+		c := newCrowd(t, 4) // two slots are kept from the low ones
 		for range 3 {
 			c.ask("Filler", shopper("f"), mutate)
 		}

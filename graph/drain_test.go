@@ -70,12 +70,12 @@ func ready(c *http.Client, url string) bool {
 func TestRequestsInFlightSurviveTheDrain(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	g := newGate()
-	s := mustServer(t, g.handler(t))
+	const n = 20
+	s := mustServer(t, g.handler(t, func(o *graph.HandlerOptions) { o.MaxInFlight = 2 * n })) // strangers have half
 	r := mustServe(t, s)
 	client := mustClient(t)
 	defer client.CloseIdleConnections()
 
-	const n = 20
 	answers := make(chan string, n)
 	for range n {
 		go func() {

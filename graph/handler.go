@@ -34,7 +34,7 @@ type HandlerOptions struct {
 	CacheBytes uint64 // compiled documents kept, estimated; zero means 16 MiB
 	Documents  DocumentOptions
 	// MaxInFlight bounds the requests that are worked on at once; twice as many may wait for 100 ms, the rest is shed,
-	// strangers first.
+	// strangers first, who never have more than half.
 	// More than the processors can carry only makes everybody wait. Zero means 16 for each processor.
 	MaxInFlight int
 

@@ -74,7 +74,7 @@ type stockFlags struct {
 type serverFlags struct {
 	Addr           string        `default:"127.0.0.1:8080" help:"Address to listen on."`
 	RequestTimeout time.Duration `default:"${requestTimeout}" help:"Time for one request."`
-	MaxInFlight    int           `default:"0" help:"Operations executed at the same time; 0 means 16 per processor."`
+	MaxInFlight    int           `default:"0" help:"Operations executed at the same time, half of them at most for strangers; 0 means 16 per processor."`
 	BackendTimeout time.Duration `default:"1s" help:"Time for one call to a backend that a client waits for."`
 	Origin         []string      `placeholder:"URL" help:"Web origins whose pages may read responses."`
 	DrainDelay     time.Duration `default:"${drainDelay}" help:"Time from turning unready to no longer accepting, for balancers to notice."`

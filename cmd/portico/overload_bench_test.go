@@ -294,7 +294,9 @@ func BenchmarkOverload(b *testing.B) {
 	const quota = 6000 // points a minute
 	limits := limitFlags{Rate: []classRate{{class: "partner"}}}
 	limits.Rate[0].rate.PerMinute, limits.Rate[0].rate.Burst = quota, 1000
-	r := newRigOf(b, kind, demo.Builtin(1, time.Now()), withLimits(limits), calmly)
+	r := newRigOf(b, kind, demo.Builtin(1, time.Now()), withLimits(limits), calmly,
+		// The backends share the processor, which is not to be measured.
+		withBackends(func(_ *rig, b *backends) { b.Timeout = 1500 * time.Millisecond }))
 	spec := loadSpec{URL: r.url, Kinds: r.loadKinds(b)}
 	for b.Loop() {
 		spec.Phases = []loadPhase{{Rates: loadShares, Workers: 32, Seconds: 2}, {Rates: loadShares, Workers: 32, Seconds: 5}}

@@ -63,10 +63,8 @@ type rigSettings struct {
 	ledger  string
 	limits  limitFlags
 	calm    bool
-	// inFlight is gatewaySettings.MaxInFlight; 0 leaves it to the rig.
-	inFlight int
-	log      *slog.Logger
-	wrap     func(ordering.Deps) ordering.Deps
+	log     *slog.Logger
+	wrap    func(ordering.Deps) ordering.Deps
 }
 
 // policies are the defaults without rates, which tests of everything else would meet.
@@ -281,7 +279,7 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 		Timeout: timeout, FeedTimeout: time.Second,
 	}
 	settings.wires(r, &systems)
-	inFlight := settings.inFlight
+	inFlight := 0
 	if settings.patient {
 		inFlight = 128
 	}
