@@ -46,8 +46,8 @@ func priorityUnread(p auth.Principal) priority {
 // is shed at once, while shedding is still cheap.
 //
 // Of those that wait the dearer priority goes first, and within one the youngest: whoever has waited longest is the likeliest
-// to have given up. A queue of the lowest that stands for a while is no burst, and waiting in it gets short (B. Maurer, "Fail at Scale", ACM
-// Queue 13-8, adaptive LIFO and controlled delay). Some slots are kept from the lower priorities, so that the higher ones
+// to have given up. A queue of the lowest that stands for a while is no burst, and waiting in it gets short (B. Maurer, "Fail at Scale",
+// ACM Queue 13-8, adaptive LIFO and controlled delay). Some slots are kept from the lower priorities, so that the higher ones
 // find one at once.
 type admission struct {
 	slots   int

@@ -8,9 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -137,11 +135,16 @@ func FuzzGet(f *testing.F) {
 func FuzzHeaders(f *testing.F) {
 	for _, h := range [][4]string{
 		{"Accept", graphqlMedia + ";q=0.5, */*;q=" + secret, "Accept-Language", "zh-Hans-CN, en;q=0.1"},
-		{"Authorization", "Bearer a.b.c", "Dpop", "a.b.c"}, {"Authorization", "DPoP " + secret, "Dpop", ""},
-		{"Origin", "https://shop.example", "Access-Control-Request-Method", "POST"}, {"Origin", "null", "Cookie", secret},
-		{"X-Location-Id", secret, "X-Channel", secret}, {"X-Request-Id", secret + "/", "Content-Encoding", "gzip"},
-		{"Upgrade", "websocket", "Connection", "keep-alive, Upgrade"}, {"Sec-Websocket-Key", "AAAA", "Sec-Websocket-Version", "13"},
-		{"X-Forwarded-For", secret, "X-Forwarded-Proto", "https"}, {"Forwarded", `for="[::1]:80";proto=https`, "Content-Type", "application/json;charset=\"utf-8\""},
+		{"Authorization", "Bearer a.b.c", "Dpop", "a.b.c"},
+		{"Authorization", "DPoP " + secret, "Dpop", ""},
+		{"Origin", "https://shop.example", "Access-Control-Request-Method", "POST"},
+		{"Origin", "null", "Cookie", secret},
+		{"X-Location-Id", secret, "X-Channel", secret},
+		{"X-Request-Id", secret + "/", "Content-Encoding", "gzip"},
+		{"Upgrade", "websocket", "Connection", "keep-alive, Upgrade"},
+		{"Sec-Websocket-Key", "AAAA", "Sec-Websocket-Version", "13"},
+		{"X-Forwarded-For", secret, "X-Forwarded-Proto", "https"},
+		{"Forwarded", `for="[::1]:80";proto=https`, "Content-Type", "application/json;charset=\"utf-8\""},
 	} {
 		f.Add(h[0], h[1], h[2], h[3])
 	}
@@ -256,17 +259,15 @@ func FuzzSocket(f *testing.F) {
 			b = append(b, frame(0x81, []byte(line))...)
 		}
 		b = append(b, tail...)
-		go talk(conn, append([]byte(upgrade), append(b, 0x88, 0x80, 0, 0, 0, 0)...))
+		go func() { _, _ = conn.Write(append([]byte(upgrade), append(b, 0x88, 0x80, 0, 0, 0, 0)...)) }() // until it is closed
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatalf("the upgrade: %v %v", resp, err)
 		}
+		_ = resp.Body.Close()
 		_ = conn.Close()
 		if said := log.String(); strings.Contains(said, "panic") {
 			t.Fatal(said)
 		}
 	})
 }
-
-// talk writes everything and leaves what comes back to the reader.
-func talk(conn net.Conn, b []byte) { _, _ = io.WriteString(conn, string(b)) }

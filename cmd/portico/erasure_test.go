@@ -173,7 +173,7 @@ func (s *stories) tables(t *testing.T) map[string][]string {
 	must(t, db.SelectContext(t.Context(), &names, `SELECT name FROM sqlite_schema WHERE type = 'table'`))
 	tables := map[string][]string{}
 	for _, name := range names {
-		rows, err := db.QueryxContext(t.Context(), `SELECT * FROM `+name)
+		rows, err := db.QueryxContext(t.Context(), `SELECT * FROM `+name) //nolint:sqlclosecheck // closed below; a failed test ends
 		must(t, err)
 		for rows.Next() {
 			values, err := rows.SliceScan()

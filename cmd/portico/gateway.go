@@ -155,9 +155,11 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		Consents: consents,
 	}
 	config := generated.Config{
-		Schema:     served,
-		Resolvers:  answers,
-		Directives: generated.DirectiveRoot{HasScope: auth.HasScope[graphql.Resolver], HasRole: auth.HasRole[graphql.Resolver], Personal: auth.Personal[graphql.Resolver]},
+		Schema:    served,
+		Resolvers: answers,
+		Directives: generated.DirectiveRoot{
+			HasScope: auth.HasScope[graphql.Resolver], HasRole: auth.HasRole[graphql.Resolver], Personal: auth.Personal[graphql.Resolver],
+		},
 	}
 	schema := generated.NewExecutableSchema(config)
 	services := loaders.Services{Prices: g.catalog, Stock: stocks, Ratings: g.purchase.care, Consents: consents}

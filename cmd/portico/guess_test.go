@@ -38,7 +38,9 @@ func (g *guessers) as(role auth.Role, subject string, places ...string) string {
 }
 
 func guestNo(name string) func(*guessers, int) string {
-	return func(g *guessers, n int) string { return g.as(auth.RoleGuest, strings.ReplaceAll(name, "#", fmt.Sprint(n))) }
+	return func(g *guessers, n int) string {
+		return g.as(auth.RoleGuest, strings.ReplaceAll(name, "#", fmt.Sprint(n)))
+	}
 }
 
 // memberNo cycles through accounts of the demo's shop.

@@ -32,8 +32,10 @@ func (l *Ledger) Purge(ctx context.Context) (int64, error) {
 		{`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? AND seq IS NOT NULL LIMIT ?)`, old},
 		{`DELETE FROM slot_bookings WHERE reference IN (SELECT reference FROM slot_bookings WHERE starts_at < ? LIMIT ?)`, old},
 		{`DELETE FROM slots WHERE (location, starts_at) IN (SELECT location, starts_at FROM slots WHERE starts_at < ? LIMIT ?)`, old},
-		{`DELETE FROM recent_contacts WHERE order_id IN (SELECT order_id FROM recent_contacts WHERE placed_at < ? LIMIT ?)`,
-			micros(now.Add(-keepContacts))},
+		{
+			`DELETE FROM recent_contacts WHERE order_id IN (SELECT order_id FROM recent_contacts WHERE placed_at < ? LIMIT ?)`,
+			micros(now.Add(-keepContacts)),
+		},
 		{`UPDATE data_requests SET document = NULL WHERE id IN (
 			SELECT id FROM data_requests WHERE finished_at < ? AND document IS NOT NULL LIMIT ?)`, micros(now.Add(-keepDocuments))},
 		{`DELETE FROM erasures WHERE owner IN (SELECT owner FROM erasures WHERE until_at < ? LIMIT ?)`, micros(now)},

@@ -84,9 +84,13 @@ func TestOrdersAreCountedByOwnerAndByPhone(t *testing.T) {
 			age          time.Duration
 			status       retail.OrderStatus
 		}{
-			{"guest:a", phone, 0, retail.OrderPaid}, {"guest:a", "", time.Minute, retail.OrderPlacing}, {"guest:a", phone, 2 * time.Minute, retail.OrderCancelled},
-			{"guest:b", phone, time.Minute, retail.OrderPaid}, {"guest:c", phone, 5 * time.Minute, retail.OrderCompleted},
-			{"guest:c", phone, time.Hour, retail.OrderPaid}, {"guest:d", "+8613900139000", 0, retail.OrderPaid},
+			{"guest:a", phone, 0, retail.OrderPaid},
+			{"guest:a", "", time.Minute, retail.OrderPlacing},
+			{"guest:a", phone, 2 * time.Minute, retail.OrderCancelled},
+			{"guest:b", phone, time.Minute, retail.OrderPaid},
+			{"guest:c", phone, 5 * time.Minute, retail.OrderCompleted},
+			{"guest:c", phone, time.Hour, retail.OrderPaid},
+			{"guest:d", "+8613900139000", 0, retail.OrderPaid},
 		} {
 			if _, err := placed(l, t, func(to *retail.Order) {
 				to.ID, to.Number, to.Owner, to.Status = fmt.Sprint("o", i), fmt.Sprint("N", i), o.owner, o.status
