@@ -284,7 +284,7 @@ func scaled(rates []float64, by float64) []float64 {
 
 // BenchmarkOverload gives the gateway one processor and its clients, a process of their own, another: what it serves at most,
 // what becomes of three times as much, who is served then, how soon the rest is told, and how soon all is well again; and
-// what others notice of a partner that asks ten times its quota. It measures and judges nothing.
+// what others notice of a partner that asks ten times its quota instead of its quota. It measures and judges nothing.
 func BenchmarkOverload(b *testing.B) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	kind := "embedded"
@@ -293,7 +293,7 @@ func BenchmarkOverload(b *testing.B) {
 	}
 	const quota = 6000 // points a minute
 	limits := limitFlags{Rate: []classRate{{class: "partner"}}}
-	limits.Rate[0].rate.PerMinute, limits.Rate[0].rate.Burst = quota, 1000
+	limits.Rate[0].rate.PerMinute, limits.Rate[0].rate.Burst = quota, 5*partnerCost
 	r := newRigOf(b, kind, demo.Builtin(1, time.Now()), withLimits(limits), calmly,
 		// The backends share the processor, which is not to be measured.
 		withBackends(func(_ *rig, b *backends) { b.Timeout = 1500 * time.Millisecond }))
@@ -312,8 +312,9 @@ func BenchmarkOverload(b *testing.B) {
 		}
 		reportOverload(b, generate(b, spec), peak)
 		quiet := scaled(loadShares, peak*.4)
+		quiet[ofPartner] = quota / 60. / partnerCost * .95
 		noisy := slices.Clone(quiet)
-		noisy[ofPartner] = quota / 60. / partnerCost * 10
+		noisy[ofPartner] *= 10 / .95
 		spec.Phases = []loadPhase{{Rates: quiet, Seconds: 8}, {Rates: noisy, Seconds: 8}, {Rates: quiet, Seconds: 8}, {Rates: noisy, Seconds: 8}}
 		reportNoise(b, generate(b, spec))
 	}
