@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -255,16 +256,24 @@ func FuzzSocket(f *testing.F) {
 		conn := ln.dial()
 		defer func() { _ = conn.Close() }()
 		var b []byte
-		for line := range strings.SplitSeq(script, "\n") {
+		const most = 50 // lines: more of them are read slowly
+		for _, line := range strings.SplitN(script, "\n", most) {
 			b = append(b, frame(0x81, []byte(line))...)
 		}
 		b = append(b, tail...)
-		go func() { _, _ = conn.Write(append([]byte(upgrade), append(b, 0x88, 0x80, 0, 0, 0, 0)...)) }() // until it is closed
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		answers := bufio.NewReader(conn)
+		written := make(chan struct{})
+		go func() {
+			defer close(written)
+			_, _ = conn.Write(append([]byte(upgrade), append(b, 0x88, 0x80, 0, 0, 0, 0)...)) // until the server has read it, or goes
+		}()
+		resp, err := http.ReadResponse(answers, nil)
 		if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatalf("the upgrade: %v %v", resp, err)
 		}
 		_ = resp.Body.Close()
+		go func() { _, _ = io.Copy(io.Discard, answers) }()
+		<-written
 		_ = conn.Close()
 		if said := log.String(); strings.Contains(said, "panic") {
 			t.Fatal(said)
