@@ -99,7 +99,7 @@ func TestAPartnersOwnIssuerSpeaksForThatPartnerAlone(t *testing.T) {
 		switch {
 		case !c.ok && retail.CodeOf(err) != retail.CodeUnauthenticated:
 			t.Errorf("%s: got %+v, %v", name, p, err)
-		case c.ok && (err != nil || p.Partner == nil || p.Partner.ID != c.client || p.Has(auth.ScopeOpsRead) || p.Owner() != c.client):
+		case c.ok && (err != nil || p.Partner == nil || p.Partner.ID != c.client || p.Has(auth.ScopeOpsRead) || p.ClientKey() != "partner:"+c.client):
 			t.Errorf("%s: got %+v, %v", name, p, err)
 		}
 	}

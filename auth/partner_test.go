@@ -133,10 +133,28 @@ func TestAPrincipalOfAPartnerIsBoundedAndOwnsAsOne(t *testing.T) {
 	if retail.ReachOf(ctx) != p.Reach {
 		t.Error("a partner's request is not bounded")
 	}
-	if got := auth.PrincipalOf(ctx).Owner(); got != "maptown" {
-		t.Errorf("what alice makes belongs to %q", got)
+	if got := auth.PrincipalOf(ctx); got.Actor().Subject != "maptown" || got.ClientKey() != "partner:maptown" {
+		t.Errorf("what alice makes belongs to %+v, and she counts as %q", got.Actor(), got.ClientKey())
 	}
 	if retail.ReachOf(auth.WithPrincipal(t.Context(), auth.Principal{Role: auth.RoleMember, Subject: "m"})) != nil {
 		t.Error("a member's request is bounded")
+	}
+}
+
+func TestWhoCountsAsOneClient(t *testing.T) {
+	mallpad := partner("mallpad")
+	for name, c := range map[string]struct {
+		p    auth.Principal
+		want string
+	}{
+		"nobody":            {auth.Guest, ""},
+		"a guest's session": {auth.Principal{Role: auth.RoleGuest, Subject: "g-1"}, "guest:g-1"},
+		"a member":          {auth.Principal{Role: auth.RoleMember, Subject: "m", Issuer: "one"}, "member:m"},
+		"a partner":         {auth.Principal{Role: auth.RolePartner, Subject: "m", Client: "mallpad", Partner: mallpad}, "partner:mallpad"},
+		"the same partner":  {auth.Principal{Role: auth.RolePartner, Subject: "n", Client: "mallpad", Partner: mallpad}, "partner:mallpad"},
+	} {
+		if got := c.p.ClientKey(); got != c.want || got != "" && got != c.p.Actor().Key() {
+			t.Errorf("%s: got %q, as an owner %q, want %q", name, got, c.p.Actor().Key(), c.want)
+		}
 	}
 }

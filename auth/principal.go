@@ -115,13 +115,23 @@ func (p Principal) Class() Class {
 // Known reports whether the principal has a session.
 func (p Principal) Known() bool { return p.Subject != "" }
 
-// Owner is who owns what the principal makes: a partner as a whole, whichever of its subjects acts, else the subject. Partners
-// choose the subjects of their tokens, so those of two partners may be the same, and one may have any number of them.
-func (p Principal) Owner() string {
+// Actor is the principal, as far as carts, holds and orders care; whoever knows the member behind a member's subject adds it. A
+// partner acts as a whole: partners choose the subjects of their tokens, so those of two may be the same, and one may have many.
+func (p Principal) Actor() retail.Actor {
+	a := retail.Actor{Role: string(p.Role), Subject: p.Subject, Locations: p.Locations}
 	if p.Partner != nil {
-		return p.Partner.ID
+		a.Subject = p.Partner.ID
 	}
-	return p.Subject
+	return a
+}
+
+// ClientKey names who asks wherever something is counted or kept: the key of its Actor. It is empty for strangers, who are told
+// apart by address alone.
+func (p Principal) ClientKey() string {
+	if !p.Known() {
+		return ""
+	}
+	return p.Actor().Key()
 }
 
 // Has reports whether the principal holds the scope.

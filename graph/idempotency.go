@@ -62,7 +62,7 @@ func (h *Handler) once(ctx context.Context, next graphql.RootResolver) graphql.M
 		graphql.AddError(path, retail.BadInput("%s has 1 to %d visible ASCII characters", keyArgument, maxKey))
 		return graphql.Null
 	}
-	owner := string(p.Role) + ":" + p.Owner()
+	owner := p.ClientKey()
 	token, stored, err := h.claim(ctx, owner, key, fingerprint(ctx, root, arguments))
 	switch {
 	case err != nil:

@@ -141,19 +141,14 @@ func (m *meter) takeAlone(client string, r Rate, points int, now time.Time) Bala
 	return Balance{Wait: time.Duration(short * float64(time.Minute) / float64(r.PerMinute))}
 }
 
-// clientOf names the client that a request counts for: a partner by its registration, a session by its subject, a stranger by
-// the address, of which IPv6 has a whole network for everybody. The name is a hash: it is kept where others can read it.
+// clientOf names the client that a request counts for, a stranger by the address, of which IPv6 has a whole network for
+// everybody. The name is a hash: it is kept where others can read it.
 func clientOf(ctx context.Context, p auth.Principal) string {
-	var name string
-	switch {
-	case p.Partner != nil:
-		name = p.Partner.ID
-	case p.Known():
-		name = p.Issuer + "\x00" + p.Subject
-	default:
-		name = household(ClientAddress(ctx)).String()
+	name := p.ClientKey()
+	if name == "" {
+		name = string(auth.ClassNobody) + ":" + household(ClientAddress(ctx)).String()
 	}
-	sum := sha256.Sum256([]byte(string(p.Class()) + "\x00" + name))
+	sum := sha256.Sum256([]byte(name))
 	return base64.RawURLEncoding.EncodeToString(sum[:18])
 }
 

@@ -104,7 +104,7 @@ type Sockets struct {
 	stopped  bool // no socket is opened any more
 	total    int
 	address  map[netip.Addr]int
-	subjects map[string]int // by role and subject; strangers together without either
+	subjects map[string]int // by auth.Principal.ClientKey; strangers together
 }
 
 type socketMetrics struct {
@@ -247,9 +247,9 @@ func tooManySockets(most int) *refusal {
 
 // enterAs counts a socket of a principal until leave; false when there are too many.
 func (s *Sockets) enterAs(p auth.Principal) (leave func(), ok bool) {
-	who, most := string(p.Role)+":"+p.Subject, s.config.PerPrincipal
-	if !p.Known() {
-		who, most = "", max(1, s.config.Total/2) // strangers are counted by address, and leave room for those who are known
+	who, most := p.ClientKey(), s.config.PerPrincipal
+	if who == "" {
+		most = max(1, s.config.Total/2) // strangers are counted by address, and leave room for those who are known
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -26,6 +26,7 @@ import (
 
 	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph"
+	"github.com/portico-retail/portico/retail"
 )
 
 const socketSchema = `
@@ -44,6 +45,7 @@ type socketRig struct {
 	ahead   atomic.Int64        // nanoseconds that the sockets' clock is ahead
 	revoked atomic.Bool         // whether every principal is refused from now on
 	token   func(string) string // of a member
+	partner func(string) string // of the partner maptown, for one of its subjects
 	log     safeBuffer
 }
 
@@ -104,19 +106,31 @@ func newSocketRigOf(t testing.TB, h *graph.Handler, change func(*graph.SocketCon
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Verifier, err = auth.NewVerifier(auth.DefaultTokenConfig(), time.Now, key); err != nil {
+	own, err := auth.OwnIssuer(auth.DefaultTokenConfig(), auth.Roles(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	partners, err := auth.NewRegistry(&auth.Partner{ID: "maptown", Reach: &retail.Reach{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Verifier, err = auth.NewTrustVerifier(auth.VerifierOptions{Partners: partners}, own); err != nil {
 		t.Fatal(err)
 	}
 	issuer, err := auth.NewIssuer(key, auth.DefaultTokenConfig(), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.token = func(subject string) string {
-		token, err := issuer.Issue(auth.Principal{Role: auth.RoleMember, Subject: subject}, time.Hour)
+	issue := func(p auth.Principal) string {
+		token, err := issuer.Issue(p, time.Hour)
 		if err != nil {
 			t.Error(err)
 		}
 		return token
+	}
+	r.token = func(subject string) string { return issue(auth.Principal{Role: auth.RoleMember, Subject: subject}) }
+	r.partner = func(subject string) string {
+		return issue(auth.Principal{Role: auth.RolePartner, Subject: subject, Client: "maptown"})
 	}
 	r.running = mustServe(t, s)
 	return r
@@ -597,6 +611,18 @@ func TestSocketsAreBounded(t *testing.T) {
 	}
 	_ = first.Close()
 	eventually(t, func() bool { _, a := r.upgrade(t, "GET"); return a.status == 101 })
+}
+
+func TestThePeopleOfAPartnerShareItsSockets(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	r := newSocketRig(t, func(c *graph.SocketConfig) { c.PerPrincipal = 1 })
+	defer r.shut(t)
+	r.ready(t, `{"Authorization":"Bearer `+r.partner("alice")+`"}`)
+	bob := r.open(t)
+	bob.text(`{"type":"connection_init","payload":{"Authorization":"Bearer ` + r.partner("bob") + `"}}`)
+	if got := bob.ends(); got != 1013 {
+		t.Errorf("a second socket of a partner ends with %d", got)
+	}
 }
 
 func TestStrangersLeaveRoomForMembers(t *testing.T) {

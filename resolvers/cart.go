@@ -98,7 +98,7 @@ func (r *mutationResolver) CartMerge(ctx context.Context, input model.CartMergeI
 		if err != nil {
 			return nil, nil, err
 		}
-		before := retail.Actor{Role: string(guest.Role), Subject: guest.Subject}
+		before := guest.Actor()
 		if err := r.Holds.Give(ctx, before, member); err != nil {
 			return nil, nil, err
 		}

@@ -29,8 +29,7 @@ func (r *Resolver) memberChange(ctx context.Context, change func(memberID string
 
 // caller is whose tries are counted.
 func caller(ctx context.Context) string {
-	p := auth.PrincipalOf(ctx)
-	return string(p.Role) + ":" + p.Subject
+	return auth.PrincipalOf(ctx).Actor().Key()
 }
 
 // codeOf reads a global id or a plain code of a location.

@@ -193,7 +193,7 @@ func (r *Resolver) nodes(ctx context.Context, ids []string) ([]model.Node, error
 // actor is who asks, as far as carts, holds and orders care. A member's token names an identity; the actor is the member.
 func (r *Resolver) actor(ctx context.Context) (retail.Actor, error) {
 	p := auth.PrincipalOf(ctx)
-	a := retail.Actor{Role: string(p.Role), Subject: p.Owner(), Locations: p.Locations}
+	a := p.Actor()
 	if p.Role != auth.RoleMember {
 		return a, nil
 	}
