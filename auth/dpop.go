@@ -23,8 +23,8 @@ const (
 
 // ProofOptions configure Proofs.
 type ProofOptions struct {
-	// PublicURL is how clients address the gateway: scheme, host and, when a proxy takes it off, the start of the path. Empty
-	// means as each request says: its URL where a trusted proxy was asked, else its connection and header.
+	// PublicURL is how clients address the gateway: scheme, host and, when a proxy takes it off, the start of the path. What a
+	// request says of its host is not asked: whoever sends a proof writes that too.
 	PublicURL string
 	// Replays refuses what was used before.
 	Replays Once
@@ -47,25 +47,12 @@ func NewProofs(o ProofOptions) (*Proofs, error) {
 	if p.now == nil {
 		p.now = time.Now
 	}
-	if o.PublicURL == "" {
-		return p, nil
-	}
 	u, err := url.Parse(o.PublicURL)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("auth: the public URL %q is none such as https://api.example", o.PublicURL)
 	}
 	p.public = u
 	return p, nil
-}
-
-func addressed(r *http.Request) (scheme, host string) {
-	switch {
-	case r.URL.Scheme != "" && r.URL.Host != "":
-		return r.URL.Scheme, r.URL.Host
-	case r.TLS != nil:
-		return "https", r.Host
-	}
-	return "http", r.Host
 }
 
 // proofError is about the key that a token is bound to.
@@ -185,19 +172,16 @@ func proofKey(h object, thumbprint string) (*Key, error) {
 	return key, nil
 }
 
-// targets reports whether a proof's URL is that of the request: scheme and host in any case, the default port or none, the path
-// exactly, and nothing besides (RFC 9449 section 4.2).
+// targets reports whether a proof's URL is that of the request: the public scheme and host in any case, the default port or none,
+// the path exactly, and nothing besides (RFC 9449 section 4.2).
 func (p *Proofs) targets(target string, r *http.Request) bool {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.RawQuery != "" || u.ForceQuery {
 		return false
 	}
-	scheme, host := addressed(r)
-	path := r.URL.EscapedPath()
-	if p.public != nil {
-		scheme, host, path = p.public.Scheme, p.public.Host, strings.TrimSuffix(p.public.EscapedPath(), "/")+path
-	}
-	return strings.EqualFold(u.Scheme, scheme) && authority(u.Scheme, u.Host) == authority(scheme, host) && u.EscapedPath() == path
+	path := strings.TrimSuffix(p.public.EscapedPath(), "/") + r.URL.EscapedPath()
+	return strings.EqualFold(u.Scheme, p.public.Scheme) &&
+		authority(u.Scheme, u.Host) == authority(p.public.Scheme, p.public.Host) && u.EscapedPath() == path
 }
 
 // authority is a host in lower case without the default port of its scheme.

@@ -76,6 +76,9 @@ func request(scheme, token string, proofs ...string) *http.Request {
 
 func boundVerifier(t testing.TB, w *world, o auth.ProofOptions) *auth.Verifier {
 	t.Helper()
+	if o.PublicURL == "" {
+		o.PublicURL = "https://api.example"
+	}
 	if o.Replays == nil {
 		o.Replays = auth.NewReplayGuard(nil, 1000, clock)
 	}
@@ -130,9 +133,13 @@ func TestTheHolderOfTheKeyIsLetIn(t *testing.T) {
 	}
 	at = request("DPoP", h.token, h.proof(t, nil, nil))
 	at.TLS, at.Host = nil, "10.0.0.7:8080"
-	at.URL.Scheme, at.URL.Host = "https", "api.example" // as a trusted proxy said
 	if _, err := v.Authenticate(at); err != nil {
-		t.Errorf("behind a trusted proxy: %v", err)
+		t.Errorf("behind a proxy that names itself: %v", err)
+	}
+	at = request("DPoP", h.token, h.proof(t, nil, change{"htu": "https://evil.example/graphql"}))
+	at.Host, at.URL.Scheme, at.URL.Host = "evil.example", "https", "evil.example"
+	if _, err := v.Authenticate(at); err == nil {
+		t.Error("a proof for another gateway is accepted because the request says that this one is it")
 	}
 }
 
@@ -379,7 +386,7 @@ func TestReplayGuardForgetsNothingEarly(t *testing.T) {
 
 func TestPublicURLs(t *testing.T) {
 	for url, sound := range map[string]bool{
-		"": true, "https://api.example": true, "https://api.example/retail": true, "http://127.0.0.1:8080": true,
+		"": false, "https://api.example": true, "https://api.example/retail": true, "http://127.0.0.1:8080": true,
 		"api.example": false, "ftp://api.example": false, "https://": false, "https://a@api.example": false,
 		"https://api.example?x": false, "https://api.example#x": false,
 	} {

@@ -70,7 +70,13 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	partners, err := c.openPartners(log, demoPartners(retailer)...)
+	ln, err := c.listenPublic(ctx) // first, because its port may be any, and proofs name it
+	if err != nil {
+		return err
+	}
+	defer func() { _ = ln.Close() }() // the server closes it too
+	tokens.trusted.url = c.base(ln)
+	partners, err := c.openPartners(log, tokens.trusted.url, demoPartners(retailer)...)
 	if err != nil {
 		return err
 	}
@@ -98,11 +104,10 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer g.close()
-	ln, err := c.listen(ctx, g.server, log, metrics)
-	if err != nil {
+	if err := c.networkFlags.open(ctx, g.server, log, metrics); err != nil {
 		return err
 	}
-	stand.Connect(base(g.server, ln)+"/hooks/shop", []byte(secret))
+	stand.Connect(c.base(ln)+"/hooks/shop", []byte(secret))
 	return demoRun{
 		command: c, retailer: retailer, stand: stand, tokens: tokens, gateway: g, listener: ln, log: log, out: s.out, notes: s.log,
 	}.run(ctx)
@@ -165,7 +170,7 @@ type demoRun struct {
 	notes    io.Writer // for people
 }
 
-func (d demoRun) endpoint() string { return base(d.gateway.server, d.listener) + "/graphql" }
+func (d demoRun) endpoint() string { return d.command.base(d.listener) + "/graphql" }
 
 // run keeps the backends alive, plays their trade and serves until ctx ends.
 func (d demoRun) run(ctx context.Context) error {
@@ -223,7 +228,7 @@ func (d demoRun) announce() {
   see more     portico token --role associate --location S-SH01
   see less     portico token --role partner --subject maptown, or mallpad
 
-`, base(d.gateway.server, d.listener), d.admin(), d.stand.ERPAdmin, d.stand.POSURL, d.stand.ShopURL)
+`, d.command.base(d.listener), d.admin(), d.stand.ERPAdmin, d.stand.POSURL, d.stand.ShopURL)
 }
 
 // simulate keeps the built-in retailer's trade moving.

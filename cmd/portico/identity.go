@@ -25,7 +25,7 @@ type trustFlags struct {
 	TokenAudience string        `default:"portico" help:"Audience of the tokens of --token-key and of guest sessions."`
 	GuestKey      string        `placeholder:"FILE" help:"PEM file with the private key that signs guest sessions, and nothing else; without one guests need tokens of their own."`
 	GuestSession  time.Duration `default:"720h" help:"How long a guest session is accepted, 30 days at most."`
-	PublicURL     string        `name:"public-url" placeholder:"URL" help:"How clients address the gateway, for example https://api.example: proofs of bound tokens name it. Without it, as each request says."`
+	PublicURL     string        `name:"public-url" placeholder:"URL" help:"How clients address the gateway, for example https://api.example: proofs of bound tokens name it. Without it bound tokens are refused."`
 }
 
 // trust is whose tokens are accepted, and what else deciding that takes.
@@ -34,7 +34,7 @@ type trust struct {
 	config   auth.TokenConfig // of the gateway's own tokens
 	own      *auth.Issuer     // opens guest sessions; nil opens none
 	session  time.Duration    // of a guest
-	url      string           // how clients address the gateway; empty means as each request says
+	url      string           // how clients address the gateway; empty refuses bound tokens
 	partners *auth.Registry   // nil knows no partner
 }
 
@@ -130,14 +130,16 @@ func newIdentity(t trust, p identityParts) (identity, error) {
 	if i.revoked, err = auth.NewRevocationList(p.Ledger, p.Log, p.Metrics, p.Now); err != nil {
 		return i, err
 	}
-	proofs, err := auth.NewProofs(auth.ProofOptions{
-		PublicURL: t.url, Now: p.Now,
-		Replays: auth.NewReplayGuard(redisstore.NewReplays(p.Redis, p.Prefix), maxReplays, p.Now),
-	})
-	if err != nil {
-		return i, err
+	options := auth.VerifierOptions{Revoked: i.revoked, Now: p.Now}
+	if t.url != "" {
+		options.Proofs, err = auth.NewProofs(auth.ProofOptions{
+			PublicURL: t.url, Now: p.Now,
+			Replays: auth.NewReplayGuard(redisstore.NewReplays(p.Redis, p.Prefix), maxReplays, p.Now),
+		})
+		if err != nil {
+			return i, err
+		}
 	}
-	options := auth.VerifierOptions{Proofs: proofs, Revoked: i.revoked, Now: p.Now}
 	if t.partners != nil {
 		i.partners = auth.NewPartnerIssuers(t.partners, t.config, auth.JWKSDeps{Now: p.Now, Random: p.Random, Log: p.Log})
 		options.Partners, options.Issuers = t.partners, i.partners

@@ -61,19 +61,24 @@ func (f serverFlags) listen(ctx context.Context, s *graph.Server, log *slog.Logg
 	if err := f.open(ctx, s, log, metrics); err != nil {
 		return nil, err
 	}
+	ln, err := f.listenPublic(ctx)
+	if err != nil && s.Admin != nil {
+		err = errors.Join(err, s.Admin.Close())
+	}
+	return ln, err
+}
+
+func (f serverFlags) listenPublic(ctx context.Context) (net.Listener, error) {
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.Addr)
 	if err != nil {
-		if s.Admin != nil {
-			err = errors.Join(err, s.Admin.Close())
-		}
 		return nil, fmt.Errorf("cannot listen: %w", err)
 	}
 	return ln, nil
 }
 
 // base is the URL of a gateway that listens on ln.
-func base(s *graph.Server, ln net.Listener) string {
-	if s.Certificate != nil {
+func (f networkFlags) base(ln net.Listener) string {
+	if f.TLSCert != "" {
 		return "https://" + ln.Addr().String()
 	}
 	return "http://" + ln.Addr().String()

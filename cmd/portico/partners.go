@@ -168,15 +168,16 @@ const partnersPoll = 2 * time.Second
 // watchedPartners keep a registry as a file says.
 type watchedPartners struct {
 	registry *auth.Registry
+	url      string // how clients address the gateway; empty when nobody said
 	path     string // empty when the partners are built in
 	text     []byte // last read
 	failing  bool   // it could not be read
 	log      *slog.Logger
 }
 
-// openPartners reads the file; without one the registry knows the partners that are built in.
-func (f partnerFlags) openPartners(log *slog.Logger, builtin ...*auth.Partner) (*watchedPartners, error) {
-	w := &watchedPartners{path: f.Partners, log: log}
+// openPartners reads the file; without one the registry knows the partners that are built in. Proofs of partners name url.
+func (f partnerFlags) openPartners(log *slog.Logger, url string, builtin ...*auth.Partner) (*watchedPartners, error) {
+	w := &watchedPartners{registry: &auth.Registry{}, url: url, path: f.Partners, log: log}
 	list := builtin
 	if w.path != "" {
 		var err error
@@ -184,9 +185,20 @@ func (f partnerFlags) openPartners(log *slog.Logger, builtin ...*auth.Partner) (
 			return nil, err
 		}
 	}
-	var err error
-	w.registry, err = auth.NewRegistry(list...)
-	return w, err
+	return w, w.replace(list)
+}
+
+// errNoPublicURL is about settings: a proof names the gateway's address (RFC 9449 section 4.2), which nothing in a request can tell.
+var errNoPublicURL = errors.New("its tokens are bound to a key (dpop), which needs --public-url: the address that proofs name")
+
+// replace takes over a list of which every partner can be served.
+func (w *watchedPartners) replace(list []*auth.Partner) error {
+	for _, p := range list {
+		if p.DPoP && w.url == "" {
+			return fmt.Errorf("partner %.100q: %w", p.ID, errNoPublicURL)
+		}
+	}
+	return w.registry.Replace(list)
 }
 
 // run looks at the file now and then until ctx ends.
@@ -222,7 +234,7 @@ func (w *watchedPartners) look(ctx context.Context) {
 	}
 	w.text = text
 	if err == nil {
-		err = w.registry.Replace(list)
+		err = w.replace(list)
 	}
 	if err != nil {
 		w.log.ErrorContext(ctx, "the file of partners makes no sense: those known stay", "error", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -139,7 +140,7 @@ maptown (Maptown)
 func TestAFileOfPartnersIsReadAgainWhenItChanges(t *testing.T) {
 	var log bytes.Buffer
 	path := partnersFile(t, wholePartner)
-	w, err := partnerFlags{Partners: path}.openPartners(slog.New(slog.NewTextHandler(&log, nil)))
+	w, err := partnerFlags{Partners: path}.openPartners(slog.New(slog.NewTextHandler(&log, nil)), "https://api.example")
 	must(t, err)
 	known := func() (ids []string) {
 		for _, p := range w.registry.Partners() {
@@ -175,6 +176,24 @@ func TestAFileOfPartnersIsReadAgainWhenItChanges(t *testing.T) {
 		if lines := strings.Count(log.String(), "\n"); lines != step.logsOne || !strings.Contains(log.String(), step.logged) {
 			t.Errorf("%s: logged %s", step.what, log.String())
 		}
+	}
+}
+
+func TestPartnersWhoseTokensAreBoundNeedAnAddressThatProofsName(t *testing.T) {
+	serve := []string{"serve", "--redis", "redis://127.0.0.1:1", "--ledger-dsn", filepath.Join(t.TempDir(), "ledger.db"), "--erp-dsn", "erp.db",
+		"--pos-url", "http://127.0.0.1:1", "--shop-url", "http://127.0.0.1:1", "--partners", partnersFile(t, wholePartner)}
+	if _, err := output(t, nil, serve...); !errors.Is(err, errNoPublicURL) || !strings.Contains(err.Error(), "maptown") {
+		t.Errorf("without --public-url it starts: %v", err)
+	}
+	var log bytes.Buffer
+	unbound := strings.Replace(wholePartner, "dpop: true", "dpop: false", 1)
+	path := partnersFile(t, unbound)
+	w, err := partnerFlags{Partners: path}.openPartners(slog.New(slog.NewTextHandler(&log, nil)), "")
+	must(t, err)
+	must(t, os.WriteFile(path, []byte(wholePartner), 0o600))
+	w.look(t.Context())
+	if p, ok := w.registry.Partner("maptown"); !ok || p.DPoP || !strings.Contains(log.String(), "--public-url") {
+		t.Errorf("a file that cannot be served is taken over: %s", log.String())
 	}
 }
 

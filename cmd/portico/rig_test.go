@@ -301,7 +301,7 @@ func (r *rig) partners(t testing.TB) *watchedPartners {
 	for _, p := range list {
 		p.Quota = auth.Quota{}
 	}
-	w, err := partnerFlags{}.openPartners(slog.New(slog.DiscardHandler), list...)
+	w, err := partnerFlags{}.openPartners(slog.New(slog.DiscardHandler), "", list...)
 	must(t, err)
 	return w
 }

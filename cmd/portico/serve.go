@@ -49,7 +49,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	partners, err := c.openPartners(log)
+	partners, err := c.openPartners(log, trusted.url)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	return g.run(ctx, ln, func() {
-		_, _ = fmt.Fprintf(s.out, "ready %s/graphql\n", base(g.server, ln))
+		_, _ = fmt.Fprintf(s.out, "ready %s/graphql\n", c.base(ln))
 	})
 }
 
