@@ -57,7 +57,7 @@ func (s *stories) do(t *testing.T, token, mutation, path string) string {
 const address = `{recipient: "` + traceName + `", phone: "` + tracePhone + `", province: "上海市", city: "上海", district: "黄浦区", line: "` + traceLine + `",
 	position: {latitude: 31.236, longitude: 121.479}}`
 
-// live leaves traces of a shopper in every store: a delivered order and a cancelled one, an open cart, a hold, feedback, a consent.
+// live leaves traces of a shopper in every store: a delivered order and a collected one, an open cart, a hold, feedback, a consent.
 func (s *stories) live(t *testing.T, token string) {
 	t.Helper()
 	cart := s.do(t, token, `mutation { cartCreate(input: {lines: [{sku: "10000005", method: INSTANT_DELIVERY}]}, KEY) { cart { id } userErrors { message } } }`, "cartCreate.cart.id")
@@ -81,6 +81,7 @@ func (s *stories) live(t *testing.T, token string) {
 		must(t, s.backends.AdvanceDelivery(t.Context(), taskOf(order, "f1")))
 	}
 	status("order.status", "COMPLETED")
+	s.collect(t, token)
 	s.do(t, token, `mutation { reviewCreate(input: {subject: {orderId: "`+order+`"}, sku: "10000005", score: 5, text: "`+traceSaid+`"}, KEY) { userErrors { message } } }`, "")
 	s.do(t, token, `mutation { complaintCreate(input: {subject: {orderId: "`+order+`"}, title: "Late", text: "`+traceSaid+`"}, KEY) { userErrors { message } } }`, "")
 	s.do(t, token, `mutation { consentGive(input: {purpose: FULFILMENT, version: "1"}, KEY) { userErrors { message } } }`, "")
@@ -89,6 +90,29 @@ func (s *stories) live(t *testing.T, token string) {
 	cart = s.do(t, token, `mutation { cartCreate(input: {lines: [{sku: "10000020", method: SHIPPING}]}, KEY) { cart { id } userErrors { message } } }`, "cartCreate.cart.id")
 	s.do(t, token, `mutation { cartAddressSet(input: {cartId: "`+cart+`", address: `+address+`}, KEY) { userErrors { message } } }`, "")
 	s.do(t, token, `mutation { cartNoteSet(input: {cartId: "`+cart+`", note: "`+traceNote+`"}, KEY) { userErrors { message } } }`, "")
+}
+
+// collect orders for pickup, with a note for the store, and has it handed over.
+func (s *stories) collect(t *testing.T, token string) {
+	t.Helper()
+	cart := s.do(t, token, `mutation { cartCreate(input: {lines: [{sku: "10000002", method: PICKUP, locationId: "S-SH01"}]}, KEY) { cart { id } userErrors { message } } }`, "cartCreate.cart.id")
+	version := s.do(t, token, `mutation { cartNoteSet(input: {cartId: "`+cart+`", note: "`+traceNote+`"}, KEY) { cart { version } userErrors { message } } }`, "cartNoteSet.cart.version")
+	order := s.do(t, token, `mutation { checkoutComplete(input: {cartId: "`+cart+`", cartVersion: `+version+`, contact: {name: "`+traceName+`", phone: "`+tracePhone+`"}}, KEY) {
+		order { id } userErrors { message } } }`, "checkoutComplete.order.id")
+	s.do(t, token, `mutation { orderPay(input: {orderId: "`+order+`", method: "wallet"}, KEY) { userErrors { message } } }`, "")
+	must(t, s.pick(t, "S-SH01", nil))
+	var code string
+	eventually(t, func() error {
+		ready := s.silently(t, token, silentCode, map[string]any{"order": order})
+		if code = valueAt(ready, "order.fulfillments.0.pickupCode.code"); code == "" {
+			return fmt.Errorf("the order is %s", valueAt(ready, "order.status"))
+		}
+		return nil
+	})
+	staff := s.token(t, auth.Principal{
+		Role: auth.RoleAssociate, Subject: "staff-S-SH01", Locations: []string{"S-SH01"}, Scopes: auth.DefaultScopes(auth.RoleAssociate),
+	})
+	s.silently(t, staff, silentHandOver, map[string]any{"order": order, "part": "f1", "code": code, "key": "hand-over"})
 }
 
 // finished waits until a request has ended, whoever may see it by then.
@@ -220,8 +244,8 @@ func TestWhoAsksToBeForgottenIsNowhere(t *testing.T) {
 		}
 		return nil
 	})
-	everywhere(t, s.traces(t, traced()...), "shop account", "shop cart", "shop delivery", "tills card", "ERP ",
-		"ledger orders", "ledger members", "ledger feedback")
+	everywhere(t, s.traces(t, traced()...), "shop account", "shop cart", "shop delivery", "shop order", "tills card", "tills task",
+		"ERP ", "ledger orders", "ledger members", "ledger feedback")
 
 	id := s.do(t, token, `mutation { dataExportRequest(input: {language: EN}, KEY) { request { id } userErrors { message } } }`, "dataExportRequest.request.id")
 	s.finished(t, id)
@@ -231,8 +255,8 @@ func TestWhoAsksToBeForgottenIsNowhere(t *testing.T) {
 	}
 	must(t, json.Unmarshal([]byte(document), &copied))
 	for holder, parts := range map[retail.DataHolder]map[string]string{
-		retail.HolderShop:       {"accounts": traceName, "orders": "10000005", "carts": traceNote, "deliveries": traceLine},
-		retail.HolderPOS:        {"cards": traceEmail},
+		retail.HolderShop:       {"accounts": traceName, "orders": traceLine, "carts": traceNote, "deliveries": traceLine},
+		retail.HolderPOS:        {"cards": traceEmail, "tasks": traceNote},
 		retail.HolderERP:        {"customers": traceBorn},
 		retail.HolderLedger:     {"member": traceEmail, "orders": traceNote, "feedback": traceSaid, "consents": "FULFILMENT", "requests": "EXPORT"},
 		retail.HolderProjection: {"holds": "10000002"},
@@ -281,7 +305,7 @@ func TestAGuestIsForgottenBySession(t *testing.T) {
 	s := newStories(t)
 	token, _ := s.asker(t, []string{"guest"})
 	s.live(t, token)
-	everywhere(t, s.traces(t, traced()...), "shop cart", "shop delivery", "ledger orders", "ledger feedback")
+	everywhere(t, s.traces(t, traced()...), "shop cart", "shop delivery", "shop order", "tills task", "ledger orders", "ledger feedback")
 	for _, system := range []string{"SHOP", "ERP", "POS"} {
 		must(t, s.fault(system, "lose"))
 	}
@@ -289,7 +313,11 @@ func TestAGuestIsForgottenBySession(t *testing.T) {
 	for _, system := range []string{"SHOP", "ERP", "POS"} {
 		must(t, s.fault(system, "off"))
 	}
-	s.finished(t, id)
+	for _, receipt := range s.finished(t, id).Receipts {
+		if want := map[retail.DataHolder]int{retail.HolderPOS: 1, retail.HolderShop: 5}[receipt.Holder]; receipt.Records < want {
+			t.Errorf("%+v, want %d records", receipt, want)
+		}
+	}
 	if found := s.traces(t, traced()...); len(found) > 0 {
 		t.Errorf("left behind:\n%s", strings.Join(found, "\n"))
 	}

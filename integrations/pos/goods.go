@@ -2,7 +2,7 @@ package pos
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"strconv"
 	"time"
 
@@ -90,7 +90,7 @@ func (b *bookingReply) receipt(m movement) (retail.TillReceipt, error) {
 		n, ok := counts[l.sku]
 		if !ok {
 			// The goods are booked: whoever asks again with the same reference gets the same receipt.
-			return retail.TillReceipt{}, retail.BadUpstream(retail.SourcePOS, fmt.Errorf("pos: no counter of %s after %s", l.sku, b.number))
+			return retail.TillReceipt{}, retail.BadUpstream(retail.SourcePOS, errors.New("pos: a booking lacks a counter"))
 		}
 		receipt.Counts = append(receipt.Counts, n)
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -176,18 +177,30 @@ func notFound(what string) error {
 	return &retail.Error{Code: retail.CodeNotFound, Source: retail.SourcePOS, Message: "there is no such " + what}
 }
 
-// fault is a refusal in the words of the wire.
+// fault is a refusal of the wire. Its text is not read: it may repeat what was asked.
 type fault struct {
-	code      string
-	text      string
+	code      string // one of faultCodes
 	retryable bool
 }
 
-func (f *fault) Error() string { return fmt.Sprintf("pos: fault %.40q: %.200s", f.code, f.text) }
+func (f *fault) Error() string  { return "pos: fault " + f.code }
+func (f *fault) Reason() string { return f.Error() }
+
+// faultCodes are the codes of the wire.
+var faultCodes = []string{"BUSY", "BAD_REQUEST", "UNKNOWN_LOCATION", "NOT_FOUND", "CONFLICT", "LOCKED", "INTERNAL"}
+
+// faultCode is a code of the wire, or OTHER.
+func faultCode(said []byte) string {
+	if slices.Contains(faultCodes, string(said)) {
+		return string(said)
+	}
+	return "OTHER"
+}
 
 type statusError int
 
-func (s statusError) Error() string { return fmt.Sprintf("pos: HTTP status %d", int(s)) }
+func (s statusError) Error() string  { return fmt.Sprintf("pos: HTTP status %d", int(s)) }
+func (s statusError) Reason() string { return s.Error() }
 
 type transportError struct{ error }
 

@@ -2,7 +2,7 @@ package pos
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/portico-retail/portico/retail"
@@ -23,7 +23,7 @@ func (c *Client) Prices(ctx context.Context, skus []string, now time.Time) (map[
 			return nil, err
 		}
 		if reply.currency != c.cfg.Currency {
-			return nil, retail.BadUpstream(retail.SourcePOS, fmt.Errorf("pos: prices are in %.10q", reply.currency))
+			return nil, retail.BadUpstream(retail.SourcePOS, errors.New("pos: prices are in another currency"))
 		}
 		c.addPrices(prices, chunk, &reply, now)
 	}

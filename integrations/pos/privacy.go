@@ -24,12 +24,16 @@ type personReply struct {
 	cards    cardsReply
 	receipts receiptsReply
 	points   pointsReply
+	tasks    []taskTold
 }
 
-// ExportPerson tells everything that the tills hold about the person: cards, receipts and points. What cannot be read is an
+// ExportPerson tells everything that the tills hold about the person: cards, receipts, points and for whom tasks are. What cannot be read is an
 // error: a copy with something left out would pass for the whole.
 func (c *Client) ExportPerson(ctx context.Context, q privacy.Inquiry) (*privacy.Holding, error) {
 	e, err := inquiry("PrivacyExport", q)
+	if err == nil {
+		err = e.orders(q.Orders)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +46,7 @@ func (c *Client) ExportPerson(ctx context.Context, q privacy.Inquiry) (*privacy.
 	}
 	data, err := json.Marshal(map[string]any{
 		"cards": cardsTold(reply.cards.cards), "receipts": receiptsTold(reply.receipts.receipts),
-		"points": pointsTold(reply.points.entries, q.Language),
+		"points": pointsTold(reply.points.entries, q.Language), "tasks": append([]taskTold{}, reply.tasks...),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pos: %w", err)
@@ -70,8 +74,8 @@ func (c *Client) CorrectPerson(ctx context.Context, q privacy.Inquiry, p retail.
 	return c.personAct(ctx, e)
 }
 
-// ErasePerson takes the person's cards away. Receipts stay without the card, and no card is issued under the references any
-// more.
+// ErasePerson takes the person's cards away, and the person out of the tasks of the orders. Receipts and tasks stay without the
+// person, and no card is issued under the references any more.
 func (c *Client) ErasePerson(ctx context.Context, q privacy.Inquiry) (*privacy.Answer, error) {
 	e, err := inquiry("PrivacyErase", q)
 	if err != nil {
@@ -82,6 +86,9 @@ func (c *Client) ErasePerson(ctx context.Context, q privacy.Inquiry) (*privacy.A
 			return nil, retail.BadInput("a reference has at most %d characters", maxReference)
 		}
 		e.children = append(e.children, element{name: "Issue", attrs: []string{"reference", reference}})
+	}
+	if err := e.orders(q.Orders); err != nil {
+		return nil, err
 	}
 	return c.personAct(ctx, e)
 }
@@ -108,6 +115,17 @@ func inquiry(name string, q privacy.Inquiry) (element, error) {
 	return e, nil
 }
 
+// orders adds the orders whose tasks are meant.
+func (e *element) orders(numbers []string) error {
+	for _, number := range numbers {
+		if !validKey(number) {
+			return retail.BadInput("an order has at most %d characters", maxReference)
+		}
+		e.children = append(e.children, element{name: "Order", attrs: []string{"number", number}})
+	}
+	return nil
+}
+
 // person reads a reply about somebody's own data.
 func (r *reader) person(out *personReply) error {
 	receipt, ok := r.key("receipt")
@@ -132,9 +150,27 @@ func (r *reader) person(out *personReply) error {
 			return r.oneReceipt(currency, &out.receipts)
 		case string(r.name) == "Entry":
 			return r.entry(&out.points)
+		case string(r.name) == "TaskContact":
+			return r.taskContact(&out.tasks)
 		}
 		return r.unknown()
 	})
+}
+
+// taskTold is for whom a task is.
+type taskTold struct{ Reference, Order, Location, Name, Phone, Card, Note string }
+
+func (r *reader) taskContact(out *[]taskTold) error {
+	t := taskTold{Name: r.value("name"), Phone: r.value("phone"), Card: r.value("card"), Note: r.value("note")}
+	var okReference, okOrder, okLocation bool
+	t.Reference, okReference = r.key("reference")
+	t.Order, okOrder = r.key("order")
+	t.Location, okLocation = r.location()
+	if !okReference || !okOrder || !okLocation {
+		return r.errorf("a task's contact is unreadable")
+	}
+	*out = append(*out, t)
+	return r.ends(1)
 }
 
 type cardTold struct {

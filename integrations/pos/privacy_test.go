@@ -25,16 +25,25 @@ func TestAPersonIsToldCorrectedAndForgotten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	who := privacy.Inquiry{Keys: []string{card.Number}, Language: retail.LanguageEnglish}
+	task := retail.StoreTask{
+		Reference: "o2/f1", OrderNumber: "P2", Method: retail.MethodPickup, LocationCode: "S-SH01", ReadyBy: tr.clock.now(), CardNumber: card.Number,
+		Contact: retail.Contact{Name: "Anne Traces", Phone: phone}, Note: "for Anne Traces",
+		Lines: []retail.TaskLine{{SKU: "10000001", Quantity: 1, Paid: retail.Money{Minor: 1990, CurrencyCode: "CNY"}}},
+	}
+	if err := c.SendTask(ctx, task); err != nil {
+		t.Fatal(err)
+	}
+	who := privacy.Inquiry{Keys: []string{card.Number}, Orders: []string{"P2", "P3"}, Language: retail.LanguageEnglish}
 	told := who
 	told.Reference = "copy"
 	held, err := c.ExportPerson(ctx, told)
-	if err != nil || held.Records != 2 || held.Reference == "" {
+	if err != nil || held.Records != 3 || held.Reference == "" {
 		t.Fatalf("%+v %v", held, err)
 	}
 	var data map[string][]map[string]any
 	if err := json.Unmarshal(held.Data, &data); err != nil || len(data["cards"]) != 1 || data["cards"][0]["Phone"] != phone ||
-		len(data["receipts"]) != 1 || data["receipts"][0]["Number"] != till.Number {
+		len(data["receipts"]) != 1 || data["receipts"][0]["Number"] != till.Number ||
+		len(data["tasks"]) != 1 || data["tasks"][0]["Note"] != task.Note || data["tasks"][0]["Phone"] != phone || data["tasks"][0]["Order"] != "P2" {
 		t.Errorf("%s %v", held.Data, err)
 	}
 	name, none := "Anna Traces", ""
@@ -65,14 +74,24 @@ func TestAPersonIsToldCorrectedAndForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, err := c.ErasePerson(ctx, gone)
-	if err != nil || first.Records != 2 {
+	if err != nil || first.Records != 3 {
 		t.Fatalf("%+v %v", first, err)
 	}
 	if again, err := c.ErasePerson(ctx, gone); err != nil || *again != *first {
 		t.Errorf("%+v %v", again, err)
 	}
-	if found := tr.stand.POS.Mentions("Traces", phone); len(found) > 0 {
+	late := task
+	late.Reference, late.OrderNumber = "o3/f1", "P3"
+	for _, each := range []retail.StoreTask{task, late} {
+		if err := c.SendTask(ctx, each); err != nil {
+			t.Error(err)
+		}
+	}
+	if found := tr.stand.POS.Mentions("Traces", phone, card.Number); len(found) > 0 {
 		t.Errorf("left: %v", found)
+	}
+	if got, err := c.Task(ctx, task.Reference); err != nil || len(got.Lines) != 1 || got.Status != retail.TaskOpen {
+		t.Errorf("the task stays: %+v %v", got, err)
 	}
 	if _, err := c.Card(ctx, card.Number); retail.CodeOf(err) != retail.CodeNotFound {
 		t.Errorf("the card: %v", err)
@@ -97,7 +116,10 @@ func TestRepliesAboutPersonsThatAreNotOfTheWire(t *testing.T) {
 		"an unreadable card": `<PrivacyExportReply receipt="r" records="1" currency="CNY"><Card number="1"/></PrivacyExportReply>`,
 		"a card with a birthday that is none": `<PrivacyExportReply receipt="r" records="1" currency="CNY"><Card number="1" issuedAt="2026-01-01T00:00:00Z" birthday="x"/>` +
 			`</PrivacyExportReply>`,
-		"another reply": `<PrivacyEraseReply receipt="r" records="1"/>`,
+		"a task of no order":  `<PrivacyExportReply receipt="r" records="1" currency="CNY"><TaskContact reference="t" location="S-1"/></PrivacyExportReply>`,
+		"a task of no place":  `<PrivacyExportReply receipt="r" records="1" currency="CNY"><TaskContact reference="t" order="P1"/></PrivacyExportReply>`,
+		"a task with content": `<PrivacyExportReply receipt="r" records="1" currency="CNY"><TaskContact reference="t" order="P1" location="S-1"><x/></TaskContact></PrivacyExportReply>`,
+		"another reply":       `<PrivacyEraseReply receipt="r" records="1"/>`,
 	} {
 		t.Run(what, func(t *testing.T) {
 			o, c, _ := newOffice(t)
@@ -119,6 +141,7 @@ func TestRepliesAboutPersonsThatAreNotOfTheWire(t *testing.T) {
 		"a card without end":       {Reference: "r", Keys: []string{strings.Repeat("1", 65)}},
 		"an issue without a name":  {Reference: "r", Created: []string{""}},
 		"a card without a number ": {Reference: "r", Keys: []string{""}},
+		"an order without end":     {Reference: "r", Orders: []string{strings.Repeat("1", 129)}},
 	} {
 		if _, err := c.ErasePerson(t.Context(), q); retail.CodeOf(err) != retail.CodeBadInput {
 			t.Errorf("%s: %v", what, err)

@@ -2,6 +2,7 @@ package pos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -66,7 +67,7 @@ func (c *Client) checkReceipts(reply *receiptsReply, cardNumber string, limit in
 	}
 	for _, r := range reply.receipts {
 		if r.CardNumber != cardNumber {
-			return retail.BadUpstream(retail.SourcePOS, fmt.Errorf("pos: %s is not a receipt of the card", r.Number))
+			return retail.BadUpstream(retail.SourcePOS, errors.New("pos: a receipt is not of the card"))
 		}
 	}
 	return nil
@@ -82,7 +83,7 @@ func (c *Client) Receipt(ctx context.Context, number string) (*retail.Receipt, e
 		return nil, err
 	}
 	if len(reply.receipts) != 1 || reply.receipts[0].Number != number {
-		return nil, retail.BadUpstream(retail.SourcePOS, fmt.Errorf("pos: the reply is not the receipt %s", number))
+		return nil, retail.BadUpstream(retail.SourcePOS, errors.New("pos: the reply is not the receipt that was asked for"))
 	}
 	return &reply.receipts[0], nil
 }

@@ -173,7 +173,7 @@ func (r *reader) children(visit func() error) error {
 	}
 }
 
-func (r *reader) unknown() error { return r.errorf("unknown element %.40q", r.name) }
+func (r *reader) unknown() error { return r.errorf("unknown element") }
 
 // chardata is the text of the open element, which must have no children.
 func (r *reader) chardata() (string, error) {
@@ -195,9 +195,8 @@ func (r *reader) chardata() (string, error) {
 func (r *reader) fault() error {
 	code, _ := r.attr("code")
 	retryable, _ := r.attr("retryable")
-	f := &fault{code: string(code), retryable: string(retryable) == "true"}
-	var err error
-	if f.text, err = r.chardata(); err != nil {
+	f := &fault{code: faultCode(code), retryable: string(retryable) == "true"}
+	if _, err := r.chardata(); err != nil {
 		return err
 	}
 	if err := r.ends(2); err != nil {

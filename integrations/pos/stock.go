@@ -58,7 +58,7 @@ func (c *Client) readCounters(ctx context.Context, cur *cursor, b *stock.Batch) 
 	for _, location := range slices.Clone(cur.Due[:min(len(cur.Due), c.cfg.Snapshots)]) {
 		reply, failed := exchange(ctx, c, c.feed, counterSnapshot(location), (*reader).countersReply)
 		if failed == nil && reply.location != location {
-			failed = retail.BadUpstream(retail.SourcePOS, fmt.Errorf("pos: counters of %.40q, not of %s", reply.location, location))
+			failed = retail.BadUpstream(retail.SourcePOS, fmt.Errorf("pos: counters of another place than %s", location))
 		}
 		if failed != nil {
 			if retail.CodeOf(failed) == retail.CodeNotFound {

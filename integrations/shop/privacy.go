@@ -52,7 +52,7 @@ func (c *Client) CorrectPerson(ctx context.Context, q privacy.Inquiry, p retail.
 }
 
 // ErasePerson closes the person's accounts, forgets their carts, messages and addresses, and opens nothing for them any more.
-// Orders stay without the account.
+// Orders stay without account, contact, address and note.
 func (c *Client) ErasePerson(ctx context.Context, q privacy.Inquiry) (*privacy.Answer, error) {
 	h, err := c.person(ctx, "privacy-erase", "/api/v1/privacy/erase", q, nil)
 	if err != nil {

@@ -37,15 +37,22 @@ func TestAPersonIsToldCorrectedAndForgotten(t *testing.T) {
 	if _, err := c.SaveCart(ctx, "save-1", cart); err != nil {
 		t.Fatal(err)
 	}
-	who := privacy.Inquiry{Keys: []string{account.ID}, Owners: []string{owner}, Orders: []string{"P1"}}
+	order := anOrder("P1")
+	order.AccountID, order.Contact, order.Note = "", retail.Contact{Name: "Anne Traces", Phone: phone}, "for Anne Traces"
+	order.Address = &retail.DeliveryAddress{Recipient: "Anne Traces", Phone: phone}
+	if err := c.PlaceOrder(ctx, order); err != nil {
+		t.Fatal(err)
+	}
+	who := privacy.Inquiry{Keys: []string{account.ID}, Owners: []string{owner}, Orders: []string{"P1", "P2"}}
 	told := who
 	told.Reference = "copy"
 	held, err := c.ExportPerson(ctx, told)
-	if err != nil || held.Records != 3 || held.Reference == "" {
+	if err != nil || held.Records != 4 || held.Reference == "" {
 		t.Fatalf("%+v %v", held, err)
 	}
 	var data map[string][]json.RawMessage
-	if err := json.Unmarshal(held.Data, &data); err != nil || len(data["accounts"]) != 1 || len(data["carts"]) != 1 || len(data["messages"]) != 1 {
+	if err := json.Unmarshal(held.Data, &data); err != nil || len(data["accounts"]) != 1 || len(data["carts"]) != 1 || len(data["messages"]) != 1 ||
+		len(data["orders"]) != 1 || strings.Count(string(data["orders"][0]), "Anne Traces") != 3 {
 		t.Errorf("%s %v", held.Data, err)
 	}
 	name, none := "Anna Traces", ""
@@ -77,11 +84,18 @@ func TestAPersonIsToldCorrectedAndForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, err := c.ErasePerson(ctx, gone)
-	if err != nil || first.Records != 3 {
+	if err != nil || first.Records != 4 {
 		t.Fatalf("%+v %v", first, err)
 	}
 	if again, err := c.ErasePerson(ctx, gone); err != nil || *again != *first {
 		t.Errorf("%+v %v", again, err)
+	}
+	late := *order
+	late.ID, late.Number = "o-late", "P2"
+	for _, each := range []*retail.Order{order, &late} {
+		if err := c.PlaceOrder(ctx, each); err != nil {
+			t.Error(err)
+		}
 	}
 	if found := stand.Shop.Mentions("Traces", phone, "traces.example"); len(found) > 0 {
 		t.Errorf("left: %v", found)
@@ -101,6 +115,26 @@ func TestAPersonIsToldCorrectedAndForgotten(t *testing.T) {
 	back, err := c.CreateAccount(ctx, "made-1", retail.Profile{Name: "Somebody new"})
 	if err != nil || back.ID == account.ID {
 		t.Errorf("whoever comes back is somebody new: %+v %v", back, err)
+	}
+}
+
+func TestAPhoneThatNobodyProvedTellsNothing(t *testing.T) {
+	_, _, _, c := openShop(t)
+	ctx := t.Context()
+	const phone = "+8613812340088"
+	account, err := c.CreateAccount(ctx, "made-1", retail.Profile{Name: "Eve", Phone: phone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SendCode(ctx, "code-1", phone); err != nil { // to whose phone it is
+		t.Fatal(err)
+	}
+	told, err := c.ExportPerson(ctx, privacy.Inquiry{Reference: "copy", Keys: []string{account.ID}})
+	if err != nil || told.Records != 1 || strings.Contains(string(told.Data), "verification code") {
+		t.Errorf("%s %v", told.Data, err)
+	}
+	if gone, err := c.ErasePerson(ctx, privacy.Inquiry{Reference: "gone", Keys: []string{account.ID}}); err != nil || gone.Records != 1 {
+		t.Errorf("%+v %v", gone, err)
 	}
 }
 

@@ -220,9 +220,9 @@ func (u *run) system(holder retail.DataHolder) (Holder, retail.Source) {
 	return u.deps.Shop, retail.SourceShop
 }
 
-// inquiries are what a system is asked: about its records, what the gateway may have asked it to record, and, because the shop
-// knows carts by their owners and deliveries by their orders, about these; many are asked about in parts. References follow
-// from what is asked.
+// inquiries are what a system is asked: about its records, what the gateway may have asked it to record, and, because shop and
+// tills know by an order whom they serve and the shop carts by their owners, about these; many are asked about in parts.
+// References follow from what is asked.
 func (u *run) inquiries(holder retail.DataHolder, source retail.Source) []Inquiry {
 	var keys, created, owners, orders []string
 	if u.p.member != nil {
@@ -233,8 +233,11 @@ func (u *run) inquiries(holder retail.DataHolder, source retail.Source) []Inquir
 			created = append(created, u.deps.Members.CreatedUnder(id, source)...)
 		}
 	}
+	if holder != retail.HolderERP {
+		orders = u.p.orders
+	}
 	if holder == retail.HolderShop && u.r.Kind != retail.DataCorrection {
-		owners, orders = []string{u.r.Subject}, u.p.orders
+		owners = []string{u.r.Subject}
 		for _, id := range u.p.ids {
 			if owner := "member:" + id; owner != u.r.Subject {
 				owners = append(owners, owner)

@@ -13,10 +13,11 @@ import (
 	"time"
 )
 
-// Bounds of the cards, and the issues, of one request, and of each card's receipts and points in a copy.
+// Bounds of the cards, and the issues, of one request, of its orders, and of each card's receipts and points in a copy.
 const (
-	maxInquiry = 50
-	maxCopied  = 200
+	maxInquiry       = 50
+	maxInquiryOrders = 500
+	maxCopied        = 200
 )
 
 // inquiry is whom a request is about.
@@ -24,6 +25,7 @@ type inquiry struct {
 	kind, reference string
 	cards           []string
 	issued          []string // references under which a card may have been asked for
+	orders          []string // whose tasks are meant
 	change          correction
 }
 
@@ -64,8 +66,13 @@ func (d *decoder) privacyRequest(el xml.StartElement) (req any, known bool, err 
 			err := d.readLeaf(el, referenceField(&reference))
 			q.issued = append(q.issued, reference)
 			return err
+		case el.Name.Local == "Order" && kind != "Correct" && len(q.orders) < maxInquiryOrders:
+			number := ""
+			err := d.readLeaf(el, field{"number", &number, maxReference, false})
+			q.orders = append(q.orders, number)
+			return err
 		}
-		return badRequest("unexpected element %.40q, or more than %d", el.Name.Local, maxInquiry)
+		return badRequest("unexpected element %.40q, or too many", el.Name.Local)
 	})
 	return q, true, err
 }
@@ -107,7 +114,7 @@ func (s *Server) answerInquiry(out []byte, q inquiry) ([]byte, error) {
 		case "Correct":
 			done.records = s.correctCards(q)
 		case "Erase":
-			done.records = s.eraseCards(q)
+			done.records = s.eraseCards(q) + s.eraseTakers(q.orders)
 		}
 		s.acts[q.reference] = done
 	}
@@ -130,13 +137,13 @@ func (q inquiry) text() string {
 		return "+" + *s
 	}
 	sum := sha256.Sum256([]byte(strings.Join([]string{
-		q.kind, strings.Join(q.cards, "\n"), strings.Join(q.issued, "\n"), say(q.change.name), say(q.change.email), say(q.change.birthday),
+		q.kind, strings.Join(q.cards, "\n"), strings.Join(q.issued, "\n"), strings.Join(q.orders, "\n"), say(q.change.name), say(q.change.email), say(q.change.birthday),
 	}, "\x00")))
 	return hex.EncodeToString(sum[:])
 }
 
-// holdings are the cards, their receipts and points, the newest first, and how many records that is. It says what is true now,
-// whatever the inquiries show.
+// holdings are the cards, their receipts and points, the newest first, for whom the orders' tasks are, and how many records that
+// is. It says what is true now, whatever the inquiries show.
 func (s *Server) holdings(q inquiry) (out []byte, records int) {
 	for _, number := range q.cards {
 		c := s.cards[number]
@@ -152,7 +159,34 @@ func (s *Server) holdings(q inquiry) (out []byte, records int) {
 		}
 		records += 1 + len(c.receipts) + len(c.points)
 	}
+	for _, reference := range s.takersOf(q.orders) {
+		out = appendTaker(out, reference, s.book.takers[reference])
+		records++
+	}
 	return out, records
+}
+
+// takersOf are the tasks of some orders whose person is known, by reference.
+func (s *Server) takersOf(orders []string) (references []string) {
+	for reference, t := range s.book.takers {
+		if slices.Contains(orders, t.order) {
+			references = append(references, reference)
+		}
+	}
+	slices.Sort(references)
+	return references
+}
+
+// eraseTakers forgets for whom the tasks of some orders are. The tasks stay.
+func (s *Server) eraseTakers(orders []string) (records int) {
+	for _, reference := range s.takersOf(orders) {
+		delete(s.book.takers, reference)
+		records++
+	}
+	for _, order := range orders {
+		s.book.barred[order] = true
+	}
+	return records
 }
 
 func (s *Server) correctCards(q inquiry) (records int) {
@@ -187,8 +221,15 @@ func (s *Server) eraseCards(q inquiry) (records int) {
 		if c == nil {
 			continue
 		}
-		for _, r := range c.receipts {
-			r.card = ""
+		for _, r := range s.receipts {
+			if r.card == number {
+				r.card = ""
+			}
+		}
+		for _, b := range s.bookings {
+			if b.asked.card == number {
+				b.asked.card = ""
+			}
 		}
 		records += 1 + len(c.receipts) + len(c.points)
 		delete(s.cards, number)
@@ -197,22 +238,31 @@ func (s *Server) eraseCards(q inquiry) (records int) {
 	return records
 }
 
-// Mentions lists the cards with one of these texts, for tests: what is forgotten is nowhere.
+// Mentions lists the cards, tasks and bookings with one of these texts, for tests: what is forgotten is nowhere.
 func (s *Server) Mentions(texts ...string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var found []string
-	for number, c := range s.cards {
-		said := fmt.Sprintf("%+v", c.profile)
+	look := func(where string, what any) {
+		said := fmt.Sprintf("%+v", what)
 		if slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(said, t) }) {
-			found = append(found, "card "+number)
+			found = append(found, where)
 		}
 	}
+	for number, c := range s.cards {
+		look("card "+number, c.profile)
+	}
 	for reference, t := range s.book.tasks {
-		said := fmt.Sprintf("%+v", t)
-		if slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(said, t) }) {
-			found = append(found, "task "+reference)
-		}
+		look("task "+reference, t)
+	}
+	for reference, t := range s.book.takers {
+		look("task "+reference, t)
+	}
+	for reference, b := range s.bookings {
+		look("booking "+reference, b.asked)
+	}
+	for number, r := range s.receipts {
+		look("receipt "+number, *r)
 	}
 	slices.Sort(found)
 	return found

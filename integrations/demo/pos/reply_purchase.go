@@ -93,6 +93,13 @@ func appendCard(b []byte, c *card) []byte {
 	return append(appendKnown(b, "birthday", p.birthday), "/>"...)
 }
 
+func appendTaker(b []byte, reference string, t taker) []byte {
+	b = appendText(append(b, `<TaskContact`...), "reference", reference)
+	b = appendText(appendText(b, "order", t.order), "location", t.location)
+	b = appendKnown(appendKnown(b, "name", t.name), "phone", t.phone)
+	return append(appendKnown(appendKnown(b, "card", t.card), "note", t.note), "/>"...)
+}
+
 func appendEntry(b []byte, p cardPoint) []byte {
 	b = appendText(append(b, `<Entry`...), "reference", p.Reference)
 	b = appendInstant(appendText(b, "points", strconv.Itoa(p.Points)), "at", p.At)

@@ -43,10 +43,15 @@ func (t *task) asks(req taskCreate) bool {
 	return t.order == req.order && t.method == req.method && t.location == req.location && slices.EqualFunc(t.lines, req.lines, same)
 }
 
+// taker is for whom a task is, until the person is to be forgotten.
+type taker struct{ order, location, name, phone, card, note string }
+
 // taskBook is every task and every change that the feed still tells.
 type taskBook struct {
 	tasks   map[string]task
-	changes []task // oldest first
+	takers  map[string]taker // by task
+	barred  map[string]bool  // orders of which nobody is known any more
+	changes []task           // oldest first
 	last    uint64
 }
 
@@ -123,6 +128,9 @@ func (s *Server) createTask(out []byte, req taskCreate) ([]byte, error) {
 			t.lines = append(t.lines, taskLine{sku: l.sku, quantity: l.quantity, paid: l.amount})
 		}
 		t = s.keepTask(t)
+		if !s.book.barred[req.order] {
+			s.book.takers[req.reference] = taker{req.order, req.location, req.name, req.phone, req.card, req.note}
+		}
 	}
 	return s.appendTaskReply(out, "PickupTaskCreateReply", t), nil
 }

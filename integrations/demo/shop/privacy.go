@@ -47,7 +47,7 @@ type receipt struct {
 // privacy is what the shop remembers of these acts, and whom it has forgotten: names without a person.
 type privacy struct {
 	done   *memory[receipt]
-	erased *memory[struct{}] // "reference" or "owner", and the name
+	erased *memory[struct{}] // "reference", "owner" or "order", and the name
 	seq    int
 }
 
@@ -149,11 +149,12 @@ func (s *Server) holdings(q *inquiry) (data map[string][]any, records int) {
 	for _, id := range q.Accounts {
 		if a := s.accounts.known[id]; a != nil {
 			people = append(people, a)
-			phones[a.Profile.Phone] = true
+			phones[a.provedPhone()] = true
 		}
-		for _, o := range s.sales.ofAccount[id] {
-			bought = append(bought, o.order)
-		}
+	}
+	delete(phones, "")
+	for _, o := range s.salesOf(q.Accounts, q.Orders) {
+		bought = append(bought, map[string]any{"order": o.order, "buyer": o.buyer})
 	}
 	for _, id := range slices.Backward(s.carts.known.order) {
 		if c := s.carts.known.known[id]; slices.Contains(q.Owners, c.Owner) {
@@ -191,6 +192,21 @@ func shorten(data map[string][]any) (json.RawMessage, error) {
 	}
 }
 
+// salesOf are the orders of some accounts and numbers, newest first.
+func (s *Server) salesOf(accounts, numbers []string) []*sale {
+	var list []*sale
+	for _, id := range accounts {
+		list = append(list, s.sales.ofAccount[id]...)
+	}
+	for _, number := range numbers {
+		if o := s.sales.known.known[number]; o != nil && !slices.Contains(list, o) {
+			list = append(list, o)
+		}
+	}
+	slices.SortStableFunc(list, newestFirst)
+	return list
+}
+
 func (s *Server) correct(q *inquiry) (records int) {
 	for _, id := range q.Accounts {
 		old := s.accounts.known[id]
@@ -215,6 +231,13 @@ func (s *Server) erase(q *inquiry) (records int) {
 			ids = append(ids, id)
 		}
 		s.privacy.erased.keep("reference "+reference, struct{}{})
+	}
+	for _, o := range s.salesOf(ids, q.Orders) {
+		o.buyer = nil
+		records++
+	}
+	for _, number := range q.Orders {
+		s.privacy.erased.keep("order "+number, struct{}{})
 	}
 	for _, id := range ids {
 		records += s.eraseAccount(id)
@@ -248,10 +271,17 @@ func (s *Server) eraseAccount(id string) (records int) {
 	}
 	for _, o := range s.sales.ofAccount[id] {
 		o.account = ""
-		records++
 	}
 	delete(s.sales.ofAccount, id)
-	return records + 1 + s.messages.forget(a.Profile.Phone)
+	return records + 1 + s.messages.forget(a.provedPhone())
+}
+
+// provedPhone is the phone that is known to be the customer's; empty when it is only said to be.
+func (a *Account) provedPhone() string {
+	if !a.Profile.PhoneVerified {
+		return ""
+	}
+	return a.Profile.Phone
 }
 
 // forget removes what was sent to a phone and what is known of it.
@@ -327,7 +357,7 @@ func (s *Server) Mentions(texts ...string) []string {
 		look("changes of cart "+id, changes.known)
 	}
 	for number, o := range s.sales.known.known {
-		look("order "+number, []any{o.order, o.account})
+		look("order "+number, []any{o.order, o.account, o.buyer})
 	}
 	for reference, d := range s.deliveries.known.known {
 		look("delivery "+reference, []any{d, d.request})

@@ -95,7 +95,15 @@ const (
 type sale struct {
 	order    Order
 	account  string
+	buyer    *buyer // nil when nobody is known
 	statusAt time.Time
+}
+
+// buyer is for whom an order is.
+type buyer struct {
+	Contact contact  `json:"contact"`
+	Address *Address `json:"address"`
+	Note    string   `json:"note"`
 }
 
 // moves reports whether a status at an instant is news.
@@ -219,6 +227,9 @@ func (s *Server) putSale(w http.ResponseWriter, r *http.Request) error {
 			return nil, conflict("order %s was placed with another content", number)
 		case known == nil:
 			known = &sale{order: req.order(number), account: req.Account, statusAt: req.PlacedAt}
+			if !s.privacy.isErased("order", number) {
+				known.buyer = &buyer{req.Contact, req.Address, req.Note}
+			}
 			s.sales.add(known)
 			s.events.emit(kindOrder, number, req.OrderID, s.now(), 1)
 		}
