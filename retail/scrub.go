@@ -13,11 +13,14 @@ import (
 const Scrubbed = "[personal]"
 
 // shapes are texts that are somebody's wherever they come from: the number of a Chinese identity card (GB 11643), a Chinese
-// mobile phone, an e-mail address, a JSON web token or another bearer token.
+// mobile phone, a phone of any country (E.164) or a Chinese one with an area code, an e-mail address, a JSON web token or another
+// bearer token.
 var shapes = []struct {
 	find *regexp.Regexp
-	// signs are texts one of which is in every match; none means eleven digits.
+	// signs are texts one of which is in every match; none means any text.
 	signs []string
+	// digits is how many are in every match.
+	digits int
 	// whole takes only what no other letter or digit continues.
 	whole bool
 }{
@@ -30,8 +33,13 @@ var shapes = []struct {
 		signs: []string{"@", "%40"},
 		find:  regexp.MustCompile(`[\p{L}\p{N}._%+'-]+(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2,}`),
 	},
-	{whole: true, find: regexp.MustCompile(`[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]`)},
-	{whole: true, find: regexp.MustCompile(`(?:\+|%2B)?(?:86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}`)},
+	{whole: true, digits: 17, find: regexp.MustCompile(`[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]`)},
+	{whole: true, digits: 11, find: regexp.MustCompile(`(?:\+|%2B)?(?:86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}`)},
+	{
+		whole: true, digits: 7, signs: []string{"+", "%2B"},
+		find: regexp.MustCompile(`(?:\+|%2B)[1-9](?:[ .()-]{0,2}[0-9]){6,14}`),
+	},
+	{whole: true, digits: 10, signs: []string{"0"}, find: regexp.MustCompile(`\(?0[1-9][0-9]{1,2}(?:-|\)[ -]?|[ ])[1-9][0-9]{3}[ -]?[0-9]{3,4}`)},
 }
 
 // Scrub takes out of a text whatever is shaped like somebody's: card and phone numbers, e-mail addresses, tokens.
@@ -44,7 +52,7 @@ func Scrub(text string) string {
 	}
 	for _, s := range shapes {
 		switch {
-		case len(s.signs) == 0 && digits < 11:
+		case digits < s.digits:
 		case len(s.signs) > 0 && !slices.ContainsFunc(s.signs, func(sign string) bool { return strings.Contains(text, sign) }):
 		case s.whole:
 			text = scrubWhole(text, s.find)

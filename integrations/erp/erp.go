@@ -143,9 +143,12 @@ func (c *Client) Check(ctx context.Context) error {
 		{"coupons", reflect.TypeFor[couponRow](), map[string]any{"customer": "", "coupon": "", "limit": 1}},
 	}
 	for _, check := range checks {
-		_, err := upstream.Do(ctx, c.feed, "check", func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, c.run(ctx, check.file, check.row, check.args, func(*sqlx.Rows) error { return nil })
-		})
+		err := c.prepare(ctx, check.file, check.args)
+		if err == nil {
+			_, err = upstream.Do(ctx, c.feed, "check", func(ctx context.Context) (struct{}, error) {
+				return struct{}{}, c.run(ctx, check.file, check.row, check.args, func(*sqlx.Rows) error { return nil })
+			})
+		}
 		if err != nil {
 			return fmt.Errorf("erp: the query %s.sql cannot be used: %w", check.file, err)
 		}

@@ -25,14 +25,17 @@ func nullable(s string) any {
 	return s
 }
 
-// bind makes a statement of a file with its arguments.
+// bind makes a statement of a file with its arguments. An error may repeat them.
 func (c *Client) bind(file string, args map[string]any) (text string, values []any, err error) {
+	if args == nil {
+		args = map[string]any{}
+	}
 	text, values, err = sqlx.Named(c.queries[file], args)
 	if err == nil {
 		text, values, err = sqlx.In(text, values...)
 	}
 	if err != nil {
-		return "", nil, badAnswer(file, fmt.Errorf("parameters: %w", err))
+		return "", nil, fmt.Errorf("parameters: %w", err)
 	}
 	return c.db.Rebind(text), values, nil
 }
@@ -43,7 +46,7 @@ func (c *Client) change(ctx context.Context, file string, args map[string]any) (
 	return upstream.Do(ctx, c.write, file, func(ctx context.Context) (int64, error) {
 		text, values, err := c.bind(file, args)
 		if err != nil {
-			return 0, err
+			return 0, badAnswer(file, retail.Redact("parameters", err))
 		}
 		result, err := c.db.ExecContext(ctx, text, values...)
 		if err != nil {
@@ -51,7 +54,7 @@ func (c *Client) change(ctx context.Context, file string, args map[string]any) (
 		}
 		n, err := result.RowsAffected()
 		if err != nil {
-			return 0, badAnswer(file, err)
+			return 0, badAnswer(file, retail.Redact("affected rows", err))
 		}
 		return n, nil
 	})
@@ -73,20 +76,26 @@ var customerParameters = []string{
 	"number", "name", "phone", "phone_verified", "email", "union_id", "birthday", "card", "account", "now",
 }
 
-// checkWrite lets the database read a statement without running it.
+// checkWrite lets the database read a statement that changes something.
 func (c *Client) checkWrite(ctx context.Context, file string) error {
 	args := map[string]any{}
 	for _, name := range writes[file] {
 		args[name] = nil
 	}
+	return c.prepare(ctx, file, args)
+}
+
+// prepare lets the database read a statement without running it. What it says is about the statement only, and whoever wrote
+// that needs its words.
+func (c *Client) prepare(ctx context.Context, file string, args map[string]any) error {
 	_, err := upstream.Do(ctx, c.feed, "check", func(ctx context.Context) (struct{}, error) {
 		text, _, err := c.bind(file, args)
 		if err != nil {
-			return struct{}{}, err
+			return struct{}{}, badAnswer(file, err)
 		}
 		statement, err := c.db.PrepareContext(ctx, text)
 		if err != nil {
-			return struct{}{}, failure(file, err)
+			return struct{}{}, retail.Unavailable(retail.SourceERP, fmt.Errorf("erp: %s: %w", file, err))
 		}
 		return struct{}{}, statement.Close()
 	})

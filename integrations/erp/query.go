@@ -3,6 +3,7 @@ package erp
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -74,15 +75,14 @@ func statement(text string) string {
 func query[T any](
 	ctx context.Context, c *Client, file string, args map[string]any, limit int,
 ) (list []T, unreadable int, err error) {
-	var last error
 	err = c.run(ctx, file, reflect.TypeFor[T](), args, func(rows *sqlx.Rows) error {
 		for rows.Next() {
 			if len(list)+unreadable == limit {
 				return badAnswer(file, fmt.Errorf("more than %d rows", limit))
 			}
 			var row T
-			if err := rows.StructScan(&row); err != nil {
-				unreadable, last = unreadable+1, err
+			if rows.StructScan(&row) != nil {
+				unreadable++
 				continue
 			}
 			list = append(list, row)
@@ -93,7 +93,7 @@ func query[T any](
 		return nil, 0, err
 	}
 	if len(list) == 0 && unreadable > 0 {
-		return nil, 0, badAnswer(file, fmt.Errorf("no row is readable: %w", last))
+		return nil, 0, badAnswer(file, errors.New("no row is readable"))
 	}
 	return list, unreadable, nil
 }
@@ -102,17 +102,11 @@ func query[T any](
 func (c *Client) run(
 	ctx context.Context, file string, row reflect.Type, args map[string]any, read func(*sqlx.Rows) error,
 ) error {
-	if args == nil {
-		args = map[string]any{}
-	}
-	text, values, err := sqlx.Named(c.queries[file], args)
-	if err == nil {
-		text, values, err = sqlx.In(text, values...)
-	}
+	text, values, err := c.bind(file, args)
 	if err != nil {
-		return badAnswer(file, fmt.Errorf("parameters: %w", err))
+		return badAnswer(file, retail.Redact("parameters", err))
 	}
-	rows, err := c.db.QueryxContext(ctx, c.db.Rebind(text), values...) //nolint:sqlclosecheck // closed by the defer below
+	rows, err := c.db.QueryxContext(ctx, text, values...) //nolint:sqlclosecheck // closed by the defer below
 	if err != nil {
 		return failure(file, err)
 	}
@@ -152,12 +146,13 @@ func (c *Client) checkColumns(rows *sqlx.Rows, file string, row reflect.Type) er
 	return badAnswer(file, fmt.Errorf("the result lacks the column %s", strings.Join(names, ", ")))
 }
 
-// failure maps what the database says; drivers share no codes, so all of it means that the ERP cannot be asked.
+// failure maps what the database says; drivers share no codes, so all of it means that the ERP cannot be asked. Its words may
+// repeat a parameter or a row, and are not kept.
 func failure(file string, err error) error {
-	return retail.Unavailable(retail.SourceERP, fmt.Errorf("erp: %s: %w", file, err))
+	return retail.Unavailable(retail.SourceERP, retail.Redact("erp: "+file, err))
 }
 
-// badAnswer says that the ERP answers, but not what the query must return.
+// badAnswer says that the ERP answers, but not what the query must return. err is the program's own.
 func badAnswer(file string, err error) error {
 	return retail.BadUpstream(retail.SourceERP, fmt.Errorf("erp: %s: %w", file, err))
 }

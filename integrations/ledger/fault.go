@@ -13,16 +13,20 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
-// fault turns an error of the database into one that a caller may see. Its text stays inside, for the log.
+// fault turns an error of the database into one that a caller may see. Of its text, which may repeat what was to be stored,
+// nothing is kept but a code.
 func fault(ctx context.Context, err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	wrong := defect(err)
+	err = retail.Redact("ledger", err)
+	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return &retail.Error{Code: retail.CodeTimeout, Retryable: true, Message: "the caller left before the ledger answered", Err: err}
 	case ctx.Err() != nil:
 		return &retail.Error{Code: retail.CodeTimeout, Retryable: true, Message: "the ledger did not answer in time", Err: err}
-	case defect(err):
+	case wrong:
 		return &retail.Error{Code: retail.CodeInternal, Message: "the ledger could not do this", Err: err}
 	}
 	return &retail.Error{Code: retail.CodeUpstreamUnavailable, Retryable: true, Message: "the ledger is not available", Err: err}

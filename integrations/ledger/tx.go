@@ -50,7 +50,7 @@ func (l *Ledger) changeOnce(ctx context.Context, do func(t *tx) error) (raced bo
 		err = t.failed
 	}
 	if err != nil {
-		return again(t.failed), err
+		return t.raced, err
 	}
 	if !keep() {
 		return false, fault(ctx, ctx.Err())
@@ -82,9 +82,9 @@ func (l *Ledger) commit(ctx context.Context, sqlTx *sqlx.Tx) (raced bool, err er
 		return again(err), fault(ctx, err)
 	}
 	l.metrics.unknown.Inc()
-	l.log.LogAttrs(ctx, slog.LevelError, "it is not known whether a transaction was committed", slog.Any("err", err))
+	l.log.LogAttrs(ctx, slog.LevelError, "it is not known whether a transaction was committed", slog.Any("err", retail.Redact("commit", err)))
 	return false, &retail.Error{
-		Code: retail.CodeUpstreamUnavailable, Retryable: true, Err: err,
+		Code: retail.CodeUpstreamUnavailable, Retryable: true, Err: retail.Redact("commit", err),
 		Message: "the ledger did not say whether it stored this: ask again",
 	}
 }
@@ -95,10 +95,11 @@ type tx struct {
 	ctx    context.Context //nolint:containedctx // retail.Tx takes none: it lives as long as the call that made it
 	tx     *sqlx.Tx
 	failed error // of the first statement that failed: no other is tried, and nothing can be committed
+	raced  bool  // it failed because of others, so that a new try may succeed
 }
 
 func (t *tx) fail(err error) error {
-	t.failed = fault(t.ctx, err)
+	t.failed, t.raced = fault(t.ctx, err), again(err)
 	return t.failed
 }
 

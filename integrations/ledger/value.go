@@ -86,14 +86,14 @@ func limited(limit int) int { return max(0, min(limit, maxList)) }
 func encode(v any) (string, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
-		return "", &retail.Error{Code: retail.CodeInternal, Message: "the ledger cannot write this", Err: err}
+		return "", &retail.Error{Code: retail.CodeInternal, Message: "the ledger cannot write this", Err: retail.Redact("encode", err)}
 	}
 	return string(text), nil
 }
 
 func decode(text string, v any) error {
 	if err := json.Unmarshal([]byte(text), v); err != nil {
-		return &retail.Error{Code: retail.CodeInternal, Message: "the ledger cannot read what it stored", Err: err}
+		return &retail.Error{Code: retail.CodeInternal, Message: "the ledger cannot read what it stored", Err: retail.Redact("decode", err)}
 	}
 	return nil
 }

@@ -189,10 +189,11 @@ func (l *Ledger) handle(ctx context.Context, id retail.Job) (outcome string, err
 	return "ok", nil
 }
 
-// told is the failure of a job, whose text River keeps in its table: it holds nothing that is shaped like somebody's.
+// told is the failure of a job, whose text River logs and keeps in its table for days: it has codes, and no words that may be
+// somebody's.
 type told struct{ error }
 
-func (t told) Error() string { return retail.Scrub(t.error.Error()) }
+func (t told) Error() string { return retail.Reason(t.error) }
 
 func (t told) Unwrap() error { return t.error }
 

@@ -59,7 +59,7 @@ func refusal(op string, res *upstream.Response) error {
 		case res.Status == http.StatusConflict && m.Error.Code == "VERSION":
 			return said(retail.CodeConflict, op, m.Error.Code, "it was changed meanwhile")
 		case res.Status == http.StatusConflict && m.Error.Code != "":
-			return said(retail.CodeConflict, op, m.Error.Code, "the shop knows it otherwise")
+			return said(retail.CodeConflict, op, "another", "the shop knows it otherwise")
 		case res.Status == http.StatusBadRequest && m.Error.Code == "BAD_REQUEST":
 			return said(retail.CodeBadInput, op, m.Error.Code, "the shop does not accept it")
 		}
@@ -67,8 +67,9 @@ func refusal(op string, res *upstream.Response) error {
 	return unexpected(op, res)
 }
 
+// said is an error of the shop; word is the program's, never a text of the shop that it does not know.
 func said(code retail.Code, op, word, message string) error {
-	return &retail.Error{Code: code, Source: retail.SourceShop, Message: message, Err: fmt.Errorf("shop: %s: %.20q", op, word)}
+	return &retail.Error{Code: code, Source: retail.SourceShop, Message: message, Err: fmt.Errorf("shop: %s: %s", op, word)}
 }
 
 // segment is a reference or id as a part of a path; ok is false for what can be none.

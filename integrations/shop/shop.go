@@ -165,7 +165,7 @@ func post[T any](ctx context.Context, c *Client, g *upstream.Guard, op, path str
 func request(method, path string, body any) (upstream.Request, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
-		return upstream.Request{}, fmt.Errorf("shop: %s: %w", path, err)
+		return upstream.Request{}, retail.Redact("shop: request", err)
 	}
 	r := upstream.Request{Method: method, Path: path, Header: http.Header{}, Body: text}
 	r.Header.Set("Content-Type", "application/json")
@@ -174,7 +174,7 @@ func request(method, path string, body any) (upstream.Request, error) {
 
 // unexpected is what an answer of another status than 200 means to a call that expects nothing else.
 func unexpected(op string, res *upstream.Response) error {
-	return failure(res.Status, fmt.Errorf("shop: %s: HTTP status %d", op, res.Status))
+	return failure(res.Status, statusError{op, res.Status})
 }
 
 func send[T any](
@@ -204,13 +204,23 @@ func exchange[T any](
 			return a, refused(op, res)
 		}
 		if err := decode(res.Body, &a.value); err != nil {
-			return answer[T]{}, failure(0, fmt.Errorf("shop: %s: %w", op, err))
+			return answer[T]{}, failure(0, unreadable{retail.Redact("shop: "+op, err)})
 		}
 		return a, nil
 	}
 }
 
-// unreadable is what decode returns.
+// statusError is an answer of a status that a call does not expect. What it says besides may repeat what was asked, and is
+// not kept.
+type statusError struct {
+	op     string
+	status int
+}
+
+func (s statusError) Error() string  { return fmt.Sprintf("shop: %s: HTTP status %d", s.op, s.status) }
+func (s statusError) Reason() string { return s.Error() }
+
+// unreadable is an answer that is not what the wire says.
 type unreadable struct{ error }
 
 func (u unreadable) Unwrap() error { return u.error }
@@ -219,10 +229,10 @@ func (u unreadable) Unwrap() error { return u.error }
 func decode(body []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	if err := d.Decode(into); err != nil {
-		return unreadable{err}
+		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return unreadable{errors.New("something follows the JSON value")}
+		return errors.New("something follows the JSON value")
 	}
 	return nil
 }

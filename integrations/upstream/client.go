@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/portico-retail/portico/retail"
 )
 
 // ErrBadAnswer says that a backend's HTTP answer breaks a rule of the client: too large, or encoded without being asked.
@@ -110,7 +112,7 @@ func (c *Client) Send(ctx context.Context, r Request) (*Response, error) {
 	u.RawQuery = r.Query.Encode()
 	req, err := http.NewRequestWithContext(ctx, r.Method, u.String(), bytes.NewReader(r.Body))
 	if err != nil {
-		return nil, fmt.Errorf("upstream: request: %w", err)
+		return nil, retail.Redact("upstream: request", err)
 	}
 	for name, values := range r.Header {
 		req.Header[name] = values
@@ -118,11 +120,11 @@ func (c *Client) Send(ctx context.Context, r Request) (*Response, error) {
 	req.Header["Idempotency-Key"] = nil // marks the request as safe to replay; net/http does not send it
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("upstream: send: %w", err)
+		return nil, retail.Redact("upstream: send", err) // the error of net/http holds the URL
 	}
 	defer res.Body.Close()
 	if enc := res.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
-		return nil, fmt.Errorf("%w: content encoding %.20q", ErrBadAnswer, enc)
+		return nil, fmt.Errorf("%w: it is encoded", ErrBadAnswer)
 	}
 	limit := c.cfg.MaxBodyBytes
 	if r.MaxBodyBytes > 0 {
@@ -145,7 +147,7 @@ func readAll(res *http.Response, limit int64) ([]byte, error) {
 		buf.Grow(int(res.ContentLength) + bytes.MinRead)
 	}
 	if _, err := buf.ReadFrom(io.LimitReader(res.Body, limit+1)); err != nil {
-		return nil, fmt.Errorf("upstream: read body: %w", err)
+		return nil, retail.Redact("upstream: read body", err)
 	}
 	if int64(buf.Len()) > limit {
 		return nil, fmt.Errorf("%w: body is above the cap of %d bytes", ErrBadAnswer, limit)
