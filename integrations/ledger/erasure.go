@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,13 +20,20 @@ const (
 
 // MergedInto lists the members who were merged into one, directly or not, and were not taken apart again.
 func (l *Ledger) MergedInto(ctx context.Context, memberID string) ([]string, error) {
+	return mergedInto(memberID, func(dest any, query string, args ...any) error { return l.all(ctx, dest, query, args...) })
+}
+
+// reading is how a list is read, in a transaction or not.
+type reading func(dest any, query string, args ...any) error
+
+func mergedInto(memberID string, read reading) ([]string, error) {
 	if !storable(memberID) {
 		return nil, nil
 	}
 	known := map[string]bool{memberID: true}
 	var list []string
 	for next := []string{memberID}; len(next) > 0; next = next[1:] {
-		records, err := l.mergesOf(ctx, next[0])
+		records, err := mergesOf(next[0], read)
 		if err != nil {
 			return nil, err
 		}
@@ -45,9 +53,9 @@ type mergeEnds struct {
 }
 
 // mergesOf lists the merges that name a member. Merges are few, and who is erased fewer, so that no index is kept for it.
-func (l *Ledger) mergesOf(ctx context.Context, memberID string) ([]mergeEnds, error) {
+func mergesOf(memberID string, read reading) ([]mergeEnds, error) {
 	var bodies []string
-	err := l.all(ctx, &bodies, `SELECT body FROM merges WHERE body LIKE ? ESCAPE '\' ORDER BY id LIMIT ?`, naming(memberID), maxList)
+	err := read(&bodies, `SELECT body FROM merges WHERE body LIKE ? ESCAPE '\' ORDER BY id LIMIT ?`, naming(memberID), maxList)
 	if err != nil {
 		return nil, err
 	}
@@ -84,19 +92,34 @@ func (l *Ledger) OrderNumbers(ctx context.Context, owner string) ([]string, erro
 	}
 }
 
-// OwnerRecords is what the ledger has of an owner, limit of each at most, newest first.
-func (l *Ledger) OwnerRecords(ctx context.Context, owner string, limit int) (*privacy.Records, error) {
+// OwnerRecords is what the ledger has of some owners, who are one person, limit of each kind at most, newest first.
+func (l *Ledger) OwnerRecords(ctx context.Context, owners []string, limit int) (*privacy.Records, error) {
 	r := &privacy.Records{}
-	if !storable(owner) {
-		return r, nil
+	for _, owner := range owners {
+		if !storable(owner) {
+			continue
+		}
+		if err := l.addRecords(ctx, r, owner, limit); err != nil {
+			return nil, err
+		}
 	}
-	var err error
-	if r.Orders, err = l.OrdersOf(ctx, owner, nil, limit); err != nil {
-		return nil, err
+	slices.SortStableFunc(r.Orders, func(a, b *retail.Order) int { return b.PlacedAt.Compare(a.PlacedAt) })
+	slices.SortStableFunc(r.Said, func(a, b privacy.Utterance) int { return b.At.Compare(a.At) })
+	slices.SortStableFunc(r.Consents, func(a, b retail.Consent) int { return b.GivenAt.Compare(a.GivenAt) })
+	slices.SortStableFunc(r.Disclosures, func(a, b retail.Disclosure) int { return b.At.Compare(a.At) })
+	r.Orders, r.Said = r.Orders[:min(len(r.Orders), limit)], r.Said[:min(len(r.Said), limit)]
+	r.Disclosures = r.Disclosures[:min(len(r.Disclosures), limit)]
+	return r, nil
+}
+
+func (l *Ledger) addRecords(ctx context.Context, r *privacy.Records, owner string, limit int) error {
+	orders, err := l.OrdersOf(ctx, owner, nil, limit)
+	if err != nil {
+		return err
 	}
 	said, err := l.ListFeedback(ctx, care.FeedbackQuery{Owner: owner, Limit: limit})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, f := range said {
 		u := privacy.Utterance{
@@ -108,17 +131,21 @@ func (l *Ledger) OwnerRecords(ctx context.Context, owner string, limit int) (*pr
 		}
 		r.Said = append(r.Said, u)
 	}
-	if _, err := l.one(ctx, &r.OrderCount, `SELECT COUNT(*) FROM orders WHERE owner = ?`, owner); err != nil {
-		return nil, err
+	var orderCount, saidCount int
+	if _, err := l.one(ctx, &orderCount, `SELECT COUNT(*) FROM orders WHERE owner = ?`, owner); err != nil {
+		return err
 	}
-	if _, err = l.one(ctx, &r.SaidCount, `SELECT COUNT(*) FROM feedback WHERE owner = ?`, owner); err != nil {
-		return nil, err
+	if _, err = l.one(ctx, &saidCount, `SELECT COUNT(*) FROM feedback WHERE owner = ?`, owner); err != nil {
+		return err
 	}
-	if r.Consents, err = l.Consents(ctx, owner, privacy.MaxConsents); err != nil {
-		return nil, err
+	consents, err := l.Consents(ctx, owner, privacy.MaxConsents)
+	if err != nil {
+		return err
 	}
-	r.Disclosures, err = l.disclosures(ctx, owner, limit)
-	return r, err
+	disclosures, err := l.disclosures(ctx, owner, limit)
+	r.Orders, r.OrderCount, r.SaidCount = append(r.Orders, orders...), r.OrderCount+orderCount, r.SaidCount+saidCount
+	r.Consents, r.Disclosures = append(r.Consents, consents...), append(r.Disclosures, disclosures...)
+	return err
 }
 
 // disclosures are the latest readings of the owner's data by others.
@@ -142,8 +169,25 @@ func (l *Ledger) disclosures(ctx context.Context, owner string, limit int) ([]re
 
 // erasure is one that is under way.
 type erasure struct {
-	Owner     string `db:"owner"`
-	Anonymous string `db:"anonymous"`
+	Owners    []string // of one person
+	Anonymous string   // whose everything becomes
+}
+
+// erasureOf loads the erasure that a request began.
+func (l *Ledger) erasureOf(ctx context.Context, r *retail.DataRequest) (erasure, error) {
+	var rows []struct {
+		Owner     string `db:"owner"`
+		Anonymous string `db:"anonymous"`
+	}
+	err := l.all(ctx, &rows, `SELECT owner, anonymous FROM erasures WHERE request_id = ? ORDER BY owner`, r.ID)
+	e := erasure{}
+	for _, row := range rows {
+		e.Owners, e.Anonymous = append(e.Owners, row.Owner), row.Anonymous
+	}
+	if err == nil && !slices.Contains(e.Owners, r.Subject) {
+		err = retail.Errorf(retail.CodeInternal, "an erasure runs that never began")
+	}
+	return e, err
 }
 
 // EraseOwner is privacy.RequestLedger's. Orders and feedback go in small transactions and the person in the last one, so that
@@ -155,12 +199,9 @@ func (l *Ledger) EraseOwner(
 	if err != nil || r.Kind != retail.DataErasure || r.Status != retail.DataRunning {
 		return r, err
 	}
-	var e erasure
-	switch found, err := l.one(ctx, &e, `SELECT owner, anonymous FROM erasures WHERE request_id = ?`, id); {
-	case err != nil:
+	e, err := l.erasureOf(ctx, r)
+	if err != nil {
 		return nil, err
-	case !found || e.Owner != r.Subject:
-		return nil, retail.Errorf(retail.CodeInternal, "an erasure runs that never began")
 	}
 	for _, batch := range []func(t *tx, e erasure) (int, error){(*tx).eraseOrders, (*tx).eraseFeedback} {
 		for n := eraseBatch; n == eraseBatch; {
@@ -183,7 +224,7 @@ func (l *Ledger) EraseOwner(
 // eraseOrders takes the person out of some orders.
 func (t *tx) eraseOrders(e erasure) (int, error) {
 	var rows []orderRow
-	err := t.all(&rows, `SELECT `+orderColumns+` FROM orders WHERE owner = ? ORDER BY id LIMIT ?`+t.forUpdate(), e.Owner, eraseBatch)
+	err := t.all(&rows, `SELECT `+orderColumns+` FROM orders WHERE owner IN (?) ORDER BY id LIMIT ?`+t.forUpdate(), e.Owners, eraseBatch)
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
@@ -220,7 +261,7 @@ func (t *tx) forgetJobs(keys []string) error {
 // that nobody can be answered is over.
 func (t *tx) eraseFeedback(e erasure) (int, error) {
 	var rows []feedbackRow
-	err := t.all(&rows, `SELECT id, owner, body FROM feedback WHERE owner = ? ORDER BY id LIMIT ?`+t.forUpdate(), e.Owner, eraseBatch)
+	err := t.all(&rows, `SELECT id, owner, body FROM feedback WHERE owner IN (?) ORDER BY id LIMIT ?`+t.forUpdate(), e.Owners, eraseBatch)
 	if err != nil {
 		return 0, err
 	}
@@ -248,7 +289,7 @@ func (t *tx) eraseFeedback(e erasure) (int, error) {
 
 // erasePerson removes what is about the person alone, and finishes the request, which is nobody's from then on.
 func (t *tx) erasePerson(id string, e erasure, members, sessions []string, at time.Time) error {
-	if err := t.lockOwner(e.Owner); err != nil {
+	if err := t.lockOwners(e.Owners); err != nil {
 		return err
 	}
 	r, err := t.dataRequest(id)
@@ -256,8 +297,8 @@ func (t *tx) erasePerson(id string, e erasure, members, sessions []string, at ti
 		return err
 	}
 	var left int
-	if _, err := t.one(&left, `SELECT (SELECT COUNT(*) FROM orders WHERE owner = ?) + (SELECT COUNT(*) FROM feedback WHERE owner = ?)`,
-		e.Owner, e.Owner); err != nil {
+	if _, err := t.one(&left, `SELECT (SELECT COUNT(*) FROM orders WHERE owner IN (?)) + (SELECT COUNT(*) FROM feedback WHERE owner IN (?))`,
+		e.Owners, e.Owners); err != nil {
 		return err
 	}
 	if left > 0 {
@@ -287,13 +328,13 @@ func (t *tx) eraseRows(e erasure, members, sessions []string) (count int64, err 
 		args  []any
 	}
 	steps := []step{
-		{`UPDATE claims SET owner = ? WHERE owner = ?`, []any{e.Anonymous, e.Owner}},
+		{`UPDATE claims SET owner = ? WHERE owner IN (?)`, []any{e.Anonymous, e.Owners}},
 		// That somebody once consented is a proof; whose it was nobody can tell any more.
 		{`UPDATE consents SET subject = ?, withdrawn_at = COALESCE(withdrawn_at, CASE WHEN given_at > ? THEN given_at ELSE ? END)
-			WHERE subject = ?`, []any{e.Anonymous, micros(t.l.now()), micros(t.l.now()), e.Owner}},
+			WHERE subject IN (?)`, []any{e.Anonymous, micros(t.l.now()), micros(t.l.now()), e.Owners}},
 	}
 	// A call that is under way keeps its row, in which it leaves its sealed answer; that goes with what is old.
-	for _, session := range append([]string{e.Owner}, sessions...) {
+	for _, session := range slices.Concat(e.Owners, sessions) {
 		steps = append(steps, step{
 			`DELETE FROM answers WHERE owner = ? AND (answer IS NOT NULL OR leased_to < ?)`, []any{session, micros(t.l.now())},
 		})
@@ -334,8 +375,8 @@ func (t *tx) eraseRequests(r *retail.DataRequest, e erasure, at time.Time, count
 	r.Status, r.FinishedAt, r.WaitsFor = retail.DataDone, &at, ""
 	for {
 		var rows []requestRow
-		err := t.all(&rows, `SELECT `+requestColumns+` FROM data_requests WHERE subject = ? AND id <> ? ORDER BY id LIMIT ?`,
-			e.Owner, r.ID, eraseBatch)
+		err := t.all(&rows, `SELECT `+requestColumns+` FROM data_requests WHERE subject IN (?) AND id <> ? ORDER BY id LIMIT ?`,
+			e.Owners, r.ID, eraseBatch)
 		if err != nil {
 			return err
 		}

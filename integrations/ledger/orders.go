@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/privacy"
 )
 
 // orderRow is a stored order. Its columns win over the document: a merge of members changes the columns only.
@@ -119,7 +120,8 @@ func (t *tx) order(id string, lock bool) (*retail.Order, error) {
 }
 
 // UpdateOrder runs change on the stored order while nobody else can change it, and stores what it leaves as the next version.
-// change may run more than once, each time on a fresh copy. See ordering.Ledger.
+// change may run more than once, each time on a fresh copy. WhyNotAllowed when it opens an order that was finished (a return) and
+// whose owner is being erased. See ordering.Ledger.
 func (l *Ledger) UpdateOrder(
 	ctx context.Context, id string, change func(tx retail.Tx, o *retail.Order) error,
 ) (*retail.Order, error) {
@@ -132,9 +134,14 @@ func (l *Ledger) UpdateOrder(
 		if stored, err = t.order(id, true); err != nil {
 			return err
 		}
-		before, version := placesOf(stored), stored.Version
+		before, version, was := placesOf(stored), stored.Version, privacy.OpenBecause(stored)
 		if err := change(t, stored); err != nil {
 			return err
+		}
+		if was == "" && privacy.OpenBecause(stored) != "" {
+			if err := t.mayReopen(stored.Owner); err != nil {
+				return err
+			}
 		}
 		stored.ID, stored.Version, stored.PlacedAt = id, version+1, exact(stored.PlacedAt)
 		return t.saveOrder(stored, before)
@@ -146,6 +153,14 @@ func (l *Ledger) UpdateOrder(
 		return nil, err
 	}
 	return stored, nil
+}
+
+// mayReopen refuses to open an order again, as a return does, whose owner is being erased: the erasure began because none was open.
+func (t *tx) mayReopen(owner string) error {
+	if err := t.shareOwner(owner); err != nil {
+		return err
+	}
+	return t.mustStay(owner)
 }
 
 func (t *tx) saveOrder(o *retail.Order, before map[string]place) error {

@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"crypto/rand"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/portico-retail/portico/retail"
@@ -45,19 +47,17 @@ func requestsOf(rows []requestRow) ([]*retail.DataRequest, error) {
 	return list, nil
 }
 
-func requestMissing() error { return retail.Errorf(retail.CodeNotFound, "there is no such request") }
-
 // DataRequest loads by id, CodeNotFound when there is none.
 func (l *Ledger) DataRequest(ctx context.Context, id string) (*retail.DataRequest, error) {
 	if !storable(id) {
-		return nil, requestMissing()
+		return nil, privacy.RequestMissing()
 	}
 	var row requestRow
 	switch found, err := l.one(ctx, &row, `SELECT `+requestColumns+` FROM data_requests WHERE id = ?`, id); {
 	case err != nil:
 		return nil, err
 	case !found:
-		return nil, requestMissing()
+		return nil, privacy.RequestMissing()
 	}
 	return row.request()
 }
@@ -83,16 +83,16 @@ func (t *tx) dataRequest(id string) (*retail.DataRequest, error) {
 	case err != nil:
 		return nil, err
 	case !found:
-		return nil, requestMissing()
+		return nil, privacy.RequestMissing()
 	}
 	return row.request()
 }
 
-// openRequests are a subject's that are neither done nor cancelled.
-func (t *tx) openRequests(subject string) ([]*retail.DataRequest, error) {
+// openRequests are those of some subjects that are neither done nor cancelled.
+func (t *tx) openRequests(subjects ...string) ([]*retail.DataRequest, error) {
 	var rows []requestRow
-	err := t.all(&rows, `SELECT `+requestColumns+` FROM data_requests WHERE subject = ? AND status IN ('WAITING', 'RUNNING')
-		ORDER BY id`+t.forUpdate(), subject)
+	err := t.all(&rows, `SELECT `+requestColumns+` FROM data_requests WHERE subject IN (?) AND status IN ('WAITING', 'RUNNING')
+		ORDER BY id`+t.forUpdate(), subjects)
 	if err != nil {
 		return nil, err
 	}
@@ -294,7 +294,11 @@ func (l *Ledger) BeginErasure(
 		if stored, err = t.dataRequest(id); err != nil || stored.Status != retail.DataWaiting {
 			return err
 		}
-		why, err := t.openOrder(stored.Subject, open)
+		owners, err := t.ownersOf(stored.Subject)
+		if err != nil {
+			return err
+		}
+		why, err := t.openOrder(owners, open)
 		if err != nil {
 			return err
 		}
@@ -308,7 +312,7 @@ func (l *Ledger) BeginErasure(
 			}
 			return t.Enqueue(later)
 		}
-		return t.beginErasure(stored)
+		return t.beginErasure(stored, owners)
 	})
 	if err != nil {
 		return nil, err
@@ -316,11 +320,35 @@ func (l *Ledger) BeginErasure(
 	return stored, nil
 }
 
-// openOrder says why one of the owner's orders is open; empty when none is.
-func (t *tx) openOrder(owner string, open func(*retail.Order) string) (string, error) {
+// ownersOf are the subject and the members who were merged into it, who may have left something behind. All are locked.
+func (t *tx) ownersOf(subject string) ([]string, error) {
+	owners := []string{subject}
+	if id, isMember := strings.CutPrefix(subject, "member:"); isMember {
+		merged, err := mergedInto(id, t.all)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range merged {
+			owners = append(owners, "member:"+id)
+		}
+	}
+	return owners, t.lockOwners(owners)
+}
+
+func (t *tx) lockOwners(owners []string) error {
+	for _, owner := range slices.Sorted(slices.Values(owners)) {
+		if err := t.lockOwner(owner); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openOrder says why one of the owners' orders is open; empty when none is.
+func (t *tx) openOrder(owners []string, open func(*retail.Order) string) (string, error) {
 	for after := ""; ; {
 		var rows []orderRow
-		err := t.all(&rows, `SELECT `+orderColumns+` FROM orders WHERE owner = ? AND id > ? ORDER BY id LIMIT ?`, owner, after, chunk)
+		err := t.all(&rows, `SELECT `+orderColumns+` FROM orders WHERE owner IN (?) AND id > ? ORDER BY id LIMIT ?`, owners, after, chunk)
 		if err != nil {
 			return "", err
 		}
@@ -340,8 +368,8 @@ func (t *tx) openOrder(owner string, open func(*retail.Order) string) (string, e
 	}
 }
 
-func (t *tx) beginErasure(r *retail.DataRequest) error {
-	others, err := t.openRequests(r.Subject)
+func (t *tx) beginErasure(r *retail.DataRequest, owners []string) error {
+	others, err := t.openRequests(owners...)
 	if err != nil {
 		return err
 	}
@@ -355,20 +383,18 @@ func (t *tx) beginErasure(r *retail.DataRequest) error {
 			return err
 		}
 	}
-	r.Status, r.WaitsFor, r.Receipts = retail.DataRunning, "", nil
-	for _, h := range []retail.DataHolder{
-		retail.HolderShop, retail.HolderPOS, retail.HolderERP, retail.HolderProjection, retail.HolderLedger,
-	} {
-		r.Receipts = append(r.Receipts, retail.DataReceipt{Holder: h, Status: retail.ReceiptPending, At: now})
-	}
+	r.Status, r.WaitsFor, r.Receipts = retail.DataRunning, "", privacy.Pending(now)
 	if err := t.saveDataRequest(r); err != nil {
 		return err
 	}
 	// Whose the records become is drawn by lot, so that nothing leads from there to the person.
-	if _, err := t.exec(`INSERT INTO erasures (owner, request_id, anonymous) VALUES (?, ?, ?)
-		ON CONFLICT (owner) DO UPDATE SET request_id = excluded.request_id, anonymous = excluded.anonymous, until_at = NULL`,
-		r.Subject, r.ID, "erased:"+rand.Text()); err != nil {
-		return err
+	anonymous := "erased:" + rand.Text()
+	for _, owner := range owners {
+		if _, err := t.exec(`INSERT INTO erasures (owner, request_id, anonymous) VALUES (?, ?, ?)
+			ON CONFLICT (owner) DO UPDATE SET request_id = excluded.request_id, anonymous = excluded.anonymous, until_at = NULL`,
+			owner, r.ID, anonymous); err != nil {
+			return err
+		}
 	}
 	return t.Enqueue(retail.Job{Kind: retail.JobData, Key: r.ID})
 }
@@ -382,10 +408,12 @@ func (t *tx) shareOwner(owner string) error {
 	return err
 }
 
-// mustStay refuses to record something new of an owner who is being erased. What refuses by it locks or shares the owner before.
+// mustStay refuses to record something new of an owner who is being erased, also under the name that the owner's records got. What
+// refuses by it locks or shares the owner before.
 func (t *tx) mustStay(owner string) error {
 	var one int
-	found, err := t.one(&one, `SELECT 1 FROM erasures WHERE owner = ? AND (until_at IS NULL OR until_at > ?)`, owner, micros(t.l.now()))
+	found, err := t.one(&one, `SELECT 1 FROM erasures WHERE (owner = ? OR anonymous = ?) AND (until_at IS NULL OR until_at > ?)`,
+		owner, owner, micros(t.l.now()))
 	if err == nil && found {
 		return retail.Refuse(retail.WhyNotAllowed, "", "everything about you is being erased, as you asked")
 	}

@@ -133,6 +133,7 @@ func person(t *testing.T, l *ledger.Ledger, c *clock) {
 		ID: "h-1", Owner: "member:m1", LocationCode: "S-1", Lines: []retail.ClaimLine{{SKU: "10000001", Quantity: 1}}, ExpiresAt: noon.Add(time.Hour),
 	}, stock.HoldCaps{Holds: 3, UnitsPerSKU: 9}, c.now()))(t)
 	must(l.GiveConsent(ctx, retail.Consent{Subject: "member:m1", Purpose: retail.PurposeFulfilment, Version: "1", GivenAt: noon}, 100))(t)
+	must(l.GiveConsent(ctx, retail.Consent{Subject: "member:m0", Purpose: retail.PurposeService, Version: "1", GivenAt: noon}, 100))(t)
 	must(l.GiveConsent(ctx, retail.Consent{Subject: "member:m2", Purpose: retail.PurposeFulfilment, Version: "1", GivenAt: noon}, 100))(t)
 	for _, owner := range []string{"member:acc1", "member:acc2"} {
 		token, _, err := l.Begin(ctx, owner, "key", []byte("x"), time.Minute)
@@ -146,6 +147,7 @@ func person(t *testing.T, l *ledger.Ledger, c *clock) {
 	fixed := asked("d0", "member:m1", retail.DataCorrection, retail.DataRunning, noon)
 	fixed.Correction = &retail.ProfileCorrection{Name: &anne.Name}
 	must(l.AddDataRequest(ctx, fixed, 0, time.Time{}))(t)
+	must(l.AddDataRequest(ctx, asked("d-0", "member:m0", retail.DataExport, retail.DataRunning, noon), 0, time.Time{}))(t)
 }
 
 // traces lists the tables that still have one of the texts, whatever the column.
@@ -173,8 +175,8 @@ func TestNothingIsLeftOfWhoIsErased(t *testing.T) {
 		if numbers := must(l.OrderNumbers(ctx, "member:m1"))(t); len(numbers) != 229 {
 			t.Fatalf("%d orders", len(numbers))
 		}
-		if records := must(l.OwnerRecords(ctx, "member:m1", 10))(t); len(records.Orders) != 10 || records.OrderCount != 229 || records.SaidCount != 2 ||
-			len(records.Consents) != 1 {
+		if records := must(l.OwnerRecords(ctx, []string{"member:m1", "member:m0"}, 10))(t); len(records.Orders) != 10 || records.OrderCount != 229 || records.SaidCount != 2 ||
+			len(records.Consents) != 2 {
 			t.Fatalf("%+v", records)
 		}
 		must(l.AddDataRequest(ctx, asked("d1", "member:m1", retail.DataErasure, retail.DataWaiting, noon), 0, time.Time{}))(t)
@@ -192,6 +194,9 @@ func TestNothingIsLeftOfWhoIsErased(t *testing.T) {
 		if runs.Status != retail.DataRunning || len(runs.Receipts) != 5 || runs.WaitsFor != "" {
 			t.Fatalf("%+v", runs)
 		}
+		if other := must(l.DataRequest(ctx, "d-0"))(t); other.Status != retail.DataCancelled {
+			t.Errorf("the copy of who was merged: %+v", other)
+		}
 		if other := must(l.DataRequest(ctx, "d0"))(t); other.Status != retail.DataCancelled || other.Correction != nil {
 			t.Errorf("the correction: %+v", other)
 		}
@@ -204,7 +209,7 @@ func TestNothingIsLeftOfWhoIsErased(t *testing.T) {
 		if found := traces(t, l, "Anne", "13812345678", "traces.example", "Nanjing", "1990-01-31", "acc1", "card1"); len(found) > 0 {
 			t.Errorf("%d traces, like %s", len(found), strings.Join(found[:min(3, len(found))], "\n"))
 		}
-		for _, row := range traces(t, l, "member:m1", `"m1"`) {
+		for _, row := range traces(t, l, "member:m1", `"m1"`, "member:m0", `"m0"`) {
 			if !strings.HasPrefix(row, "erasures has") {
 				t.Errorf("an id leads to the person: %s", row)
 			}
@@ -222,7 +227,7 @@ func TestNothingIsLeftOfWhoIsErased(t *testing.T) {
 		if live := must(l.LiveConsents(ctx, []string{"member:m1", "member:m2", done.Subject}))(t); len(live) != 1 || len(live["member:m2"]) != 1 {
 			t.Errorf("%v", live)
 		}
-		if kept := must(l.Consents(ctx, done.Subject, 10))(t); len(kept) != 1 || kept[0].WithdrawnAt == nil {
+		if kept := must(l.Consents(ctx, done.Subject, 10))(t); len(kept) != 2 || kept[0].WithdrawnAt == nil {
 			t.Errorf("%v", kept)
 		}
 		if bob := must(l.Order(ctx, "o229"))(t); bob.Contact.Name != "Bob" || bob.Owner != "member:m2" {
@@ -248,6 +253,14 @@ func refusals(t *testing.T, l *ledger.Ledger, c *clock) {
 	t.Helper()
 	ctx := t.Context()
 	_, _, order := l.CreateOrder(ctx, &retail.Order{ID: "new", Number: "new", Owner: "member:m1", PlacedAt: noon}, nil)
+	_, _, left := l.CreateOrder(ctx, &retail.Order{ID: "new", Number: "new", Owner: "member:m0", PlacedAt: noon}, nil)
+	_, back := l.UpdateOrder(ctx, "o000", func(_ retail.Tx, o *retail.Order) error {
+		o.Returns = append(o.Returns, retail.Return{ID: "r1", Status: retail.ReturnRequested, Reason: "too small for Anne Traces"})
+		return nil
+	})
+	if _, err := l.UpdateOrder(ctx, "o000", func(_ retail.Tx, o *retail.Order) error { return nil }); err != nil {
+		t.Errorf("a change that opens nothing: %v", err)
+	}
 	_, claim := l.AddClaim(ctx, retail.Claim{
 		ID: "h-new", Owner: "member:m1", LocationCode: "S-1", Lines: []retail.ClaimLine{{SKU: "1", Quantity: 1}}, ExpiresAt: noon.Add(time.Hour),
 	}, stock.HoldCaps{Holds: 9, UnitsPerSKU: 9}, c.now())
@@ -256,7 +269,7 @@ func refusals(t *testing.T, l *ledger.Ledger, c *clock) {
 	_, consent := l.GiveConsent(ctx, retail.Consent{Subject: "member:m1", Purpose: retail.PurposeService, Version: "1", GivenAt: noon}, 100)
 	_, request := l.AddDataRequest(ctx, asked("new", "member:m1", retail.DataExport, retail.DataRunning, noon), 0, time.Time{})
 	for what, err := range map[string]error{
-		"an order": order, "a hold": claim, "feedback": said, "a member": member, "a consent": consent, "a request": request,
+		"an order": order, "an order of who was merged": left, "a return": back, "a hold": claim, "feedback": said, "a member": member, "a consent": consent, "a request": request,
 	} {
 		if !retail.Refused(err, retail.WhyNotAllowed) {
 			t.Errorf("%s of who is erased: %v", what, err)
@@ -285,6 +298,35 @@ func TestAnOrderOrTheErasure(t *testing.T) {
 			placed := l.Int(t, l.Bind(`SELECT COUNT(*) FROM orders WHERE owner = ?`), owner)
 			if (begun.Status == retail.DataRunning) != (placed == 0) {
 				t.Errorf("%d orders, and the erasure is %s: %v", placed, begun.Status, errs)
+			}
+		}
+	})
+}
+
+// TestAReturnOrTheErasure lets a return be asked for while an erasure begins: the erasure waits for it, or it is refused.
+func TestAReturnOrTheErasure(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l, ctx := r.open(t), t.Context()
+		for round := range 8 {
+			owner, id := fmt.Sprint("guest:g", round), fmt.Sprint("d", round)
+			if _, _, err := l.CreateOrder(ctx, &retail.Order{ID: id, Number: id, Owner: owner, Status: retail.OrderCompleted, PlacedAt: noon}, nil); err != nil {
+				t.Fatal(err)
+			}
+			must(l.AddDataRequest(ctx, asked(id, owner, retail.DataErasure, retail.DataWaiting, noon), 0, time.Time{}))(t)
+			var begun *retail.DataRequest
+			errs := parallel(4, func(i int) (err error) {
+				if i == round%4 {
+					begun, err = l.BeginErasure(ctx, id, privacy.OpenBecause, retail.Job{})
+					return err
+				}
+				_, err = l.UpdateOrder(ctx, id, func(_ retail.Tx, o *retail.Order) error {
+					o.Returns = append(o.Returns, retail.Return{ID: fmt.Sprint("r", i), Status: retail.ReturnRequested})
+					return nil
+				})
+				return err
+			})
+			if n := len(must(l.Order(ctx, id))(t).Returns); (begun.Status == retail.DataRunning) != (n == 0) {
+				t.Errorf("%d returns, and the erasure is %s: %v", n, begun.Status, errs)
 			}
 		}
 	})

@@ -87,18 +87,19 @@ type RequestLedger interface {
 	// Sections loads the sections of a document that is not finished.
 	Sections(ctx context.Context, id string) (map[retail.DataHolder][]byte, error)
 	// BeginErasure lets a WAITING erasure run, unless open says of one of the subject's orders why not: then it waits for that,
-	// and the job is stored unless it has no key. From the beginning on nothing new is recorded of the subject, and its other
-	// open requests are cancelled. A request that does not wait stays as it is.
+	// and the job is stored unless it has no key. From the beginning on nothing new is recorded of the subject and of the members
+	// who were merged into it, no finished order of theirs is opened again, and their other open requests are cancelled. A request
+	// that does not wait stays as it is.
 	BeginErasure(ctx context.Context, id string, open func(*retail.Order) string, later retail.Job) (*retail.DataRequest, error)
-	// EraseOwner takes the subject of a running erasure out of all that the ledger has, finishes the request and gives it to
-	// nobody. members are the ids of the member and of those who were merged into it, sessions are role:subject of its tokens.
+	// EraseOwner takes the subject of a running erasure, and the members who were merged into it when it began, out of all that
+	// the ledger has, finishes the request and gives it to nobody. members are the ids of the member and of those who were merged into it, sessions are role:subject of its tokens.
 	EraseOwner(ctx context.Context, id string, members, sessions []string, at time.Time) (*retail.DataRequest, error)
 	// MergedInto lists the members who were merged into one, directly or not.
 	MergedInto(ctx context.Context, memberID string) ([]string, error)
 	// OrderNumbers lists the numbers of all orders of an owner.
 	OrderNumbers(ctx context.Context, owner string) ([]string, error)
-	// OwnerRecords is what the ledger has of an owner, limit of each at most, newest first.
-	OwnerRecords(ctx context.Context, owner string, limit int) (*Records, error)
+	// OwnerRecords is what the ledger has of some owners, who are one person, limit of each kind at most, newest first.
+	OwnerRecords(ctx context.Context, owners []string, limit int) (*Records, error)
 	// HeldBy lists the claims of an owner that are HELD at now and serve no order.
 	HeldBy(ctx context.Context, owner string, now time.Time) ([]retail.Claim, error)
 }
@@ -191,4 +192,5 @@ func derive(kind string, parts ...string) string {
 	return kind + "-" + strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil)[:15]))
 }
 
-func requestMissing() error { return retail.Errorf(retail.CodeNotFound, "there is no such request") }
+// RequestMissing is the error about a request that is not there, or is somebody else's.
+func RequestMissing() error { return retail.Errorf(retail.CodeNotFound, "there is no such request") }

@@ -14,14 +14,14 @@ const MaxRequests = 50
 // Get loads a request of the actor; to everybody else it is not there (CodeNotFound).
 func (s *Requests) Get(ctx context.Context, actor retail.Actor, id string) (*retail.DataRequest, error) {
 	if !owns(actor) || len(id) > 100 {
-		return nil, requestMissing()
+		return nil, RequestMissing()
 	}
 	r, err := s.deps.Ledger.DataRequest(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if r.Subject != actor.Key() {
-		return nil, requestMissing()
+		return nil, RequestMissing()
 	}
 	return s.shown(ctx, r), nil
 }
@@ -67,7 +67,7 @@ func (s *Requests) Export(ctx context.Context, actor retail.Actor, key string, l
 	if err != nil {
 		return nil, err
 	}
-	r.Status, r.Language, r.Receipts = retail.DataRunning, lang, pending(r.RequestedAt, holders...)
+	r.Status, r.Language, r.Receipts = retail.DataRunning, lang, Pending(r.RequestedAt)
 	return s.deps.Ledger.AddDataRequest(ctx, r, s.config.ExportsADay, r.RequestedAt.Add(-24*time.Hour), job(r.ID))
 }
 
@@ -164,6 +164,9 @@ var (
 	// corrected are those that say something about a person that can be wrong.
 	corrected = []retail.DataHolder{retail.HolderShop, retail.HolderPOS, retail.HolderERP, retail.HolderLedger}
 )
+
+// Pending are the receipts of a request that every holder of personal data is asked about, in that order.
+func Pending(at time.Time) []retail.DataReceipt { return pending(at, holders...) }
 
 func pending(at time.Time, of ...retail.DataHolder) []retail.DataReceipt {
 	list := make([]retail.DataReceipt, len(of))

@@ -146,13 +146,17 @@ func (u *run) document(ctx context.Context) ([]byte, error) {
 
 // ledgerSection is what the gateway's own record holds.
 func (u *run) ledgerSection(ctx context.Context) (*Holding, error) {
-	records, err := u.deps.Ledger.OwnerRecords(ctx, u.r.Subject, mostOrders)
+	records, err := u.deps.Ledger.OwnerRecords(ctx, u.p.owners, mostOrders)
 	if err != nil {
 		return nil, err
 	}
-	asked, err := u.deps.Ledger.DataRequests(ctx, u.r.Subject, MaxRequests)
-	if err != nil {
-		return nil, err
+	var asked []*retail.DataRequest
+	for _, owner := range u.p.owners {
+		list, err := u.deps.Ledger.DataRequests(ctx, owner, MaxRequests)
+		if err != nil {
+			return nil, err
+		}
+		asked = append(asked, list...)
 	}
 	section := map[string]any{
 		"orders": toldOrders(records.Orders, u.r.Language), "feedback": records.Said, "consents": toldConsents(records.Consents),
@@ -198,7 +202,7 @@ type toldOrder struct {
 	Refunds      []toldMoney            `json:",omitempty"`
 	Returns      []toldReturn           `json:",omitempty"`
 	Timeline     []retail.TimelineEntry `json:",omitempty"`
-	Review       *retail.Review         `json:",omitempty"`
+	Review       *toldReview            `json:",omitempty"`
 }
 
 type toldLine struct {
@@ -260,14 +264,19 @@ func toldOrders(list []*retail.Order, lang retail.Language) []toldOrder {
 	return out
 }
 
-// reviewed leaves out who decided: that is somebody else.
-func reviewed(r *retail.Review) *retail.Review {
+// toldReview says that somebody looked at an order. Who did is somebody else, and what was unusual is not said: whoever knows what
+// is noticed can avoid it.
+type toldReview struct {
+	Status    retail.ReviewStatus
+	Since     time.Time
+	DecidedAt *time.Time `json:",omitempty"`
+}
+
+func reviewed(r *retail.Review) *toldReview {
 	if r == nil {
 		return nil
 	}
-	told := *r
-	told.DecidedBy = ""
-	return &told
+	return &toldReview{r.Status, r.Since, r.DecidedAt}
 }
 
 type toldRequest struct {

@@ -31,6 +31,9 @@ func (s *Requests) RunJob(ctx context.Context, id string) error {
 		later := job(id)
 		later.At = s.now().Add(s.config.LookAgain)
 		r, err = s.begin(ctx, id, later)
+		if err == nil && r.Status == retail.DataRunning {
+			p, err = s.person(ctx, r) // with what came until it began
+		}
 	}
 	if err != nil || r.Status != retail.DataRunning {
 		return err
@@ -65,12 +68,13 @@ func (s *Requests) giveUp(ctx context.Context, r *retail.DataRequest) error {
 type person struct {
 	member  *retail.Member // nil for a guest, and for a member whom nobody knows any more
 	ids     []string       // of the member and of those who were merged into it
+	owners  []string       // Actor.Keys: the subject, and the members who were merged into it
 	orders  []string       // numbers
 	session []string       // role:subject of tokens
 }
 
 func (s *Requests) person(ctx context.Context, r *retail.DataRequest) (*person, error) {
-	p := &person{}
+	p := &person{owners: []string{r.Subject}}
 	id, isMember := strings.CutPrefix(r.Subject, "member:")
 	if !isMember {
 		p.session = []string{r.Subject}
@@ -92,12 +96,21 @@ func (s *Requests) person(ctx context.Context, r *retail.DataRequest) (*person, 
 			return nil, err
 		}
 		p.ids = append([]string{id}, merged...)
+		for _, id := range merged {
+			p.owners = append(p.owners, "member:"+id)
+		}
 	}
-	var err error
-	if r.Kind != retail.DataCorrection {
-		p.orders, err = s.deps.Ledger.OrderNumbers(ctx, r.Subject)
+	for _, owner := range p.owners {
+		if r.Kind == retail.DataCorrection {
+			break
+		}
+		numbers, err := s.deps.Ledger.OrderNumbers(ctx, owner)
+		if err != nil {
+			return nil, err
+		}
+		p.orders = append(p.orders, numbers...)
 	}
-	return p, err
+	return p, nil
 }
 
 func keysOf(m *retail.Member, system retail.Source) []string {
@@ -237,12 +250,7 @@ func (u *run) inquiries(holder retail.DataHolder, source retail.Source) []Inquir
 		orders = u.p.orders
 	}
 	if holder == retail.HolderShop && u.r.Kind != retail.DataCorrection {
-		owners = []string{u.r.Subject}
-		for _, id := range u.p.ids {
-			if owner := "member:" + id; owner != u.r.Subject {
-				owners = append(owners, owner)
-			}
-		}
+		owners = u.p.owners
 	}
 	var list []Inquiry
 	for len(keys)+len(created)+len(owners)+len(orders) > 0 {
@@ -282,10 +290,15 @@ func (u *run) askSystem(ctx context.Context, system Holder, q Inquiry) (*Holding
 
 // askProjection is about the holds that the projection counts.
 func (u *run) askProjection(ctx context.Context) (*Holding, error) {
-	held, err := u.deps.Ledger.HeldBy(ctx, u.r.Subject, u.now())
-	if err != nil {
-		return nil, err
+	var held []retail.Claim
+	for _, owner := range u.p.owners {
+		own, err := u.deps.Ledger.HeldBy(ctx, owner, u.now())
+		if err != nil {
+			return nil, err
+		}
+		held = append(held, own...)
 	}
+	var err error
 	h := &Holding{Answer: Answer{Records: len(held)}}
 	if u.r.Kind == retail.DataExport {
 		h.Data, err = holdsSection(held)
@@ -295,7 +308,7 @@ func (u *run) askProjection(ctx context.Context) (*Holding, error) {
 		return nil, err
 	}
 	for _, c := range held {
-		if err := u.deps.Release(ctx, actorOf(u.r.Subject), c.ID); err != nil {
+		if err := u.deps.Release(ctx, actorOf(c.Owner), c.ID); err != nil {
 			return nil, err
 		}
 	}

@@ -211,6 +211,64 @@ func TestACopyIsForItsOwnerAndForSevenDays(t *testing.T) {
 	}
 }
 
+// What somebody left behind as another member, who was merged into them, is theirs.
+func TestWhoWasMergedIsMeantToo(t *testing.T) {
+	w := newWorld(t)
+	w.merged["m-ann"] = anne
+	left := finished("P2")
+	left.Owner = "member:m-ann"
+	left.Review = &retail.Review{Status: retail.ReviewReleased, Flags: []retail.RiskFlag{retail.RiskManyUnits}, DecidedBy: "operator:o"}
+	w.orders = append(w.orders, finished("P1"), left)
+	w.held["h-2"] = retail.Claim{ID: "h-2", Owner: "member:m-ann"}
+	r, err := w.svc.Export(t.Context(), me, "k", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.rest(20)
+	r, err = w.svc.Get(t.Context(), me, r.ID)
+	if err != nil || r.Status != retail.DataDone {
+		t.Fatalf("%+v %v", r, err)
+	}
+	for text, want := range map[string]bool{
+		`"P1"`: true, `"P2"`: true, `"h-2"`: true, "RELEASED": true, "MANY_UNITS": false, "operator:o": false,
+	} {
+		if strings.Contains(string(r.Document), text) != want {
+			t.Errorf("%s in the copy: %v, want %v", text, !want, want)
+		}
+	}
+	if _, err := w.svc.Erase(t.Context(), me, "k", true); err != nil {
+		t.Fatal(err)
+	}
+	w.rest(20)
+	if len(w.held) != 0 {
+		t.Errorf("held: %v", w.held)
+	}
+	for holder, orders := range map[retail.DataHolder]int{retail.HolderShop: 2, retail.HolderPOS: 2, retail.HolderERP: 0} {
+		asked := w.systems[holder].asked
+		if last := asked[len(asked)-1]; len(last.Orders) != orders {
+			t.Errorf("%s is asked about %v", holder, last.Orders)
+		}
+	}
+}
+
+// A guest is known to the tills by orders alone, and they are asked about these.
+func TestTheTillsAreAskedAboutAGuestsOrders(t *testing.T) {
+	w := newWorld(t)
+	guest := retail.Actor{Role: "guest", Subject: "g"}
+	o := finished("P1")
+	o.Owner, o.MemberID = guest.Key(), ""
+	w.orders = append(w.orders, o)
+	r, err := w.svc.Export(t.Context(), guest, "k", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.rest(20)
+	if asked := w.systems[retail.HolderPOS].asked; w.request(r.ID).Status != retail.DataDone || len(asked) != 1 ||
+		len(asked[0].Orders) != 1 || asked[0].Orders[0] != "P1" {
+		t.Errorf("%+v", asked)
+	}
+}
+
 func TestAMemberWhoWasMergedAsksAgain(t *testing.T) {
 	w := newWorld(t)
 	r, err := w.svc.Export(t.Context(), me, "k", "")

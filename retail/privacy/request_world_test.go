@@ -80,7 +80,7 @@ func newWorld(t testing.TB) *world {
 		Shop: w.systems[retail.HolderShop], POS: w.systems[retail.HolderPOS], ERP: w.systems[retail.HolderERP],
 		Release: func(_ context.Context, actor retail.Actor, id string) error {
 			return w.call(func() error {
-				if actor.Key() != subject {
+				if c, held := w.held[id]; held && actor.Key() != c.Owner {
 					t.Errorf("a hold is released by %s", actor.Key())
 				}
 				delete(w.held, id)
@@ -251,11 +251,7 @@ func (l ledger) BeginErasure(_ context.Context, id string, open func(*retail.Ord
 			}
 		}
 		r.Status, r.WaitsFor, l.world.barred = retail.DataRunning, "", true
-		for _, h := range []retail.DataHolder{
-			retail.HolderShop, retail.HolderPOS, retail.HolderERP, retail.HolderProjection, retail.HolderLedger,
-		} {
-			r.Receipts = append(r.Receipts, retail.DataReceipt{Holder: h, Status: retail.ReceiptPending})
-		}
+		r.Receipts = privacy.Pending(l.now)
 		for _, other := range l.requests {
 			if other.ID != id && (other.Status == retail.DataRunning || other.Status == retail.DataWaiting) {
 				other.Status = retail.DataCancelled
@@ -319,11 +315,11 @@ func (l ledger) OrderNumbers(_ context.Context, owner string) (out []string, err
 	return out, err
 }
 
-func (l ledger) OwnerRecords(_ context.Context, owner string, limit int) (out *privacy.Records, err error) {
+func (l ledger) OwnerRecords(_ context.Context, owners []string, limit int) (out *privacy.Records, err error) {
 	err = l.call(func() error {
 		out = &privacy.Records{}
 		for _, o := range l.orders {
-			if o.Owner != owner {
+			if !slices.Contains(owners, o.Owner) {
 				continue
 			}
 			if out.OrderCount++; len(out.Orders) < limit {
@@ -335,8 +331,11 @@ func (l ledger) OwnerRecords(_ context.Context, owner string, limit int) (out *p
 	return out, err
 }
 
-func (l ledger) HeldBy(context.Context, string, time.Time) (out []retail.Claim, err error) {
-	err = l.call(func() error { out = slices.Collect(maps.Values(l.held)); return nil })
+func (l ledger) HeldBy(_ context.Context, owner string, _ time.Time) (out []retail.Claim, err error) {
+	err = l.call(func() error {
+		out = slices.DeleteFunc(slices.Collect(maps.Values(l.held)), func(c retail.Claim) bool { return c.Owner != owner })
+		return nil
+	})
 	return out, err
 }
 
@@ -394,6 +393,7 @@ type system struct {
 	records map[string]retail.Profile
 	done    map[string]done
 	acts    int // that took effect
+	asked   []privacy.Inquiry
 }
 
 type done struct {
@@ -407,6 +407,7 @@ func (s *system) act(q privacy.Inquiry, what any, do func() int) (*privacy.Answe
 	}
 	var answer privacy.Answer
 	err := s.w.call(func() error {
+		s.asked = append(s.asked, q)
 		text, err := json.Marshal([]any{q, what})
 		if err != nil {
 			return err
