@@ -19,6 +19,9 @@ type TrustedIssuer struct {
 	Algorithms []string
 	// Roles are those that it may speak for.
 	Roles []Role
+	// SubjectPrefix, up to 32 letters, digits, dots, hyphens and underscores, is put before its subjects, with a colon between: two
+	// issuers of a role may give two people the same subject. One issuer of each role may go without.
+	SubjectPrefix string
 	// Client is the only client that it may speak for, as the issuer of one partner; empty for any.
 	Client string
 	// Types are the accepted header typ, of "at+jwt" (RFC 9068) and "jwt".
@@ -54,6 +57,8 @@ func (t *TrustedIssuer) Validate() error {
 		return fmt.Errorf("auth: the issuer %s needs token types of %s and %s", t.Issuer, tokenType, typeJWT)
 	case len(t.Roles) == 0 || slices.ContainsFunc(t.Roles, func(r Role) bool { return !slices.Contains(Roles(), r) }):
 		return fmt.Errorf("auth: the issuer %s needs roles of %v", t.Issuer, Roles())
+	case !validPrefix(t.SubjectPrefix):
+		return fmt.Errorf("auth: the subjectPrefix of %s is not up to %d letters, digits, dots, hyphens and underscores", t.Issuer, maxPrefix)
 	}
 	return nil
 }
@@ -184,6 +189,9 @@ func principalOf(c object) (p Principal, err error) {
 	p = Principal{Role: Role(role), Subject: subject}
 	if p.TokenID, ok = c.name("jti"); !ok && c.has("jti") {
 		return Guest, errors.New("the id of the token is no name")
+	}
+	if session, ok := c.name("sid"); ok { // of another form it is not ours to judge
+		p.Session = session
 	}
 	if p.Client, ok = c.name("client_id"); !ok && c.has("client_id") {
 		return Guest, errors.New("the client is no name")

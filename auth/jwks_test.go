@@ -499,6 +499,7 @@ func TestKeysOfIssuersDoNotMix(t *testing.T) {
 		}
 		issuers = append(issuers, auth.TrustedIssuer{
 			TokenConfig: config, Algorithms: []string{"ES256"}, Roles: []auth.Role{auth.RoleMember}, Types: []string{"at+jwt"}, Keys: set,
+			SubjectPrefix: strings.TrimPrefix(name, "https://"),
 		})
 	}
 	v, err := auth.NewTrustVerifier(auth.VerifierOptions{Now: c.Now}, issuers...)

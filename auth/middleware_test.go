@@ -18,7 +18,7 @@ import (
 )
 
 // ignoreToken leaves out what a principal says about its token.
-var ignoreToken = cmpopts.IgnoreFields(auth.Principal{}, "Issuer", "TokenID", "Issued", "Expires")
+var ignoreToken = cmpopts.IgnoreFields(auth.Principal{}, "Issuer", "KeyID", "TokenID", "Issued", "Expires")
 
 // seeing serves the principal that it sees.
 func seeing(v *auth.Verifier) (h http.Handler, seen **auth.Principal, reach **retail.Reach) {

@@ -71,14 +71,19 @@ const (
 
 // Principal is who asks.
 type Principal struct {
-	Role    Role
+	Role Role
+	// Subject is unique in its role: the claim sub, behind its issuer's Prefix.
 	Subject string
 	Scopes  []Scope
 	// Locations are the codes of the places that an associate works at.
 	Locations []string
 
 	Issuer  string    // of the token
+	Prefix  string    // what the issuer's subjects begin with here, and a partner's Client; mostly empty
+	KeyID   string    // header kid
+	Bound   bool      // to a key of the bearer (RFC 9449)
 	TokenID string    // claim jti, empty when the token has none
+	Session string    // claim sid: of all tokens of one sign-in; empty when the token has none
 	Client  string    // claim client_id, empty when the token has none
 	Issued  time.Time // claim iat
 	Expires time.Time // claim exp; zero without a token

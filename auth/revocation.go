@@ -22,8 +22,9 @@ const (
 	// RevocationDelay is how long after a revocation the last gateway refuses the tokens: a poll, the time of its answer, and
 	// clocks that differ.
 	RevocationDelay = 5 * time.Second
-	// revocationLife is beyond the longest life that any token may have.
-	revocationLife = longestLifetime + 2*longestLeeway
+	// revocationLife is beyond the longest life of any token, which counts from an instant that may lie ahead and goes on after it
+	// expired, by the clocks that differ most, and of those that a session renews until the last gateway has heard.
+	revocationLife = longestLifetime + 2*longestLeeway + RevocationDelay + time.Hour
 )
 
 // Revoker takes tokens back.
@@ -63,8 +64,8 @@ type RevokeRequest struct {
 	Subject *string
 }
 
-// Revoke takes back what the request names and returns the instant from which every gateway refuses it. Refusals: WhyInvalid,
-// and those of the store.
+// Revoke takes back what the request names, a token of a session with the whole session, and returns the instant from which
+// every gateway refuses it. Refusals: WhyInvalid, and those of the store.
 func (r *Revoker) Revoke(ctx context.Context, q RevokeRequest) (effectiveBy time.Time, err error) {
 	now := r.now()
 	v := retail.Revocation{Issuer: r.issuer, ExpiresAt: now.Add(revocationLife)}

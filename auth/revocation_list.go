@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ type RevocationList struct {
 	now   func() time.Time
 
 	mu       sync.RWMutex
-	tokens   map[revokedName]time.Time      // until when they would be accepted
+	tokens   map[revokedName]time.Time      // and the sessions that they are of: until when they would be accepted
 	subjects map[revokedName]revokedSubject // the latest of each
 	after    int64                          // the id up to which the store was read
 	heard    time.Time                      // when the store last answered
@@ -60,13 +61,20 @@ func (l *RevocationList) Has(p *Principal) bool {
 	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if p.TokenID != "" {
-		if _, gone := l.tokens[revokedName{p.Issuer, p.TokenID}]; gone {
+	for _, id := range [...]string{p.TokenID, p.Session} {
+		if _, gone := l.tokens[revokedName{p.Issuer, id}]; gone {
 			return true
 		}
 	}
-	s, gone := l.subjects[revokedName{p.Issuer, p.Subject}]
-	return gone && !p.Issued.After(s.until)
+	// The operator may have the subject from the provider, or from what the gateway wrote.
+	for _, subject := range [...]string{p.Subject, strings.TrimPrefix(p.Subject, p.Prefix)} {
+		s, gone := l.subjects[revokedName{p.Issuer, subject}]
+		// A guest renews its session itself, also where nobody has heard yet that it was taken back.
+		if gone && (!p.Issued.After(s.until) || p.Role == RoleGuest && p.Session != "") {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *RevocationList) add(list ...retail.Revocation) {
@@ -74,7 +82,12 @@ func (l *RevocationList) add(list ...retail.Revocation) {
 	defer l.mu.Unlock()
 	for _, r := range list {
 		if r.TokenID != "" {
-			l.tokens[revokedName{r.Issuer, r.TokenID}] = r.ExpiresAt
+			session, _, _ := strings.Cut(r.TokenID, sessionEnd)
+			for _, id := range [...]string{r.TokenID, session} {
+				if name := (revokedName{r.Issuer, id}); id != "" && l.tokens[name].Before(r.ExpiresAt) {
+					l.tokens[name] = r.ExpiresAt
+				}
+			}
 			continue
 		}
 		name := revokedName{r.Issuer, r.Subject}

@@ -238,3 +238,76 @@ func TestRevocationsMustMakeSense(t *testing.T) {
 		}
 	}
 }
+
+func TestTakingBackOneTokenEndsItsGuestSession(t *testing.T) {
+	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key := mustKey(t, ec)
+	for name, by := range map[string]func(first, second auth.Principal) auth.RevokeRequest{
+		"the first token":   func(first, _ auth.Principal) auth.RevokeRequest { return auth.RevokeRequest{TokenID: &first.TokenID} },
+		"the renewed token": func(_, second auth.Principal) auth.RevokeRequest { return auth.RevokeRequest{TokenID: &second.TokenID} },
+		"the subject":       func(first, _ auth.Principal) auth.RevokeRequest { return auth.RevokeRequest{Subject: &first.Subject} },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &shelf{}
+			here, there := newDoor(t, s, key), newDoor(t, s, key)
+			issuer, err := auth.NewIssuer(key, auth.DefaultTokenConfig(), time.Now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			open := func(d *door, caller auth.Principal) (string, auth.Principal) {
+				g, err := auth.NewSessions(issuer, d.verifier, time.Hour, time.Now).Open(caller)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p, err := d.verifier.Verify(t.Context(), g.Token)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return g.Token, p
+			}
+			one, first := open(here, auth.Guest)
+			two, second := open(here, first)
+			other, _ := open(here, auth.Guest)
+			if _, err := here.revoker.Revoke(t.Context(), by(first, second)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)         //nolint:forbidigo // on the clock of the bubble
+			three, _ := open(there, second) // has not heard yet
+			for _, d := range []*door{here, there} {
+				if err := d.revoked.Refresh(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				for i, token := range []string{one, two, three} {
+					if d.lets(t, token) {
+						t.Errorf("after %s was taken back, token %d of the session is accepted", name, i+1)
+					}
+				}
+				if !d.lets(t, other) {
+					t.Errorf("after %s was taken back, another guest is refused", name)
+				}
+			}
+		})
+	}
+}
+
+func TestARevocationOutlivesEveryTokenItTakesBack(t *testing.T) {
+	s := &shelf{}
+	id := "t-1"
+	if _, err := auth.NewRevoker(auth.RevokerDeps{Store: s, Issuer: "portico", Now: clock}).Revoke(t.Context(), auth.RevokeRequest{TokenID: &id}); err != nil {
+		t.Fatal(err)
+	}
+	const longest, leeway = 30 * 24 * time.Hour, 5 * time.Minute // of auth.TokenConfig
+	if last := now.Add(longest + 2*leeway + auth.RevocationDelay); !s.rows[0].ExpiresAt.After(last) {
+		t.Errorf("it is kept until %v, a token may be accepted until %v", s.rows[0].ExpiresAt, last)
+	}
+}
+
+func TestASessionOfAnotherIssuerIsNotRenewedHere(t *testing.T) {
+	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key := mustKey(t, ec)
+	sessions := auth.NewSessions(mustIssuer(t, key), mustVerifier(t, key), time.Hour, clock)
+	_, err := sessions.Open(auth.Principal{Role: auth.RoleGuest, Subject: "g-1", Issuer: "https://id.example"})
+	if !retail.Refused(err, retail.WhyNotAllowed) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -99,7 +99,7 @@ func TestAGuestSessionProvesItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if same, err := sessions.Guest(t.Context(), renewed.Token); err != nil || same.Subject != a.Subject {
+	if same, err := sessions.Guest(t.Context(), renewed.Token); err != nil || same.Subject != a.Subject || same.Session != a.Session || same.TokenID == a.TokenID {
 		t.Errorf("a renewed session is %v's, want %v's: %v", same, a, err)
 	}
 	other, err := sessions.Open(auth.Principal{Role: auth.RoleMember, Subject: a.Subject})

@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"strings"
 	"time"
 
 	"github.com/portico-retail/portico/retail"
@@ -28,14 +30,19 @@ func NewSessions(issuer *Issuer, verifier *Verifier, ttl time.Duration, now func
 	return &Sessions{issuer: issuer, verifier: verifier, ttl: ttl, now: now}
 }
 
-// Open starts a session of a new guest, whom nobody can guess; a guest who has one keeps who they are.
+// Open starts a session of a new guest, whom nobody can guess; a guest who has one keeps who they are and which session it is, so
+// that what takes back one of its tokens takes back those that came of it. Refusals: WhyNotAllowed.
 func (s *Sessions) Open(caller Principal) (*GuestSession, error) {
 	if s.issuer == nil {
 		return nil, retail.Refuse(retail.WhyNotAllowed, "", "this gateway opens no guest sessions")
 	}
-	guest := Principal{Role: RoleGuest, Subject: "g-" + rand.Text()}
+	guest := Principal{Role: RoleGuest, Subject: "g-" + rand.Text(), Session: rand.Text()}
 	if caller.Known() && caller.Role == RoleGuest {
-		guest.Subject = caller.Subject
+		if caller.Issuer != s.issuer.config.Issuer {
+			return nil, retail.Refuse(retail.WhyNotAllowed, "", "this session is renewed where it was opened")
+		}
+		was, _, _ := strings.Cut(caller.TokenID, sessionEnd)
+		guest.Subject, guest.Session = caller.Subject, cmp.Or(caller.Session, was, guest.Session)
 	}
 	token, err := s.issuer.Issue(guest, s.ttl)
 	if err != nil {

@@ -76,13 +76,20 @@ func NewIssuer(key *Key, config TokenConfig, now func() time.Time) (*Issuer, err
 	return &Issuer{key: key, config: config, now: now}, config.Validate()
 }
 
+const (
+	// sessionEnd stands in the id of a token between its session and what is the token's own, so that whoever takes back one
+	// token of a session takes back the session (claim sid, OpenID Connect Front-Channel Logout 1.0 section 3).
+	sessionEnd = "~"
+	maxSession = maxText - 40 // beside a UUID
+)
+
 // Issue returns a token for the principal that lives for ttl. Without scopes the token gets the role's DefaultScopes.
 func (i *Issuer) Issue(p Principal, ttl time.Duration) (string, error) {
 	scopes := p.Scopes
 	switch {
 	case !slices.Contains(Roles(), p.Role):
 		return "", retail.BadInput("auth: no token for the role %q", p.Role)
-	case !validName(p.Subject) || p.Client != "" && !validName(p.Client):
+	case !validName(p.Subject) || p.Client != "" && !validName(p.Client) || len(p.Session) > maxSession:
 		return "", retail.BadInput("auth: a token needs a subject, and it and the client are of at most %d bytes", maxText)
 	case len(p.Locations) > maxLocations || slices.ContainsFunc(p.Locations, func(c string) bool { return !retail.ValidLocationCode(c) }):
 		return "", retail.BadInput("auth: a token names up to %d codes of locations", maxLocations)
@@ -97,14 +104,20 @@ func (i *Issuer) Issue(p Principal, ttl time.Duration) (string, error) {
 			return "", retail.BadInput("auth: there is no scope %q", s)
 		}
 	}
-	now := i.now()
+	now, id := i.now(), uuid.NewString()
+	if p.Session != "" {
+		id = p.Session + sessionEnd + id
+	}
 	claims := jwt.MapClaims{
-		"iss": i.config.Issuer, "aud": i.config.Audience, "sub": p.Subject, "jti": uuid.NewString(),
+		"iss": i.config.Issuer, "aud": i.config.Audience, "sub": p.Subject, "jti": id,
 		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(ttl).Unix(),
 		"role": string(p.Role), "scope": joinScopes(scopes),
 	}
 	if p.Client != "" {
 		claims["client_id"] = p.Client
+	}
+	if p.Session != "" {
+		claims["sid"] = p.Session
 	}
 	if len(p.Locations) > 0 {
 		claims["locations"] = strings.Join(p.Locations, " ")

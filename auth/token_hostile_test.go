@@ -95,6 +95,7 @@ func newWorld(t testing.TB) *world {
 		}
 		return auth.TrustedIssuer{
 			TokenConfig: config, Algorithms: algorithms, Roles: roles, Types: []string{"at+jwt"}, RequireTokenID: true, Keys: fixed,
+			SubjectPrefix: name[len("https://"):strings.IndexByte(name, '.')],
 		}
 	}
 	w.verifier, err = auth.NewTrustVerifier(auth.VerifierOptions{Now: clock}, own,
@@ -307,6 +308,8 @@ func (w *world) hostile(t testing.TB) map[string]string {
 		"a URL of keys beside a sound one":   header(change{"jku": "http://127.0.0.1/"}),
 		"a URL of certificates":              header(change{"x5u": "https://evil.example/x"}),
 		"its own certificate":                forge(t, w.header(change{"x5c": []string{base64.StdEncoding.EncodeToString(der)}}), w.claims(nil), other),
+		"the subject of another issuer":      claims(change{"role": "member", "sub": "members:s"}),
+		"a subject too long for its prefix":  forge(t, h1(nil), w.member(change{"sub": strings.Repeat("s", 195)}), members),
 		"a key of another issuer, same kid":  forge(t, h1(nil), w.claims(change{"iss": staffName, "role": "operator"}), members),
 		"the own key for another issuer":     forge(t, w.header(nil), w.member(nil), es),
 		"another issuer's key for the own":   forge(t, h1(nil), w.claims(nil), members),

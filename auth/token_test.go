@@ -101,7 +101,7 @@ func TestTokensRoundTrip(t *testing.T) {
 			}
 			wanted := auth.Principal{
 				Role: role, Subject: "someone", Scopes: want, Locations: places, Client: "someone",
-				Issuer: "portico", TokenID: got.TokenID, Issued: now, Expires: now.Add(time.Hour),
+				Issuer: "portico", KeyID: key.ID, TokenID: got.TokenID, Issued: now, Expires: now.Add(time.Hour),
 			}
 			if role == auth.RolePartner {
 				wanted.Partner = known

@@ -43,7 +43,9 @@ type Verifier struct {
 	options VerifierOptions
 	now     func() time.Time
 	issuers map[string][]*TrustedIssuer
-	cache   *claimCache
+	// prefixes are the issuers of each role by their prefixes.
+	prefixes map[Role]map[string]string
+	cache    *claimCache
 }
 
 // NewVerifier returns a verifier of one issuer that speaks for every role, with keys that do not change.
@@ -69,7 +71,8 @@ func OwnIssuer(config TokenConfig, roles []Role, keys ...*Key) (TrustedIssuer, e
 }
 
 // NewTrustVerifier returns a verifier of the issuers. Several entries may share a name, for keys that speak for different
-// roles; then all their keys must be fixed and different.
+// roles; then all their keys must be fixed and different, and their prefix the same. SubjectClashError when two issuers of a role
+// could give two people one name.
 func NewTrustVerifier(o VerifierOptions, issuers ...TrustedIssuer) (*Verifier, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -80,7 +83,9 @@ func NewTrustVerifier(o VerifierOptions, issuers ...TrustedIssuer) (*Verifier, e
 	if len(issuers) == 0 && o.Issuers == nil {
 		return nil, errors.New("auth: a verifier needs an issuer")
 	}
-	v := &Verifier{options: o, now: o.Now, issuers: make(map[string][]*TrustedIssuer, len(issuers))}
+	v := &Verifier{
+		options: o, now: o.Now, issuers: make(map[string][]*TrustedIssuer, len(issuers)), prefixes: map[Role]map[string]string{},
+	}
 	for i := range issuers {
 		if err := v.trust(&issuers[i]); err != nil {
 			return nil, err
@@ -98,6 +103,9 @@ func (v *Verifier) trust(t *TrustedIssuer) error {
 	own, fixed := t.Keys.(staticKeys)
 	for _, other := range v.issuers[t.Issuer] {
 		theirs, also := other.Keys.(staticKeys)
+		if other.SubjectPrefix != t.SubjectPrefix {
+			return errors.New("auth: the issuer " + t.Issuer + " has two prefixes")
+		}
 		if !fixed || !also {
 			return errors.New("auth: the issuer " + t.Issuer + " is named twice")
 		}
@@ -106,6 +114,9 @@ func (v *Verifier) trust(t *TrustedIssuer) error {
 				return errors.New("auth: the key " + id + " of " + t.Issuer + " is given twice, for different roles")
 			}
 		}
+	}
+	if err := v.checkSubjects(t); err != nil {
+		return err
 	}
 	v.issuers[t.Issuer] = append(v.issuers[t.Issuer], t)
 	return nil
@@ -204,7 +215,12 @@ func (v *Verifier) read(ctx context.Context, token string, now time.Time) (c cla
 	if c.principal, err = t.read(s.header, s.claims, now); err != nil {
 		return c, err
 	}
+	if err = v.namespace(t, &c.principal); err != nil {
+		return c, err
+	}
 	c.thumbprint, err = boundTo(s.claims)
+	c.principal.KeyID, _ = s.header.name("kid")
+	c.principal.Bound = c.thumbprint != ""
 	return c, err
 }
 
@@ -234,7 +250,7 @@ func (v *Verifier) keyOf(ctx context.Context, issuer string, header object) (*Tr
 func (v *Verifier) admit(c claims, err error) (Principal, error) {
 	p := c.principal
 	if err == nil {
-		err = v.standing(&p, c.thumbprint != "")
+		err = v.standing(&p)
 	}
 	var known *retail.Error
 	switch {
@@ -247,7 +263,7 @@ func (v *Verifier) admit(c claims, err error) (Principal, error) {
 }
 
 // standing refuses what was taken back, and bounds a partner by what is registered.
-func (v *Verifier) standing(p *Principal, bound bool) error {
+func (v *Verifier) standing(p *Principal) error {
 	if v.options.Revoked.Has(p) {
 		return errors.New("the token was taken back")
 	}
@@ -263,7 +279,9 @@ func (v *Verifier) standing(p *Principal, bound bool) error {
 		return errors.New("the partner is not registered")
 	case registered.Keys != nil && p.Issuer != registered.Keys.Issuer:
 		return errors.New("the partner's tokens are those of its own issuer")
-	case registered.DPoP && !bound:
+	case registered.Keys == nil && v.issuers[p.Issuer] == nil:
+		return errors.New("the partner has no issuer of its own any more")
+	case registered.DPoP && !p.Bound:
 		return proofError{errors.New("the partner's tokens must be bound to a key")}
 	}
 	p.Partner, p.Locations = registered, nil
@@ -278,4 +296,33 @@ func (v *Verifier) standing(p *Principal, bound bool) error {
 	}
 	p.Scopes = scopes
 	return nil
+}
+
+// Standing fails when a principal that was admitted would not be any more, or not as it was: its token was taken back, its issuer
+// or key is not accepted or cannot be checked any more, or its partner's registration is another one.
+func (v *Verifier) Standing(ctx context.Context, p Principal) error {
+	if !p.Known() {
+		return nil
+	}
+	again := p
+	if err := v.standing(&again); err != nil {
+		return err
+	}
+	if again.Partner != p.Partner {
+		return errors.New("the partner's registration has changed")
+	}
+	err := errors.New("the issuer is not accepted any more")
+	for _, t := range v.named(p.Issuer) {
+		if !slices.Contains(t.Roles, p.Role) || t.Client != "" && t.Client != p.Client {
+			continue
+		}
+		var key *Key
+		if key, err = t.Keys.Key(ctx, p.KeyID); key != nil {
+			return nil
+		}
+		if err == nil {
+			err = errors.New("the key is not accepted any more")
+		}
+	}
+	return err
 }

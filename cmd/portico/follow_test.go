@@ -184,3 +184,34 @@ func TestAShopperFollowsAnOrder(t *testing.T) {
 func rankOf(status string) int {
 	return slices.Index([]string{"PENDING_PAYMENT", "PAID", "PREPARING", "READY_FOR_PICKUP"}, status)
 }
+
+// TestASocketEndsWithWhatItsPartnerMayDo changes the registry under open sockets.
+func TestASocketEndsWithWhatItsPartnerMayDo(t *testing.T) {
+	r := newRigOf(t, "embedded", demo.Builtin(1, time.Now()).Corner(4, 14), patiently)
+	var sockets []wire
+	for range 3 {
+		sockets = append(sockets, r.connect(t, r.token(t, auth.Principal{Role: auth.RolePartner, Subject: "alice", Client: "mallpad"})))
+	}
+	other := r.connect(t, r.token(t, auth.Principal{Role: auth.RolePartner, Subject: "alice", Client: "maptown"}))
+	registry := r.gateway.partners.registry
+	list := registry.Partners()
+	at := slices.IndexFunc(list, func(p *auth.Partner) bool { return p.ID == "mallpad" })
+	narrow := *list[at]
+	narrow.Scopes = nil
+	list[at] = &narrow
+	must(t, registry.Replace(list))
+	for _, w := range sockets {
+		if _, err := w.next(t); websocket.CloseStatus(err) != 4403 {
+			t.Errorf("a scope less: %v", err)
+		}
+	}
+	w := r.connect(t, r.token(t, auth.Principal{Role: auth.RolePartner, Subject: "alice", Client: "mallpad"}))
+	must(t, registry.Replace(slices.Delete(slices.Clone(list), at, at+1)))
+	if _, err := w.next(t); websocket.CloseStatus(err) != 4403 {
+		t.Errorf("the partner was taken out: %v", err)
+	}
+	other.subscribe(t, "1", "{ __typename }", nil)
+	if m := other.hear(t); m.Type != "next" {
+		t.Errorf("another partner hears %s", m.Type)
+	}
+}

@@ -30,6 +30,8 @@ type trustEntry struct {
 	Audience   string   `yaml:"audience"`
 	Algorithms []string `yaml:"algorithms"`
 	Roles      []string `yaml:"roles"`
+	// SubjectPrefix keeps its subjects apart from those of another issuer of the same role.
+	SubjectPrefix string `yaml:"subjectPrefix"`
 	Types      []string `yaml:"types"`
 	// JWKS is the URL or the path of a key set, Keys the paths of PEM files; one of the two is given. Paths begin where the file is.
 	JWKS           string        `yaml:"jwks"`
@@ -83,7 +85,7 @@ func (e trustEntry) issuer(dir string) (issuerTrust, error) {
 		config.MaxLifetime = e.MaxLifetime
 	}
 	t := issuerTrust{TrustedIssuer: auth.TrustedIssuer{
-		TokenConfig: config, Algorithms: e.Algorithms, Types: e.Types, RequireTokenID: e.RequireTokenID,
+		TokenConfig: config, Algorithms: e.Algorithms, Types: e.Types, RequireTokenID: e.RequireTokenID, SubjectPrefix: e.SubjectPrefix,
 	}}
 	for _, role := range e.Roles {
 		t.Roles = append(t.Roles, auth.Role(role))

@@ -218,9 +218,11 @@ func TestTrustFilesThatMakeNoSense(t *testing.T) {
 		return err
 	}
 	swap := func(old, replacement string) string { return strings.Replace(whole, old, replacement, 1) }
+	second := strings.ReplaceAll(strings.TrimPrefix(whole, "issuers:\n"), "id.example", "id.eu.example")
 	for name, text := range map[string]string{
-		"a key set":  whole,
-		"a PEM file": swap("jwks: https://id.example/jwks", "keys: ["+key.public+"]"),
+		"two of a role, apart": whole + second + "    subjectPrefix: eu\n",
+		"a key set":            whole,
+		"a PEM file":           swap("jwks: https://id.example/jwks", "keys: ["+key.public+"]"),
 	} {
 		if err := try(text); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -233,6 +235,8 @@ func TestTrustFilesThatMakeNoSense(t *testing.T) {
 		"an unknown name":            {whole + "    skipVerify: true\n", "skipVerify"},
 		"a repeated name":            {whole + "    roles: [operator]\n", "roles"},
 		"a repeated issuer":          {whole + strings.TrimPrefix(whole, "issuers:\n"), "named twice"},
+		"two of a role":              {whole + second, "subjectPrefix"},
+		"a prefix with a colon":      {whole + "    subjectPrefix: 'eu:'\n", "subjectPrefix"},
 		"no name":                    {swap("issuer: https://id.example\n    ", "")[:9] + "\n  - " + whole[len("issuers:\n  - issuer: https://id.example\n    "):], "issuer"},
 		"no audience":                {swap("    audience: portico\n", ""), "audience"},
 		"no algorithms":              {swap("    algorithms: [ES256]\n", ""), "algorithms"},

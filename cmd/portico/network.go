@@ -10,7 +10,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/graph"
 )
 
@@ -84,20 +83,14 @@ func (f networkFlags) base(ln net.Listener) string {
 	return "http://" + ln.Addr().String()
 }
 
-var errRevoked = errors.New("the token was taken back")
-
-// recheck fails for a principal whose token was taken back since.
-func (i identity) recheck(_ context.Context, p auth.Principal) error {
-	if i.revoked != nil && i.revoked.Has(&p) {
-		return errRevoked
-	}
-	return nil
-}
-
 // sockets serve WebSockets, nil none.
 func (g *gateway) sockets(config graph.SocketConfig, p parts) (*graph.Sockets, error) {
 	if config != (graph.SocketConfig{}) && config.Total == 0 {
 		return nil, nil //nolint:nilnil // none are wanted
 	}
-	return graph.NewSockets(g.handler, p.Log, p.Metrics, graph.SocketOptions{Config: config, Recheck: g.identity.recheck, Now: p.Now})
+	o := graph.SocketOptions{Config: config, Now: p.Now}
+	if g.identity.verifier != nil {
+		o.Recheck = g.identity.verifier.Standing
+	}
+	return graph.NewSockets(g.handler, p.Log, p.Metrics, o)
 }
