@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"sync/atomic"
+
+	"github.com/portico-retail/portico/retail"
 )
 
 // Registry is the partners that there are. What it knows changes as a whole or not at all. It is safe for concurrent use; the
@@ -31,6 +33,16 @@ func (r *Registry) Partner(clientID string) (*Partner, bool) {
 	return p, ok
 }
 
+// Reaches lists those of all partners.
+func (r *Registry) Reaches() []*retail.Reach {
+	known := r.Partners()
+	list := make([]*retail.Reach, len(known))
+	for i, p := range known {
+		list[i] = p.Reach
+	}
+	return list
+}
+
 // Partners lists the partners by id.
 func (r *Registry) Partners() []*Partner {
 	known := r.known()
@@ -51,11 +63,16 @@ func (r *Registry) known() map[string]*Partner {
 // Replace makes list all the partners that there are; when one of them makes no sense it changes nothing. A partner that is as
 // before stays the same object, so that what was made for its reach stays in use.
 func (r *Registry) Replace(list []*Partner) error {
+	return r.ReplaceAfter(list, func([]*retail.Reach) {})
+}
+
+// ReplaceAfter is Replace, with the reaches of all partners to come given to prepare before anybody is let in with one of them.
+func (r *Registry) ReplaceAfter(list []*Partner, prepare func([]*retail.Reach)) error {
 	if len(list) > MaxPartners {
 		return fmt.Errorf("auth: there are more than %d partners", MaxPartners)
 	}
 	before, next := r.known(), make(map[string]*Partner, len(list))
-	issuers := map[string]string{}
+	issuers, reaches := map[string]string{}, make([]*retail.Reach, 0, len(list))
 	for _, p := range list {
 		if err := p.Validate(); err != nil {
 			return err
@@ -72,8 +89,9 @@ func (r *Registry) Replace(list []*Partner) error {
 		if old := before[p.ID]; old != nil && reflect.DeepEqual(old, p) {
 			p = old
 		}
-		next[p.ID] = p
+		next[p.ID], reaches = p, append(reaches, p.Reach)
 	}
+	prepare(reaches)
 	r.partners.Store(&next)
 	return nil
 }

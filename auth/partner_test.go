@@ -100,6 +100,30 @@ func TestARegistryChangesAsAWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
+func TestWhatPartnersSeeIsMadeBeforeTheyAreKnown(t *testing.T) {
+	r, err := auth.NewRegistry(partner("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, _ := r.Partner("a")
+	prepared := 0
+	prepare := func(reaches []*retail.Reach) {
+		prepared++
+		if _, early := r.Partner("b"); early || len(reaches) != 2 || reaches[0] != known.Reach {
+			t.Errorf("known early %v, prepared %v", early, reaches)
+		}
+	}
+	if err := r.ReplaceAfter([]*auth.Partner{partner("a"), partner("b")}, prepare); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := r.Partner("b"); !ok || prepared != 1 || len(r.Reaches()) != 2 {
+		t.Errorf("known %v, prepared %d times", ok, prepared)
+	}
+	if err := r.ReplaceAfter([]*auth.Partner{{ID: "broken"}}, prepare); err == nil || prepared != 1 {
+		t.Errorf("something is made for partners that make no sense: %v", err)
+	}
+}
+
 func TestARegistryIsReadWhileItChanges(t *testing.T) {
 	r := &auth.Registry{}
 	if _, ok := r.Partner("a"); ok || len(r.Partners()) != 0 {

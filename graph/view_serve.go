@@ -16,7 +16,8 @@ import (
 	"github.com/portico-retail/portico/auth"
 )
 
-// maxViews bounds the views that are kept. There are as many as there are different rights, so this is hardly ever reached.
+// maxViews bounds the views that are kept, one for each combination of a role and scopes; then the one that was not used for longest
+// goes. Partners have four: what their reach bounds is data and not schema.
 const maxViews = 64
 
 // views are the parts of the schema that callers with different rights may use. They are made when first asked for.
@@ -26,7 +27,7 @@ type views struct {
 	serve  func(*ast.Schema) graphql.ExecutableSchema
 
 	mu   sync.Mutex
-	kept map[string]*view
+	kept []*view // the one that was used last at the end
 }
 
 // view is the schema as some callers see it.
@@ -41,16 +42,17 @@ func (v *views) of(p auth.Principal) *view {
 	rights := rightsOf(p)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if known := v.kept[rights]; known != nil {
-		return known
+	var used *view
+	if i := slices.IndexFunc(v.kept, func(known *view) bool { return known.rights == rights }); i >= 0 {
+		used = v.kept[i]
+		v.kept = slices.Delete(v.kept, i, i+1)
+	} else {
+		part := ViewOf(v.schema, p)
+		used = &view{rights: rights, schema: part, exec: v.serve(part)}
+		v.kept = slices.Delete(v.kept, 0, max(0, len(v.kept)-maxViews+1))
 	}
-	if v.kept == nil || len(v.kept) >= maxViews {
-		v.kept = map[string]*view{}
-	}
-	part := ViewOf(v.schema, p)
-	made := &view{rights: rights, schema: part, exec: v.serve(part)}
-	v.kept[rights] = made
-	return made
+	v.kept = append(v.kept, used)
+	return used
 }
 
 // rightsOf names all that access depends on: the role and the scopes there are.

@@ -205,6 +205,36 @@ func TestEverybodyReadsTheirPart(t *testing.T) {
 	}
 }
 
+// TestAViewInUseStaysWhateverRightsOthersHave: scopes of staff combine freely, and each combination has a view.
+func TestAViewInUseStaysWhateverRightsOthersHave(t *testing.T) {
+	made := 0
+	h := mustHandler(t, newStub(), viewing(graph.IntrospectionAll), func(o *graph.HandlerOptions) {
+		view := o.View
+		o.View = func(part *ast.Schema) graphql.ExecutableSchema { made++; return view(part) }
+	})
+	ask := func(scopes ...auth.Scope) {
+		t.Helper()
+		p := auth.Principal{Role: auth.RoleOperator, Subject: "o", Scopes: scopes}
+		if w := queryAs(h, p, "{__typename __schema{queryType{name}}}"); w.Code != http.StatusOK {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
+	const others = 100
+	for i := range others {
+		var scopes []auth.Scope
+		for bit, s := range auth.Scopes()[1:8] {
+			if (i+1)>>bit&1 == 1 {
+				scopes = append(scopes, s)
+			}
+		}
+		ask(auth.Scopes()[0])
+		ask(scopes...)
+	}
+	if made != others+1 {
+		t.Errorf("%d views were made for %d combinations", made, others+1)
+	}
+}
+
 func TestWhatIsHiddenIsNotThere(t *testing.T) {
 	h := mustHandler(t, newStub(), viewing(graph.IntrospectionAll))
 	partner := auth.Principal{Role: auth.RolePartner, Subject: "p"}

@@ -2,6 +2,8 @@ package retail
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -55,6 +57,32 @@ func (r *Reach) BoundsLocations() bool { return r != nil && len(r.Locations) > 0
 
 // BoundsSKUs reports whether there are SKUs beyond the reach.
 func (r *Reach) BoundsSKUs() bool { return r != nil && len(r.SKUs) > 0 }
+
+// ReachKey stands for one part of a reach: it is the same for reaches that name the same, in whatever order.
+type ReachKey [sha256.Size]byte
+
+// LocationsKey stands for the places within reach.
+func (r *Reach) LocationsKey() ReachKey { return keyOf(slices.Clone(r.Locations)) }
+
+// SKUsKey stands for the SKUs within reach.
+func (r *Reach) SKUsKey() ReachKey {
+	names := make([]string, len(r.SKUs))
+	for i, in := range r.SKUs {
+		names[i] = in.First + " " + in.Last // no SKU has a space
+	}
+	return keyOf(names)
+}
+
+// keyOf orders the names.
+func keyOf(names []string) (key ReachKey) {
+	slices.Sort(names)
+	h := sha256.New()
+	for _, name := range slices.Compact(names) {
+		_, _ = fmt.Fprintf(h, "%d %s", len(name), name) // a hash never fails to write
+	}
+	h.Sum(key[:0])
+	return key
+}
 
 type reachKey struct{}
 

@@ -3,6 +3,8 @@ package retail_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -80,15 +82,31 @@ func TestAnEmptyPartBoundsNothing(t *testing.T) {
 	}
 }
 
+// viewsOfPlaces are views that count how often one is made.
+func viewsOfPlaces(made *atomic.Int32) *retail.Views[retail.ReachKey, string] {
+	return retail.NewViews((*retail.Reach).LocationsKey, func(r *retail.Reach) string {
+		made.Add(1)
+		return strings.Join(slices.Sorted(slices.Values(r.Locations)), " ")
+	})
+}
+
+func reaches(n int, prefix string) []*retail.Reach {
+	list := make([]*retail.Reach, n)
+	for i := range list {
+		list[i] = &retail.Reach{Locations: []string{fmt.Sprint(prefix, i)}}
+	}
+	return list
+}
+
 func TestAViewIsMadeOnceForAllWhoAskAtTheSameTime(t *testing.T) {
-	var views retail.Views[int]
 	var made atomic.Int32
-	reach := &retail.Reach{}
+	views := viewsOfPlaces(&made)
+	reach := &retail.Reach{Locations: []string{"S-1"}}
 	var group sync.WaitGroup
 	for range 50 {
 		group.Go(func() {
-			if got := views.Of(reach, func(*retail.Reach) int { made.Add(1); return 7 }); got != 7 {
-				t.Errorf("got %d", got)
+			if got := views.Of(reach); got != "S-1" {
+				t.Errorf("got %q", got)
 			}
 		})
 	}
@@ -98,42 +116,91 @@ func TestAViewIsMadeOnceForAllWhoAskAtTheSameTime(t *testing.T) {
 	}
 }
 
-func TestAViewThatWasOnlyPreparedIsNotCarriedOn(t *testing.T) {
-	var views retail.Views[int]
-	prepared, asked := &retail.Reach{}, &retail.Reach{Locations: []string{"S-1"}}
-	views.Prepare(prepared, func(*retail.Reach) int { return 1 })
-	views.Prepare(asked, func(*retail.Reach) int { return 2 })
-	if got := views.Of(asked, func(*retail.Reach) int { return 3 }); got != 2 {
-		t.Errorf("made again: %d", got)
+func TestReachesOfTheSamePlacesShareAView(t *testing.T) {
+	var made atomic.Int32
+	views := viewsOfPlaces(&made)
+	one := &retail.Reach{Locations: []string{"S-1", "S-2"}, SKUs: []retail.SKURange{{First: "1"}}}
+	same := &retail.Reach{Locations: []string{"S-2", "S-1"}, Channels: []retail.Channel{retail.ChannelPartner}}
+	other := &retail.Reach{Locations: []string{"S-1S-2"}}
+	views.Hold(t.Context(), []*retail.Reach{one, same, other})
+	if views.Of(one) != "S-1 S-2" || views.Of(same) != "S-1 S-2" || views.Of(other) != "S-1S-2" || made.Load() != 2 {
+		t.Errorf("made %d views", made.Load())
 	}
-	if kept := views.Kept(); len(kept) != 1 || kept[0] != asked {
-		t.Errorf("carries on %v", kept)
+	for a, b := range map[*retail.Reach]*retail.Reach{
+		{SKUs: []retail.SKURange{{First: "1"}}}:               {SKUs: []retail.SKURange{{First: "1", Last: "1"}}},
+		{SKUs: []retail.SKURange{{First: "1"}, {First: "2"}}}: {SKUs: []retail.SKURange{{First: "1", Last: "2"}}},
+		{SKUs: []retail.SKURange{{First: "12"}}}:              {SKUs: []retail.SKURange{{First: "1"}, {First: "2"}}},
+	} {
+		if a.SKUsKey() == b.SKUsKey() {
+			t.Errorf("%v and %v are taken for the same", a.SKUs, b.SKUs)
+		}
 	}
 }
 
-func TestViewsAreBoundedAndKeepThoseInUse(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var views retail.Views[string]
-		reaches := make([]*retail.Reach, 2*retail.MaxViews)
-		for i := range reaches {
-			reaches[i] = &retail.Reach{Locations: []string{fmt.Sprint(i)}}
+func TestEveryPartnersViewIsHeldWhoeverElseAsks(t *testing.T) {
+	var made atomic.Int32
+	views := viewsOfPlaces(&made)
+	held, gone := reaches(1000, "S-"), reaches(300, "G-")
+	views.Hold(t.Context(), held)
+	for _, r := range gone {
+		views.Of(r)
+	}
+	for range 2 {
+		for _, r := range held {
+			if got := views.Of(r); got != r.Locations[0] {
+				t.Fatalf("%s sees %s", r.Locations[0], got)
+			}
 		}
-		look := func(r *retail.Reach) string { return r.Locations[0] }
+	}
+	if made.Load() != 1300 {
+		t.Errorf("%d views were made", made.Load())
+	}
+	views.Hold(t.Context(), append(reaches(1, "N-"), held[1:]...))
+	if made.Load() != 1301 {
+		t.Errorf("a change of one makes %d views", made.Load()-1300)
+	}
+}
+
+func TestAViewThatIsNotMadeInTimeIsMadeWhenAskedFor(t *testing.T) {
+	var made atomic.Int32
+	views := viewsOfPlaces(&made)
+	over, end := context.WithCancel(t.Context())
+	end()
+	held := reaches(3, "S-")
+	if views.Hold(over, held); made.Load() != 0 {
+		t.Errorf("%d views are made after the end", made.Load())
+	}
+	if views.Of(held[2]) != "S-2" || made.Load() != 1 {
+		t.Error("it is not made when it is asked for")
+	}
+}
+
+func TestViewsThatNobodyHoldsAreBoundedAndThoseInUseStay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var made atomic.Int32
+		views := viewsOfPlaces(&made)
+		all := reaches(2*retail.SpareViews, "S-")
+		last := map[*retail.Reach]int{}
+		var use, want int
 		for range rapid.IntRange(1, 300).Draw(t, "asked") {
-			views.Of(reaches[0], look)
-			r := rapid.SampledFrom(reaches).Draw(t, "who")
-			if got := views.Of(r, look); got != r.Locations[0] {
+			r := rapid.SampledFrom(all).Draw(t, "who")
+			later := 0
+			for _, at := range last {
+				if at > last[r] {
+					later++
+				}
+			}
+			if last[r] == 0 || later >= retail.SpareViews {
+				want++
+			}
+			use++
+			last[r] = use
+			if got := views.Of(r); got != r.Locations[0] {
 				t.Fatalf("%s got the view of %s", r.Locations[0], got)
 			}
-			kept := views.Kept()
-			if len(kept) > retail.MaxViews || kept[len(kept)-1] != r {
-				t.Fatalf("%d views are kept, last that of %s", len(kept), kept[len(kept)-1].Locations[0])
-			}
 		}
-		made := false
-		views.Of(reaches[0], func(r *retail.Reach) string { made = true; return look(r) })
-		if made {
-			t.Fatal("a view in use was given up")
+		if int(made.Load()) != want {
+			t.Fatalf("made %d views, want %d: the one that nobody asked for longest goes", made.Load(), want)
 		}
 	})
 }

@@ -1,74 +1,109 @@
 package retail
 
 import (
-	"slices"
+	"context"
 	"sync"
 )
 
-// Views keeps what each reach sees of one thing that does not change, for example a version of the catalog. What a reach sees is
-// made when it is asked for, once for all who ask at the same time. The zero value is ready; it is safe for concurrent use.
-type Views[T any] struct {
-	mu    sync.Mutex
-	kept  map[*Reach]*view[T]
-	clock uint64
+// Views keeps what each reach sees of one thing that does not change, for example a version of the catalog. Reaches that see the
+// same share one view. It is safe for concurrent use.
+type Views[K comparable, T any] struct {
+	key  func(*Reach) K
+	look func(*Reach) T
+
+	mu     sync.Mutex
+	kept   map[*Reach]*keptView[K, T]
+	shared map[K]*sharedView[T]
+	clock  uint64
+	holds  uint64 // calls of Hold that have ended
 }
 
-type view[T any] struct {
+// keptView is the view of one reach.
+type keptView[K comparable, T any] struct {
+	key  K
+	view *sharedView[T]
+	used uint64
+	hold uint64 // the last call of Hold that named it
+}
+
+type sharedView[T any] struct {
 	value func() T
-	used  uint64
-	asked bool // and not only prepared
+	users int
 }
 
-// MaxViews is how many reaches are kept; then the one that nobody has asked for longest is made anew when it comes back.
-const MaxViews = 64
+// SpareViews is how many views are kept besides those that are held; then the one that nobody asked for longest goes. They are of
+// requests that began before the partners changed.
+const SpareViews = 64
 
-// Of returns what r sees; look makes it and must depend on nothing else that changes.
-func (v *Views[T]) Of(r *Reach, look func(*Reach) T) T { return v.of(r, look, true)() }
+// NewViews returns views that look makes; it must depend on nothing else that changes. Reaches of the same key see the same.
+func NewViews[K comparable, T any](key func(*Reach) K, look func(*Reach) T) *Views[K, T] {
+	return &Views[K, T]{key: key, look: look, kept: map[*Reach]*keptView[K, T]{}, shared: map[K]*sharedView[T]{}}
+}
 
-// Prepare makes what r sees before anybody asks.
-func (v *Views[T]) Prepare(r *Reach, look func(*Reach) T) { v.of(r, look, false)() }
+// Of returns what r sees, made once for all who ask at the same time unless it is held.
+func (v *Views[K, T]) Of(r *Reach) T { return v.of(r, 0)() }
 
-func (v *Views[T]) of(r *Reach, look func(*Reach) T, asked bool) func() T {
+// Hold makes what the reaches see, so that nobody who asks waits, and keeps it until the next call. What is not made by the end of
+// ctx is made when it is asked for. One call at a time.
+func (v *Views[K, T]) Hold(ctx context.Context, reaches []*Reach) {
+	hold := v.holds + 1
+	for _, r := range reaches {
+		if value := v.of(r, hold); ctx.Err() == nil {
+			value()
+		}
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	known := v.kept[r]
-	if known == nil {
-		known = &view[T]{value: sync.OnceValue(func() T { return look(r) })}
-		v.keep(r, known)
+	v.holds = hold
+	for v.drop() {
+	}
+}
+
+func (v *Views[K, T]) of(r *Reach, hold uint64) func() T {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	one := v.kept[r]
+	if one == nil {
+		one = v.add(r)
+		defer v.drop()
 	}
 	v.clock++
-	known.used, known.asked = v.clock, known.asked || asked
-	return known.value
+	one.used, one.hold = v.clock, max(one.hold, hold)
+	return one.view.value
 }
 
-func (v *Views[T]) keep(r *Reach, one *view[T]) {
-	if v.kept == nil {
-		v.kept = map[*Reach]*view[T]{}
+func (v *Views[K, T]) add(r *Reach) *keptView[K, T] {
+	key := v.key(r)
+	view := v.shared[key]
+	if view == nil {
+		view = &sharedView[T]{value: sync.OnceValue(func() T { return v.look(r) })}
+		v.shared[key] = view
 	}
-	if len(v.kept) == MaxViews {
-		delete(v.kept, v.byUse()[0])
-	}
+	view.users++
+	one := &keptView[K, T]{key: key, view: view}
 	v.kept[r] = one
+	return one
 }
 
-// byUse lists the reaches that are kept, the one that was asked for last at the end. The lock is held.
-func (v *Views[T]) byUse() []*Reach {
-	list := make([]*Reach, 0, len(v.kept))
-	for r := range v.kept {
-		list = append(list, r)
-	}
-	slices.SortFunc(list, func(a, b *Reach) int {
-		if v.kept[a].used < v.kept[b].used {
-			return -1
+// drop gives up the spare view that nobody asked for longest, if there are more than may be. The lock is held.
+func (v *Views[K, T]) drop() bool {
+	var oldest *Reach
+	spare := 0
+	for r, one := range v.kept {
+		if one.hold > 0 && one.hold >= v.holds {
+			continue
 		}
-		return 1
-	})
-	return list
-}
-
-// Kept lists the reaches that were asked for, the last one at the end.
-func (v *Views[T]) Kept() []*Reach {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return slices.DeleteFunc(v.byUse(), func(r *Reach) bool { return !v.kept[r].asked })
+		if spare++; oldest == nil || one.used < v.kept[oldest].used {
+			oldest = r
+		}
+	}
+	if spare <= SpareViews {
+		return false
+	}
+	gone := v.kept[oldest]
+	delete(v.kept, oldest)
+	if gone.view.users--; gone.view.users == 0 {
+		delete(v.shared, gone.key)
+	}
+	return true
 }

@@ -103,7 +103,7 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 	}
 	g.clients, g.partners = c, p.Partners
 	if p.Partners != nil {
-		p.Trust.partners = p.Partners.registry
+		p.Trust.partners, p.Partners.prepare = p.Partners.registry, g.hold
 	}
 	g.identity, err = newIdentity(p.Trust, identityParts{
 		Ledger: p.Ledger, Redis: p.Redis, Prefix: p.Prefix, Log: p.Log, Metrics: p.Metrics, Random: rand.Float64, Now: p.Now,
@@ -230,6 +230,9 @@ func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error 
 	if err := g.identity.begin(ctx); err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	if g.partners != nil {
+		g.hold(ctx, g.partners.registry.Reaches())
+	}
 	heads := &auditHeads{ledger: g.purchase.ledger, log: g.log}
 	defer heads.tell(ctx) // when the last request has been answered
 	group, ctx := errgroup.WithContext(ctx)
@@ -270,6 +273,12 @@ func (g *gateway) run(ctx context.Context, ln net.Listener, ready func()) error 
 		return nil
 	})
 	return group.Wait()
+}
+
+// hold makes what partners see before they ask.
+func (g *gateway) hold(ctx context.Context, reaches []*retail.Reach) {
+	g.directory.Hold(ctx, reaches)
+	g.catalog.Hold(ctx, reaches)
 }
 
 // checkERP says in a sentence which SQL file does not fit the ERP, once the ERP answers at all.

@@ -168,10 +168,11 @@ const partnersPoll = 2 * time.Second
 // watchedPartners keep a registry as a file says.
 type watchedPartners struct {
 	registry *auth.Registry
-	url      string // how clients address the gateway; empty when nobody said
-	path     string // empty when the partners are built in
-	text     []byte // last read
-	failing  bool   // it could not be read
+	url      string                                 // how clients address the gateway; empty when nobody said
+	prepare  func(context.Context, []*retail.Reach) // makes what they see; may be nil
+	path     string                                 // empty when the partners are built in
+	text     []byte                                 // last read
+	failing  bool                                   // it could not be read
 	log      *slog.Logger
 }
 
@@ -185,20 +186,40 @@ func (f partnerFlags) openPartners(log *slog.Logger, url string, builtin ...*aut
 			return nil, err
 		}
 	}
-	return w, w.replace(list)
+	if err := w.check(list); err != nil {
+		return nil, err
+	}
+	return w, w.registry.Replace(list)
 }
 
 // errNoPublicURL is about settings: a proof names the gateway's address (RFC 9449 section 4.2), which nothing in a request can tell.
 var errNoPublicURL = errors.New("its tokens are bound to a key (dpop), which needs --public-url: the address that proofs name")
 
-// replace takes over a list of which every partner can be served.
-func (w *watchedPartners) replace(list []*auth.Partner) error {
+// check refuses a list of which somebody cannot be served.
+func (w *watchedPartners) check(list []*auth.Partner) error {
 	for _, p := range list {
 		if p.DPoP && w.url == "" {
 			return fmt.Errorf("partner %.100q: %w", p.ID, errNoPublicURL)
 		}
 	}
-	return w.registry.Replace(list)
+	return nil
+}
+
+// prepareWithin bounds how long partners that changed wait for their views: those who were taken out are let in for as long.
+const prepareWithin = 2 * time.Second
+
+// replace takes over a list, when what its partners see is made.
+func (w *watchedPartners) replace(ctx context.Context, list []*auth.Partner) error {
+	if err := w.check(list); err != nil {
+		return err
+	}
+	return w.registry.ReplaceAfter(list, func(reaches []*retail.Reach) {
+		if w.prepare != nil {
+			ctx, cancel := context.WithTimeout(ctx, prepareWithin)
+			defer cancel()
+			w.prepare(ctx, reaches)
+		}
+	})
 }
 
 // run looks at the file now and then until ctx ends.
@@ -234,7 +255,7 @@ func (w *watchedPartners) look(ctx context.Context) {
 	}
 	w.text = text
 	if err == nil {
-		err = w.replace(list)
+		err = w.replace(ctx, list)
 	}
 	if err != nil {
 		w.log.ErrorContext(ctx, "the file of partners makes no sense: those known stay", "error", err)

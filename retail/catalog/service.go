@@ -57,11 +57,13 @@ type Deps struct {
 
 // Service answers questions about products and prices. It is safe for concurrent use.
 type Service struct {
-	config    Config
-	deps      Deps
-	refreshes sync.Mutex // one at a time
-	current   atomic.Pointer[dated]
-	known     *otter.Cache[priceKey, SystemPrice]
+	config     Config
+	deps       Deps
+	refreshes  sync.Mutex // one at a time
+	publishing sync.Mutex // of current with what is held
+	held       []*retail.Reach
+	current    atomic.Pointer[dated]
+	known      *otter.Cache[priceKey, SystemPrice]
 }
 
 // dated is a snapshot and its date, which moves on while the shop says that nothing changed.
@@ -105,7 +107,7 @@ func (s *Service) Refresh(ctx context.Context) error {
 	case err != nil:
 		return err
 	case unchanged && old.version != "":
-		s.current.Store(&dated{snapshot: old.snapshot, asOf: asked})
+		s.current.Store(&dated{snapshot: old.snapshot, asOf: asked}) // with its views
 		return nil
 	case unchanged || list == nil || len(list.Products) == 0:
 		return retail.BadUpstream(retail.SourceShop, errors.New("the catalog is empty"))
@@ -115,10 +117,7 @@ func (s *Service) Refresh(ctx context.Context) error {
 		asOf = asked
 	}
 	next := newSnapshot(list)
-	for _, reach := range old.views.Kept() { // so that nobody waits for theirs who asked lately
-		next.views.Prepare(reach, next.part)
-	}
-	s.current.Store(&dated{snapshot: next, asOf: asOf})
+	s.publish(ctx, &dated{snapshot: next, asOf: asOf})
 	if next.quarantined != old.quarantined {
 		s.deps.Log.LogAttrs(ctx, slog.LevelWarn, "unreadable products left out", slog.Int("count", next.quarantined))
 	}

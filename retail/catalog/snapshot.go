@@ -37,7 +37,7 @@ type snapshot struct {
 	number      uint64 // the same, short, for cursors
 	quarantined int
 	scratch     sync.Pool
-	views       retail.Views[*snapshot]
+	views       *retail.Views[viewKey, *snapshot]
 }
 
 // prices are the web prices of a product in the catalog's currency.
@@ -88,6 +88,7 @@ func newSnapshot(list *ProductList) *snapshot {
 	}
 	s.index = words.build()
 	s.sortAll()
+	s.views = retail.NewViews(keyOf, s.part)
 	facetValues := max(len(s.brands), len(s.categories), len(s.bands))
 	s.scratch.New = func() any { return newMatches(len(s.products), facetValues) }
 	return s

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"slices"
 
 	"github.com/portico-retail/portico/retail"
@@ -9,6 +10,36 @@ import (
 // bounds reports whether a part of the catalog lies beyond the reach: SKUs, or the web's prices.
 func bounds(r *retail.Reach) bool { return r.BoundsSKUs() || !r.Channel(retail.ChannelWeb) }
 
+// viewKey is all that the catalog within a reach depends on.
+type viewKey struct {
+	skus     retail.ReachKey
+	unpriced bool
+}
+
+func keyOf(r *retail.Reach) viewKey { return viewKey{r.SKUsKey(), !r.Channel(retail.ChannelWeb)} }
+
+// Hold makes what the reaches see of the catalog, of this version and of those to come, so that no request waits for it. It replaces
+// those that were named before.
+func (s *Service) Hold(ctx context.Context, reaches []*retail.Reach) {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	s.held = slices.DeleteFunc(slices.Clone(reaches), func(r *retail.Reach) bool { return !bounds(r) })
+	s.current.Load().views.Hold(ctx, s.held)
+}
+
+// publish puts a version into force with all that is held of it. Only what was named since it was made is made under the lock, so
+// that a change of partners does not wait for a large catalog.
+func (s *Service) publish(ctx context.Context, next *dated) {
+	s.publishing.Lock()
+	held := s.held
+	s.publishing.Unlock()
+	next.views.Hold(ctx, held)
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	next.views.Hold(ctx, s.held)
+	s.current.Store(next)
+}
+
 // within is the catalog as if the shop sold nothing beyond the reach: variants, the products that have no other, the categories
 // without any product, and web prices when the web is no channel of the reach. It is a snapshot of its own, so that words,
 // facets, counts, orders and prices come from what can be seen and from nothing else.
@@ -16,7 +47,7 @@ func (s *snapshot) within(r *retail.Reach) *snapshot {
 	if !bounds(r) {
 		return s
 	}
-	return s.views.Of(r, s.part)
+	return s.views.Of(r)
 }
 
 func (s *snapshot) part(r *retail.Reach) *snapshot {

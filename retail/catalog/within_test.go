@@ -300,3 +300,46 @@ func BenchmarkWithin(b *testing.B) {
 		}
 	})
 }
+
+// Making a view of the catalog takes hundreds of allocations; a request that finds its own takes a few.
+func TestNoRequestOfAPartnerMakesItsView(t *testing.T) {
+	const partners = 1000
+	list := assortment(60, 5)
+	source := &shelf{list: list}
+	s := newService(source, &clock{now}, nil)
+	var reaches []*retail.Reach
+	for i := 0; len(reaches) < partners; i++ { // each from another product to another
+		reaches = append(reaches, &retail.Reach{
+			SKUs:     []retail.SKURange{{First: fmt.Sprintf("P%06d", i%30), Last: fmt.Sprintf("P%06d", i%30+i/30)}},
+			Channels: []retail.Channel{retail.ChannelPartner},
+		})
+	}
+	ask := func(when string) {
+		t.Helper()
+		next := 0
+		allocations := testing.AllocsPerRun(partners-1, func() { // one more to warm up
+			sku := reaches[next].SKUs[0].First
+			p, err := s.Product(retail.WithReach(t.Context(), reaches[next]), catalog.Lookup{SKU: &sku})
+			if err != nil || len(p.Variants) != 1 {
+				t.Errorf("%s: got %v, %v", when, p, err)
+			}
+			next++
+		})
+		if next != partners || allocations > 100 {
+			t.Errorf("%s: %v allocations in a request of %d partners", when, allocations, next)
+		}
+	}
+	s.Hold(t.Context(), reaches[:partners/2])
+	if err := s.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.Hold(t.Context(), reaches)
+	ask("after partners were added")
+	again := *list
+	again.Version = "another"
+	source.list = &again
+	if err := s.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ask("after a refresh")
+}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,9 +42,11 @@ type Deps struct {
 
 // Directory is the snapshot of all locations. It is safe for concurrent use; before the first load it is empty.
 type Directory struct {
-	config  Config
-	deps    Deps
-	current atomic.Pointer[snapshot]
+	config     Config
+	deps       Deps
+	publishing sync.Mutex // of current with what is held
+	held       []*retail.Reach
+	current    atomic.Pointer[snapshot]
 }
 
 // snapshot is immutable, except that views keeps parts of it.
@@ -54,7 +57,7 @@ type snapshot struct {
 	version     uint64
 	asOf        time.Time
 	quarantined int
-	views       retail.Views[*snapshot]
+	views       *retail.Views[retail.ReachKey, *snapshot]
 }
 
 // New returns an empty directory; Run or Refresh fills it. The configuration must be valid.
@@ -89,7 +92,7 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	if len(next.all) == 0 {
 		return retail.BadUpstream(retail.SourceERP, errors.New("no usable location"))
 	}
-	old := d.current.Swap(next)
+	old := d.publish(ctx, next)
 	if old.quarantined != next.quarantined {
 		d.deps.Log.LogAttrs(ctx, slog.LevelWarn, "unreadable locations left out", slog.Int("count", next.quarantined))
 	}
@@ -114,7 +117,25 @@ func newSnapshot(list []*retail.Location, asOf time.Time, quarantined int) *snap
 	}
 	slices.SortFunc(s.all, func(a, b *retail.Location) int { return cmp.Compare(a.Code, b.Code) })
 	s.grid, s.version = newGrid(s.all), versionOf(s.all)
+	s.views = retail.NewViews((*retail.Reach).LocationsKey, s.part)
 	return s
+}
+
+// Hold makes what the reaches see of the directory, now and after every load, so that no request waits for it. It replaces those that
+// were named before.
+func (d *Directory) Hold(ctx context.Context, reaches []*retail.Reach) {
+	d.publishing.Lock()
+	defer d.publishing.Unlock()
+	d.held = slices.DeleteFunc(slices.Clone(reaches), func(r *retail.Reach) bool { return !r.BoundsLocations() })
+	d.current.Load().views.Hold(ctx, d.held)
+}
+
+// publish puts a load into force with all that is held of it, and returns what was in force.
+func (d *Directory) publish(ctx context.Context, next *snapshot) *snapshot {
+	d.publishing.Lock()
+	defer d.publishing.Unlock()
+	next.views.Hold(ctx, d.held)
+	return d.current.Swap(next)
 }
 
 // within is the snapshot as if the places beyond the reach did not exist.
@@ -122,18 +143,20 @@ func (s *snapshot) within(r *retail.Reach) *snapshot {
 	if !r.BoundsLocations() {
 		return s
 	}
-	return s.views.Of(r, func(r *retail.Reach) *snapshot {
-		part := &snapshot{byCode: make(map[string]*retail.Location, len(r.Locations)), asOf: s.asOf}
-		for _, code := range r.Locations {
-			if l := s.byCode[code]; l != nil && part.byCode[code] == nil {
-				part.byCode[code] = l
-				part.all = append(part.all, l)
-			}
+	return s.views.Of(r)
+}
+
+func (s *snapshot) part(r *retail.Reach) *snapshot {
+	part := &snapshot{byCode: make(map[string]*retail.Location, len(r.Locations)), asOf: s.asOf}
+	for _, code := range r.Locations {
+		if l := s.byCode[code]; l != nil && part.byCode[code] == nil {
+			part.byCode[code] = l
+			part.all = append(part.all, l)
 		}
-		slices.SortFunc(part.all, func(a, b *retail.Location) int { return cmp.Compare(a.Code, b.Code) })
-		part.grid, part.version = newGrid(part.all), versionOf(part.all)
-		return part
-	})
+	}
+	slices.SortFunc(part.all, func(a, b *retail.Location) int { return cmp.Compare(a.Code, b.Code) })
+	part.grid, part.version = newGrid(part.all), versionOf(part.all)
+	return part
 }
 
 // seen is the snapshot within the reach of ctx: whatever a caller asks, it is asked of this one.
