@@ -29,10 +29,12 @@ type crowd struct {
 	codes  chan string
 }
 
-func newCrowd(t *testing.T, slots int) *crowd {
+func newCrowd(t *testing.T, slots int) *crowd { return newCrowdOf(t, slots, nil) }
+
+func newCrowdOf(t *testing.T, slots int, all graph.Policies) *crowd {
 	c := &crowd{began: make(chan string, 100), letOne: make(chan struct{}), codes: make(chan string, 100)}
 	c.Handler = mustFakeHandler(t, "type Query {a: Int @public} type Mutation {m: Int @public}", func(f *fake, o *graph.HandlerOptions) {
-		o.MaxInFlight = slots
+		o.MaxInFlight, o.Policies = slots, all
 		f.exec = func(ctx context.Context) *graphql.Response {
 			c.began <- graphql.GetOperationContext(ctx).OperationName
 			<-c.letOne

@@ -60,6 +60,7 @@ type Handler struct {
 	errors    presenter
 	metrics   *metrics
 	admission *admission
+	reading   *reading
 	attach    func(context.Context) context.Context
 	answers   Answers
 	personal  *Personal
@@ -115,6 +116,7 @@ func NewHandler(schema graphql.ExecutableSchema, log *slog.Logger, reg prometheu
 		attach: o.Attach, fields: fields, now: o.Now,
 		answers:   o.Answers,
 		personal:  o.Personal,
+		reading:   &reading{clients: map[string]int{}},
 		admission: newAdmission(o.MaxInFlight), errors: presenter{log: log, most: classes.widest.ResponseErrors},
 	}
 	free, err := newFreeTexts(log, reg, o.Now)
@@ -171,14 +173,24 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (res *result, n
 			res, no = nil, refuse(http.StatusInternalServerError, e)
 		}
 	}()
-	if no := h.shed(r.Context()); no != nil {
+	c := call{header: r.Header, safe: r.Method == http.MethodGet}
+	return h.take(r.Context(), c, func() (*request, int, *refusal) { return h.readRequest(w, r) })
+}
+
+// take reads a request and runs it, unless whoever asks is refused unread. What is refused for what it is costs the client a
+// little: to read and compile it was work.
+func (h *Handler) take(ctx context.Context, c call, read func() (req *request, bytes int, no *refusal)) (res *result, no *refusal) {
+	if no := h.shed(ctx); no != nil {
 		return nil, no
 	}
-	req, no := readRequest(w, r, h.classes.limits(r.Context()))
+	req, bytes, no := read()
+	if no == nil {
+		res, no = h.run(ctx, req, c)
+	}
 	if no != nil {
-		return nil, no
+		h.fine(ctx, no, bytes)
 	}
-	return h.run(r.Context(), req, call{header: r.Header, safe: r.Method == http.MethodGet})
+	return res, no
 }
 
 // call is how an operation came, whichever transport took it.
@@ -260,10 +272,13 @@ func (h *Handler) perform(
 	if no != nil {
 		return nil, no
 	}
-	if no := turn.take(ctx, priorityOf(auth.PrincipalOf(ctx), op.def)); no != nil {
+	if no := turn.take(ctx, turn.priority(ctx, op.def)); no != nil {
 		return nil, no
 	}
 	ctx = withSlot(retail.WithContext(ctx, shopping), turn.slot)
+	if home := householdOf(ctx, auth.PrincipalOf(ctx)); home != "" {
+		ctx = retail.WithHousehold(ctx, home)
+	}
 	if isSubscription(op.def) {
 		return h.subscribe(ctx, doc, op, variables, hidden)
 	}

@@ -28,15 +28,18 @@ type Policy struct {
 	// Rate is what one client may ask in a time; the zero Rate does not count. A partner's quota takes its place.
 	Rate Rate
 	// InFlight bounds the requests of one client that are worked on or wait at once; 0 bounds nobody. A partner's quota takes
-	// its place.
+	// its place. What bounds a guest bounds the guests of a household to retail.HouseholdGuests times as much; so does Rate.
 	InFlight int
 }
 
 // Policies are those of all classes.
 type Policies map[auth.Class]Policy
 
-// DefaultPolicies bound strangers tighter than sessions, and staff of the platform looser. A quarter of slots, the handler's
-// requests at once, is the most that one partner may have.
+// browserConnections is what a browser opens to one host: the fewest requests at once that no page notices.
+const browserConnections = 6
+
+// DefaultPolicies bound strangers tighter than sessions, and staff of the platform looser. Of slots, the handler's requests at
+// once, one partner may have a quarter and one guest an eighth, a household's guests together retail.HouseholdGuests times that.
 func DefaultPolicies(slots int) Policies {
 	all := Policies{}
 	for _, class := range auth.Classes() {
@@ -52,7 +55,7 @@ func DefaultPolicies(slots int) Policies {
 		p.Limits.Tokens, p.Limits.Depth, p.Limits.Cost, p.Rate = 1000, 10, 1000, Rate{PerMinute: 60_000, Burst: 20_000}
 	})
 	change(auth.Class(auth.RoleGuest), func(p *Policy) {
-		p.Limits.Cost, p.Rate = 2000, Rate{PerMinute: 30_000, Burst: 10_000}
+		p.Limits.Cost, p.Rate, p.InFlight = 2000, Rate{PerMinute: 30_000, Burst: 10_000}, max(browserConnections, slots/8)
 	})
 	change(auth.Class(auth.RoleMember), func(p *Policy) { p.Rate = Rate{PerMinute: 30_000, Burst: 10_000} })
 	change(auth.Class(auth.RoleAssociate), func(p *Policy) { p.Rate = Rate{PerMinute: 120_000, Burst: 20_000} })

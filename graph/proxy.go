@@ -260,15 +260,3 @@ func truncated(a netip.Addr) string {
 	}
 	return prefix.String()
 }
-
-// household is what counts as one client: an address, of IPv6 the network that one customer gets as a rule.
-func household(a netip.Addr) netip.Addr {
-	if !a.Is6() {
-		return a
-	}
-	prefix, err := a.Prefix(64)
-	if err != nil {
-		return a
-	}
-	return prefix.Addr()
-}

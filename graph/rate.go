@@ -29,9 +29,8 @@ func (r Rate) Zero() bool { return r == Rate{} }
 
 // Validate reports a rate that cannot work.
 func (r Rate) Validate() error {
-	const most = 1_000_000_000
-	if !r.Zero() && (r.PerMinute < 1 || r.PerMinute > most || r.Burst < 1 || r.Burst > most) {
-		return fmt.Errorf("graph: a rate of %d points a minute and %d at once is not within 1 and %d", r.PerMinute, r.Burst, most)
+	if !r.Zero() && (r.PerMinute < 1 || r.PerMinute > mostPoints || r.Burst < 1 || r.Burst > mostPoints) {
+		return fmt.Errorf("graph: a rate of %d points a minute and %d at once is not within 1 and %d", r.PerMinute, r.Burst, mostPoints)
 	}
 	return nil
 }
@@ -54,6 +53,11 @@ const (
 	limiterPatience = 50 * time.Millisecond
 	// limiterPause is how long a limiter that failed is left alone; this process counts alone meanwhile.
 	limiterPause = time.Second
+	// mostPoints bounds a rate.
+	mostPoints = 1_000_000_000
+	// deafness is the longest time for which one that asks again too soon is refused whatever it asks. Something cheaper than what
+	// was refused may be affordable long before.
+	deafness = time.Second
 	// metered bounds the clients that this process remembers; the silent ones are forgotten first.
 	metered = 20_000
 )
@@ -75,10 +79,11 @@ type bucket struct {
 	limiter *rate.Limiter
 }
 
-// denial is a refusal of the shared limiter that is still in force: the same client need not ask again for as much.
+// denial is a refusal that is still in force.
 type denial struct {
-	points int
+	points int // the same client need not ask the shared limiter for as much; 0 when the refusal was not its
 	until  time.Time
+	deaf   time.Time // until when the client is not listened to, whatever it asks; zero when it is
 }
 
 func newMeter(shared Limiter, now func() time.Time) (*meter, error) {
@@ -93,29 +98,70 @@ func newMeter(shared Limiter, now func() time.Time) (*meter, error) {
 	return m, errors.Join(err, also)
 }
 
-// take charges a client. What costs more than a client can ever have at once is charged as all of it.
+// take charges a client. What costs more than a client can ever have at once is charged as all of it. A client that is refused
+// twice before its time is not listened to until then: it does not wait as it was told.
 func (m *meter) take(ctx context.Context, client string, r Rate, points int) Balance {
 	points = min(max(points, 1), r.Burst)
 	now := m.now()
-	if d, ok := m.denied.GetIfPresent(client); ok && points >= d.points && now.Before(d.until) {
-		return Balance{Wait: d.until.Sub(now)}
+	last, denied := m.denied.GetIfPresent(client)
+	denied = denied && now.Before(last.until)
+	if denied && last.points > 0 && points >= last.points {
+		m.deny(client, last, now)
+		return Balance{Wait: last.until.Sub(now)}
 	}
+	b, shared := m.ask(ctx, client, r, points, now)
+	if b.Taken {
+		return b
+	}
+	d := denial{until: now.Add(b.Wait)}
+	if shared {
+		d.points = points
+	}
+	if denied {
+		m.deny(client, d, now)
+	} else {
+		m.denied.Set(client, d)
+	}
+	return b
+}
+
+// deny remembers a refusal of a client that does not wait, or has nothing.
+func (m *meter) deny(client string, d denial, now time.Time) {
+	d.deaf = now.Add(min(d.until.Sub(now), deafness))
+	m.denied.Set(client, d)
+}
+
+// deaf reports whether a client is refused whatever it asks, and when it was told to come back.
+func (m *meter) deaf(client string) (wait time.Duration, deaf bool) {
+	d, ok := m.denied.GetIfPresent(client)
+	now := m.now()
+	return d.until.Sub(now), ok && now.Before(d.deaf)
+}
+
+// fine charges a client for a request that was refused, with what it has. One that cannot pay is not listened to until it can.
+func (m *meter) fine(ctx context.Context, client string, r Rate, points int) {
+	points = min(points, r.Burst)
+	now := m.now()
+	if b, _ := m.ask(ctx, client, r, points, now); !b.Taken {
+		m.deny(client, denial{until: now.Add(b.Wait)}, now)
+	}
+}
+
+// ask takes points where they are counted: by the shared limiter, or here while that is away.
+func (m *meter) ask(ctx context.Context, client string, r Rate, points int, now time.Time) (b Balance, shared bool) {
 	if m.shared != nil && m.mayAsk(now) {
 		asking, cancel := context.WithTimeout(ctx, limiterPatience)
 		b, err := m.shared.Take(asking, client, r, points)
 		cancel()
 		if err == nil {
 			m.away.Store(0)
-			if !b.Taken {
-				m.denied.Set(client, denial{points: points, until: now.Add(b.Wait)})
-			}
-			return b
+			return b, true
 		}
 		if ctx.Err() == nil { // else it is the client that went away
 			m.away.Store(m.now().Add(limiterPause).UnixNano())
 		}
 	}
-	return m.takeAlone(client, r, points, now)
+	return m.takeAlone(client, r, points, now), false
 }
 
 // mayAsk reports whether the shared limiter is to be asked. After a failure one request at a time tries it again.
@@ -148,6 +194,11 @@ func clientOf(ctx context.Context, p auth.Principal) string {
 	if name == "" {
 		name = string(auth.ClassNobody) + ":" + household(ClientAddress(ctx)).String()
 	}
+	return hashed(name)
+}
+
+// hashed is a name that says to nobody whose it is.
+func hashed(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return base64.RawURLEncoding.EncodeToString(sum[:18])
 }
@@ -164,19 +215,36 @@ func (c *classes) rateOf(p auth.Principal) Rate {
 	return q
 }
 
-// charge takes an operation's points from what its client has.
+// charge takes an operation's points from what its client has, and a guest's household.
 func (h *Handler) charge(ctx context.Context, spent *spending) *refusal {
 	p := auth.PrincipalOf(ctx)
-	r := h.classes.rateOf(p)
-	if r.Zero() {
-		return nil
+	for i, a := range h.classes.accountsOf(ctx, p) {
+		b := h.meter.take(ctx, a.name, a.rate, int(min(spent.requested, int64(a.rate.Burst))))
+		if i == 0 || b.Remaining < spent.remaining {
+			spent.rate, spent.remaining = a.rate, b.Remaining
+		}
+		if !b.Taken {
+			return h.exceeded(ctx, "rate", rateLimited(spent, b.Wait))
+		}
 	}
-	b := h.meter.take(ctx, clientOf(ctx, p), r, int(min(spent.requested, int64(r.Burst))))
-	spent.rate, spent.remaining = r, b.Remaining
-	if b.Taken {
-		return nil
+	return nil
+}
+
+// Points of a request that was refused: those of reading it, and of compiling as much text.
+const (
+	refusedPoints        = 10
+	refusedBytesPerPoint = 128
+)
+
+// fine charges whoever sent a request that was refused for what it is. A refusal that only puts off costs nothing: whoever
+// waits as told must not wait longer for having asked.
+func (h *Handler) fine(ctx context.Context, no *refusal, bytes int) {
+	if no.status >= http.StatusInternalServerError || no.status == http.StatusTooManyRequests {
+		return
 	}
-	return h.exceeded(ctx, "rate", rateLimited(spent, b.Wait))
+	for _, a := range h.classes.accountsOf(ctx, auth.PrincipalOf(ctx)) {
+		h.meter.fine(ctx, a.name, a.rate, refusedPoints+bytes/refusedBytesPerPoint)
+	}
 }
 
 // rateLimited refuses a request that its client may make later.

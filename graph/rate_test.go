@@ -103,7 +103,6 @@ func TestAClientIsChargedWhatItsOperationCosts(t *testing.T) {
 			t.Errorf("%q is no hash", client)
 		}
 	}
-	postAs(h, shopper("a"), query("{nonsense}"))
 	w = postAs(h, auth.Principal{Role: auth.RoleOperator, Subject: "o"}, query("{a}"))
 	if want := `{"data":{},"extensions":{"cost":{"requested":7,"maximum":50000}}}`; l.calls() != 3 || w.Body.String() != want {
 		t.Errorf("%d calls; a class without a rate reads %s", l.calls(), w.Body)
@@ -125,24 +124,39 @@ func TestWhoAsksTooMuchIsToldWhenToComeBack(t *testing.T) {
 		o.Limiter, o.Now = l, func() time.Time { return now }
 		f.exec = func(context.Context) *graphql.Response { executed++; return &graphql.Response{Data: []byte("{}")} }
 	})
-	for _, accept := range []string{"application/json", "application/graphql-response+json"} {
-		w := postAs(h, shopper("a"), query("{b}"), func(r *http.Request) { r.Header.Set("Accept", accept) })
-		r := decode(t, w)
-		if w.Code != 429 || w.Header().Get("Retry-After") != "2" || r.code() != "RATE_LIMITED" || r.Errors[0].Extensions["retryable"] != true {
-			t.Errorf("%s: got %d %v %s", accept, w.Code, w.Header(), w.Body)
+	refused := func(text string, retryAfter string, calls int) {
+		t.Helper()
+		for _, accept := range []string{"application/json", "application/graphql-response+json"} {
+			w := postAs(h, shopper("a"), text, func(r *http.Request) { r.Header.Set("Accept", accept) })
+			r := decode(t, w)
+			if w.Code != 429 || w.Header().Get("Retry-After") != retryAfter || r.code() != "RATE_LIMITED" || r.Errors[0].Extensions["retryable"] != true {
+				t.Errorf("%s: got %d %v %s", accept, w.Code, w.Header(), w.Body)
+			}
+		}
+		if executed > 1 || l.calls() != calls {
+			t.Errorf("%d executed, %d calls, want %d", executed, l.calls(), calls)
 		}
 	}
-	if executed != 0 || l.calls() != 1 {
-		t.Errorf("%d executed, %d calls: who was refused is not asked about again before its time", executed, l.calls())
+	if w := postAs(h, shopper("a"), query("{b}")); w.Code != 429 || l.calls() != 1 {
+		t.Errorf("got %d, %d calls", w.Code, l.calls())
 	}
 	if w := postAs(h, shopper("a"), query("{a}")); w.Code != 200 || l.calls() != 2 {
 		t.Errorf("something cheaper: got %d, %d calls", w.Code, l.calls())
 	}
+	refused(query("{b}"), "2", 2) // nobody is asked about it again before its time
+	for _, any := range []string{query("{a}"), query("{nonsense}"), "no JSON"} {
+		refused(any, "2", 2) // whoever does not wait is not listened to
+	}
 	if w := postAs(h, shopper("other"), query("{a}")); w.Code != 200 {
 		t.Errorf("somebody else: got %d", w.Code)
 	}
+	executed = 1
+	now = now.Add(time.Second)
+	if w := postAs(h, shopper("a"), query("{a}")); w.Code != 200 || l.calls() != 4 {
+		t.Errorf("something cheaper after a second: got %d, %d calls", w.Code, l.calls())
+	}
 	now = now.Add(wait)
-	if w := postAs(h, shopper("a"), query("{b}")); w.Code != 429 || l.calls() != 4 {
+	if w := postAs(h, shopper("a"), query("{b}")); w.Code != 429 || l.calls() != 5 {
 		t.Errorf("when the time is over: got %d, %d calls", w.Code, l.calls())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/portico-retail/portico/auth"
 )
 
 // request is what a client asks for: the document as a text, by its id in a manifest, or by the hash of its text.
@@ -28,20 +31,26 @@ var preflightHeaders = [...]string{"GraphQL-Require-Preflight", "X-Apollo-Operat
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// readRequest reads the GraphQL request in r.
-func readRequest(w http.ResponseWriter, r *http.Request, limits *Limits) (*request, *refusal) {
+// readRequest reads the GraphQL request in r and tells how many bytes it took, refused or not.
+func (h *Handler) readRequest(w http.ResponseWriter, r *http.Request) (req *request, bytes int, no *refusal) {
+	limits := h.classes.limits(r.Context())
 	switch r.Method {
 	case http.MethodPost:
-		return readPost(w, r, limits)
+		p := auth.PrincipalOf(r.Context())
+		b := h.reading.open(http.MaxBytesReader(w, r.Body, int64(limits.BodyBytes)), readerOf(r.Context(), p), !p.Known())
+		defer b.close()
+		req, no = readPost(r, b, limits)
+		return req, b.bytes, no
 	case http.MethodGet:
-		return readGet(r, limits)
+		req, no = readGet(r, limits)
+		return req, len(r.URL.RawQuery), no
 	}
-	no := badRequest(http.StatusMethodNotAllowed, "send GraphQL with POST, queries also with GET")
+	no = badRequest(http.StatusMethodNotAllowed, "send GraphQL with POST, queries also with GET")
 	no.allow = "GET, POST"
-	return nil, no
+	return nil, 0, no
 }
 
-func readPost(w http.ResponseWriter, r *http.Request, limits *Limits) (*request, *refusal) {
+func readPost(r *http.Request, from io.Reader, limits *Limits) (*request, *refusal) {
 	if !jsonContent(r.Header.Get("Content-Type")) {
 		return nil, badRequest(http.StatusUnsupportedMediaType, "the content type must be application/json in UTF-8")
 	}
@@ -59,9 +68,12 @@ func readPost(w http.ResponseWriter, r *http.Request, limits *Limits) (*request,
 	body, _ := bodies.Get().(*bytes.Buffer)
 	defer bodies.Put(body)
 	body.Reset()
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, int64(limits.BodyBytes))); err != nil {
+	if _, err := body.ReadFrom(from); err != nil {
 		if over := (*http.MaxBytesError)(nil); errors.As(err, &over) {
 			return nil, tooLarge()
+		}
+		if errors.Is(err, errNoRoom) {
+			return nil, overloaded()
 		}
 		return nil, badRequest(http.StatusBadRequest, "the body could not be read")
 	}

@@ -67,7 +67,7 @@ func writeRefusal(w http.ResponseWriter, media string, no *refusal) {
 		h.Set("Retry-After", no.retryAfter)
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) //nolint:gosec // JSON, as its type and nosniff say, of texts that repeat no value of the request
+	_, _ = w.Write(body)
 }
 
 func setHeaders(h http.Header, media string, length int) {

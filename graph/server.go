@@ -253,9 +253,12 @@ func (s *Server) httpServer(requests context.Context, h http.Handler) *http.Serv
 		WriteTimeout:      t.Write,
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    16 << 10,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100},
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn), // panics of handlers, failures to accept
-		BaseContext:       func(net.Listener) context.Context { return requests },
+		// What a connection sends before it is read lies in the server, too: a body of the usual limit, twice.
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: 100, MaxReceiveBufferPerConnection: 256 << 10, MaxReceiveBufferPerStream: 128 << 10,
+		},
+		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn), // panics of handlers, failures to accept
+		BaseContext: func(net.Listener) context.Context { return requests },
 	}
 }
 

@@ -165,12 +165,8 @@ func (x *socket) ask(ctx context.Context, payload []byte) (res *result, no *refu
 			res, no = nil, refuse(http.StatusInternalServerError, h.errors.present(ctx, h.errors.recovered(ctx, v)))
 		}
 	}()
-	if no := h.shed(ctx); no != nil {
-		return nil, no
-	}
-	req, no := decodeRequest(payload, h.classes.limits(ctx))
-	if no != nil {
-		return nil, no
-	}
-	return h.run(ctx, req, call{header: x.request.Header, streams: true})
+	return h.take(ctx, call{header: x.request.Header, streams: true}, func() (*request, int, *refusal) {
+		req, no := decodeRequest(payload, h.classes.limits(ctx))
+		return req, len(payload), no
+	})
 }

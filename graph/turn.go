@@ -3,42 +3,80 @@ package graph
 import (
 	"context"
 
+	"github.com/vektah/gqlparser/v2/ast"
+
 	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/retail"
 )
 
 // turn is one request's way through admission.
 type turn struct {
 	handler *Handler
-	client  string // counted at once; empty when its class has no bound
+	counted []string // those who have one request more at once because of it
 	slot    *slot
 }
 
-// shed refuses what would find no room anyway, before it is read. Only strangers can be told by who they are: whatever they
-// ask comes last.
+// shed refuses, before it is read, what would find no room anyway, and whatever a client asks that does not wait as it was told.
+// Only of strangers there is known that they find no room: whatever they ask comes last.
 func (h *Handler) shed(ctx context.Context) *refusal {
-	if !auth.PrincipalOf(ctx).Known() && h.admission.full(low) {
+	p := auth.PrincipalOf(ctx)
+	if !p.Known() && h.admission.full(low) {
 		return overloaded()
+	}
+	for _, a := range h.classes.accountsOf(ctx, p) {
+		if wait, deaf := h.meter.deaf(a.name); deaf {
+			return h.exceeded(ctx, "rate", rateLimited(nil, wait))
+		}
 	}
 	return nil
 }
 
-// begin counts a request among those that its client has at once.
+// begin counts a request among those that its client has at once, and a guest's household.
 func (h *Handler) begin(ctx context.Context) (*turn, *refusal) {
 	p, t := auth.PrincipalOf(ctx), &turn{handler: h}
 	most := h.classes.inFlight(p)
 	if most == 0 {
 		return t, nil
 	}
-	client := clientOf(ctx, p)
-	if !h.admission.begin(client, most) {
-		if no := h.exceeded(ctx, "inFlight", rateLimited(nil, 0)); no != nil {
-			return nil, no
-		}
+	within := t.count(clientOf(ctx, p), most)
+	if within && isGuest(p) {
+		within = t.count(householdOf(ctx, p), most*retail.HouseholdGuests)
+	}
+	if within {
 		return t, nil
 	}
-	t.client = client
+	if no := h.exceeded(ctx, "inFlight", rateLimited(nil, 0)); no != nil {
+		t.end()
+		return nil, no
+	}
 	return t, nil
 }
+
+// count counts a request of a client that may have so many at once; false when it has them already.
+func (t *turn) count(client string, most int) bool {
+	if !t.handler.admission.begin(client, most) {
+		return false
+	}
+	t.counted = append(t.counted, client)
+	return true
+}
+
+// guestsDeeds is how many mutations of one household's guests come first at the same time: as many as a family sends. A
+// session is to be had for the asking, and must not lift a crowd of them above everybody who signed in.
+const guestsDeeds = 4
+
+// priority is that of an operation in this turn.
+func (t *turn) priority(ctx context.Context, op *ast.OperationDefinition) priority {
+	p := auth.PrincipalOf(ctx)
+	goes := priorityOf(p, op)
+	if goes == critical && isGuest(p) && t.handler.classes.inFlight(p) > 0 && !t.count("deeds of "+householdOf(ctx, p), guestsDeeds) {
+		return normal
+	}
+	return goes
+}
+
+// isGuest reports whether a principal has a session without an account.
+func isGuest(p auth.Principal) bool { return p.Known() && p.Role == auth.RoleGuest }
 
 // inFlight is how many requests a client may have at once: a partner's own quota, else what its class may; 0 is any number.
 func (c *classes) inFlight(p auth.Principal) int {
@@ -61,8 +99,8 @@ func (t *turn) take(ctx context.Context, p priority) *refusal {
 
 func (t *turn) end() {
 	t.slot.leave()
-	if t.client != "" {
-		t.handler.admission.end(t.client)
+	for _, client := range t.counted {
+		t.handler.admission.end(client)
 	}
 }
 
