@@ -45,8 +45,8 @@ func claimMissing() error { return retail.Errorf(retail.CodeNotFound, "there is 
 
 // AddClaim stores a HELD claim unless its id is known, and returns what is stored, with lines by SKU and times to the
 // microsecond. When caps are exceeded by the owner's claims that are HELD and not expired at now, or by those made in the minute
-// before, this one counted, it stores nothing and refuses with WhyLimitReached. Calls of one owner wait for each other, so that
-// caps hold exactly.
+// before, this one counted, or by those of the owner's household, it stores nothing and refuses with WhyLimitReached. Calls of one
+// owner and of one household wait for each other, so that caps hold exactly.
 func (l *Ledger) AddClaim(ctx context.Context, c retail.Claim, caps stock.HoldCaps, now time.Time) (retail.Claim, error) {
 	c, err := normalClaim(c, now)
 	if err != nil {
@@ -149,8 +149,19 @@ func (t *tx) checkCaps(c retail.Claim, caps stock.HoldCaps, now time.Time) error
 		r.Limit, r.LocationCode = &caps.Holds, c.LocationCode
 		return r
 	}
-	if err := t.checkPace(c, caps, now); err != nil || caps.UnitsPerSKU <= 0 {
+	if err := t.checkPace(c, caps, now); err != nil {
 		return err
+	}
+	if err := t.checkUnits(c, caps, held); err != nil {
+		return err
+	}
+	return t.countHousehold(c, caps.Household, now)
+}
+
+// checkUnits bounds the units of each SKU, with those of the lines that the owner holds already.
+func (*tx) checkUnits(c retail.Claim, caps stock.HoldCaps, held []string) error {
+	if caps.UnitsPerSKU <= 0 {
+		return nil
 	}
 	units := map[string]int{}
 	for _, text := range held {
@@ -167,6 +178,35 @@ func (t *tx) checkCaps(c retail.Claim, caps stock.HoldCaps, now time.Time) error
 			r := retail.Refuse(retail.WhyLimitReached, "", "too many units of one product in holds")
 			r.Limit, r.SKU, r.LocationCode = &caps.UnitsPerSKU, line.SKU, c.LocationCode
 			return r
+		}
+	}
+	return nil
+}
+
+// countHousehold counts a claim for the owner's household, unless that is beyond its caps: then nothing of the transaction stays.
+func (t *tx) countHousehold(c retail.Claim, caps stock.HouseholdCaps, now time.Time) error {
+	if caps.Name == "" {
+		return nil
+	}
+	count := func(key string, n, most int, sku string) error {
+		if most <= 0 {
+			return nil
+		}
+		limit := retail.Limit{Most: most, Per: caps.Within}
+		made, wait, err := t.try(key+"\x00"+caps.Name, n, limit.Per, now)
+		if err != nil || made <= most {
+			return err
+		}
+		r := limit.Refuse("", wait)
+		r.SKU, r.LocationCode = sku, c.LocationCode
+		return r
+	}
+	if err := count("holds of a household", 1, caps.Holds, ""); err != nil {
+		return err
+	}
+	for _, line := range c.Lines { // by SKU: two transactions never wait for each other
+		if err := count("units of a household\x00"+line.SKU, line.Quantity, caps.UnitsPerSKU, line.SKU); err != nil {
+			return err
 		}
 	}
 	return nil

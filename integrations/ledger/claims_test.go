@@ -250,3 +250,44 @@ func TestWhatAnOwnerHoldsIsListed(t *testing.T) {
 		}
 	})
 }
+
+// What a household's guests take is counted for all of them, exactly, given back or not, and anew when the time is over.
+func TestAHouseholdTakesSoMuchHoweverManyItsGuests(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		l := r.open(t)
+		caps := stock.HoldCaps{Holds: 3, UnitsPerSKU: 5, Household: stock.HouseholdCaps{Name: "home", Holds: 8, UnitsPerSKU: 6, Within: time.Hour}}
+		add := func(guest int, id string, line retail.ClaimLine, at time.Time) error {
+			_, err := l.AddClaim(t.Context(), hold(id, fmt.Sprint("guest:", guest), "S001", line), caps, at)
+			return err
+		}
+		count := func(errs []error) (admitted int) {
+			for _, err := range errs {
+				if err == nil {
+					admitted++
+					continue
+				}
+				wantRefusal(t, err, retail.WhyLimitReached)
+			}
+			return admitted
+		}
+		if n := count(parallel(16, func(i int) error { return add(i, fmt.Sprint("a", i), units("A", 2), noon) })); n != 3 {
+			t.Errorf("16 guests took 2 of a product each: %d were admitted, want 3", n)
+		}
+		refusal := wantRefusal(t, add(99, "a99", units("A", 1), noon.Add(time.Minute)), retail.WhyLimitReached)
+		if refusal.SKU != "A" || *refusal.Limit != 6 || refusal.Message != "Too many tries: try again in 59 minutes." {
+			t.Errorf("got %+v", refusal)
+		}
+		if n := count(parallel(16, func(i int) error { return add(100+i, fmt.Sprint("b", i), units(fmt.Sprint("B", i), 1), noon) })); n != 5 {
+			t.Errorf("and %d holds of other products, want 5", n)
+		}
+		for i := range 16 { // known ones count once, given back ones too
+			if _, err := l.EndClaim(t.Context(), fmt.Sprint("b", i), retail.ClaimReleased); err == nil {
+				mustDo(t, add(100+i, fmt.Sprint("b", i), units(fmt.Sprint("B", i), 1), noon))
+			}
+		}
+		wantRefusal(t, add(200, "c", units("C", 1), noon), retail.WhyLimitReached)
+		mustDo(t, add(200, "c", units("A", 5), noon.Add(time.Hour)))
+		caps.Household.Name = "next door"
+		mustDo(t, add(201, "d", units("A", 5), noon))
+	})
+}

@@ -176,24 +176,45 @@ func (s *Service) owned(ctx context.Context, actor retail.Actor, number string) 
 	return &coupon, nil
 }
 
-func couponTries(actor retail.Actor) string { return "coupon numbers\x00" + actor.Key() }
+// tries is a key under which tries count, and how many there may be.
+type tries struct {
+	key   string
+	limit retail.Limit
+}
+
+// couponTries are the shopper's own, and those of a guest's household.
+func (s *Service) couponTries(ctx context.Context, actor retail.Actor) []tries {
+	list := []tries{{"coupon numbers\x00" + actor.Key(), s.config.WrongCoupons}}
+	if home := retail.HouseholdOf(ctx); home != "" {
+		list = append(list, tries{"coupon numbers of a household\x00" + home, s.config.WrongCoupons.Household()})
+	}
+	return list
+}
 
 // mayGuess counts a try to enter a coupon before it is looked for, so that nobody guesses more by asking many at once.
 func (s *Service) mayGuess(ctx context.Context, actor retail.Actor) error {
 	if s.deps.Tries == nil {
 		return nil
 	}
-	allowed, wait, err := s.deps.Tries.Try(ctx, couponTries(actor), s.config.WrongCoupons)
-	if err == nil && !allowed {
-		return s.config.WrongCoupons.Refuse("coupon", wait)
+	for _, of := range s.couponTries(ctx, actor) {
+		allowed, wait, err := s.deps.Tries.Try(ctx, of.key, of.limit)
+		if err != nil {
+			return err
+		}
+		if !allowed {
+			return of.limit.Refuse("coupon", wait)
+		}
 	}
-	return err
+	return nil
 }
 
 // forgive takes back a try that was no guess. Where that fails the shopper has one try less.
 func (s *Service) forgive(ctx context.Context, actor retail.Actor) {
-	if s.deps.Tries != nil {
-		_ = s.deps.Tries.Forgive(context.WithoutCancel(ctx), couponTries(actor))
+	if s.deps.Tries == nil {
+		return
+	}
+	for _, of := range s.couponTries(ctx, actor) {
+		_ = s.deps.Tries.Forgive(context.WithoutCancel(ctx), of.key)
 	}
 }
 

@@ -36,16 +36,18 @@ func (s *Service) StartVerification(ctx context.Context, caller, key, phone stri
 		return err
 	}
 	for _, count := range []struct {
-		key   string
+		kind  string
 		limit Limit
-		field string
-	}{
-		{derive("asks", caller), s.config.Asks, ""},
-		{derive("asks of a day", caller), s.config.AsksDay, ""},
-		{derive("codes", e164), s.config.Codes, "phone"},
-		{derive("codes of a day", e164), s.config.CodesDay, "phone"},
-	} {
-		if err := s.allowed(ctx, count.key, count.limit, count.field); err != nil {
+	}{{"asks", s.config.Asks}, {"asks of a day", s.config.AsksDay}} {
+		if err := s.allowedCaller(ctx, count.kind, caller, count.limit, ""); err != nil {
+			return err
+		}
+	}
+	for _, count := range []struct {
+		kind  string
+		limit Limit
+	}{{"codes", s.config.Codes}, {"codes of a day", s.config.CodesDay}} {
+		if err := s.allowed(ctx, derive(count.kind, e164), count.limit, "phone"); err != nil {
 			return err
 		}
 	}
@@ -58,7 +60,7 @@ func (s *Service) checkCode(ctx context.Context, use, who, key, e164, code strin
 	if !plain(code, 12) {
 		return retail.Refuse(retail.WhyCodeRejected, "code", "the code is wrong or used up")
 	}
-	if err := s.allowed(ctx, derive("guesses", who), s.config.Guesses, "code"); err != nil {
+	if err := s.allowedCaller(ctx, "guesses", who, s.config.Guesses, "code"); err != nil {
 		return err
 	}
 	if err := s.allowed(ctx, derive("checks", e164), s.config.Checks, "code"); err != nil {

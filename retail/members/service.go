@@ -152,6 +152,18 @@ func (s *Service) allowed(ctx context.Context, key string, l Limit, field string
 	return nil
 }
 
+// allowedCaller is allowed for what a caller tries, and for what a guest's household does.
+func (s *Service) allowedCaller(ctx context.Context, kind, caller string, l Limit, field string) error {
+	if err := s.allowed(ctx, derive(kind, caller), l, field); err != nil {
+		return err
+	}
+	home := retail.HouseholdOf(ctx)
+	if home == "" {
+		return nil
+	}
+	return s.allowed(ctx, derive(kind+" of a household", home), l.Household(), field)
+}
+
 // job asks for the member to be completed.
 func job(memberID string) retail.Job { return retail.Job{Kind: retail.JobMember, Key: memberID} }
 

@@ -11,8 +11,8 @@ import (
 // makes it visible and keeps the rush away from it.
 type ClaimLedger interface {
 	// AddClaim stores a claim unless its id is known, and returns what is stored. When caps are exceeded by the owner's claims
-	// that are HELD at now, or by those made in the minute before, this one counted, it stores nothing and refuses with
-	// WhyLimitReached.
+	// that are HELD at now, or by those made in the minute before, this one counted, or by those of the owner's household, it stores
+	// nothing and refuses with WhyLimitReached.
 	AddClaim(ctx context.Context, c retail.Claim, caps HoldCaps, now time.Time) (retail.Claim, error)
 	// Claim loads by id, CodeNotFound when there is none.
 	Claim(ctx context.Context, id string) (retail.Claim, error)
@@ -35,4 +35,14 @@ type HoldCaps struct {
 	Holds       int // of one owner at the same time
 	UnitsPerSKU int // of one SKU in all holds of one owner
 	PerMinute   int // holds that one owner makes within a minute, given back or not
+	Household   HouseholdCaps
+}
+
+// HouseholdCaps bound what the guests of one household take together, given back or not: guests are had for the asking, so
+// caps of one bound nobody. Zero means no bound.
+type HouseholdCaps struct {
+	Name        string // retail.HouseholdOf
+	Holds       int
+	UnitsPerSKU int
+	Within      time.Duration // from the first one on; then counting begins anew
 }

@@ -1,6 +1,7 @@
 package stock
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -16,6 +17,8 @@ type HoldPolicy struct {
 	// Guests, Members, Associates and Partners bound what one of them holds at the same time, and how fast they make holds.
 	// Operators count as associates.
 	Guests, Members, Associates, Partners HoldCaps
+	// Households is how many guests' worth the guests of one household take together within MaxLifetime; 0 bounds none.
+	Households int
 }
 
 // DefaultHoldPolicy lets shoppers finish a checkout and keeps them from hoarding.
@@ -26,6 +29,7 @@ func DefaultHoldPolicy() HoldPolicy {
 		Members:    HoldCaps{Holds: 5, UnitsPerSKU: 20, PerMinute: 20},
 		Associates: HoldCaps{Holds: 50, UnitsPerSKU: 100, PerMinute: 120},
 		Partners:   HoldCaps{Holds: 500, UnitsPerSKU: 200, PerMinute: 3000},
+		Households: retail.HouseholdGuests,
 	}
 }
 
@@ -36,6 +40,9 @@ func (p HoldPolicy) Validate() error {
 	}
 	if p.MaxLifetime < p.GuestTTL || p.MaxLifetime < p.MemberTTL {
 		return errors.New("stock: the longest life of a hold must not be shorter than its first")
+	}
+	if p.Households < 0 {
+		return errors.New("stock: a household cannot count as less than no guest")
 	}
 	for _, c := range []HoldCaps{p.Guests, p.Members, p.Associates, p.Partners} {
 		if c.Holds < 1 || c.UnitsPerSKU < 1 || c.UnitsPerSKU > MaxBasketQuantity || c.PerMinute < 0 {
@@ -53,7 +60,7 @@ func (p HoldPolicy) life(actor retail.Actor) time.Duration {
 }
 
 // caps of a role that nobody knows are a guest's.
-func (p HoldPolicy) caps(actor retail.Actor) HoldCaps {
+func (p HoldPolicy) caps(ctx context.Context, actor retail.Actor) HoldCaps {
 	switch actor.Role {
 	case "member":
 		return p.Members
@@ -62,5 +69,12 @@ func (p HoldPolicy) caps(actor retail.Actor) HoldCaps {
 	case "partner":
 		return p.Partners
 	}
-	return p.Guests
+	caps := p.Guests
+	if p.Households > 0 {
+		caps.Household = HouseholdCaps{
+			Name:  retail.HouseholdOf(ctx),
+			Holds: p.Households * caps.PerMinute, UnitsPerSKU: p.Households * caps.UnitsPerSKU, Within: p.MaxLifetime,
+		}
+	}
+	return caps
 }

@@ -108,7 +108,7 @@ func (h *Holds) Create(ctx context.Context, r HoldRequest) (*Hold, []retail.Warn
 }
 
 func (h *Holds) create(ctx context.Context, r HoldRequest) (*Hold, []retail.Warning, error) {
-	caps := h.policy.caps(r.Actor)
+	caps := h.policy.caps(ctx, r.Actor)
 	demand, err := r.validate(caps)
 	if err != nil {
 		return nil, nil, err
