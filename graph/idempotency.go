@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -152,7 +153,8 @@ func (h *Handler) first(ctx context.Context, next graphql.RootResolver, owner, k
 		return raw(data.Bytes()) // rows are missing
 	}
 	answer, err := json.Marshal(kept{
-		Data: data.Bytes(), Errors: errs, Disclosed: disclosedBelow(ctx, graphql.GetRootFieldContext(ctx).Field.Alias),
+		Data: data.Bytes(), Errors: errs, Rights: rightsSum(ctx),
+		Disclosed: disclosedBelow(ctx, graphql.GetRootFieldContext(ctx).Field.Alias),
 	})
 	if err == nil {
 		err = h.answers.Finish(keep, owner, key, token, answer)
@@ -172,14 +174,32 @@ func (h *Handler) note(ctx context.Context, err error) {
 type kept struct {
 	Data   json.RawMessage `json:"data"`
 	Errors gqlerror.List   `json:"errors,omitempty"`
+	// Rights are those of whoever asked first, which shaped the answer.
+	Rights []byte `json:"rights"`
 	// Disclosed is what the answer tells about others.
 	Disclosed []disclosed `json:"disclosed,omitempty"`
 }
 
+// rightsSum is a digest of what decides, besides the request, what its answer tells: role, scopes, places and reach.
+func rightsSum(ctx context.Context) []byte {
+	p, reach := auth.PrincipalOf(ctx), retail.ReachOf(ctx)
+	sum := sha256.New()
+	_, _ = fmt.Fprintf(sum, "%q %q", rightsOf(p), slices.Sorted(slices.Values(p.Locations)))
+	if reach != nil {
+		_, _ = fmt.Fprintf(sum, " %x %x %q", reach.LocationsKey(), reach.SKUsKey(), reach.Channels)
+	}
+	return sum.Sum(nil)
+}
+
+// replay answers as before. Whoever has other rights by now is told that it was done, and may ask for what they may see of it.
 func replay(ctx context.Context, root string, stored []byte) graphql.Marshaler {
 	var k kept
 	if err := json.Unmarshal(stored, &k); err != nil || len(k.Data) == 0 {
 		graphql.AddError(ctx, fmt.Errorf("graph: a stored answer cannot be read: %w", err))
+		return graphql.Null
+	}
+	if !bytes.Equal(k.Rights, rightsSum(ctx)) {
+		graphql.AddError(ctx, retail.Errorf(retail.CodeForbidden, "it was done before, with other rights than now: ask for what became of it"))
 		return graphql.Null
 	}
 	if err := discloseAgain(ctx, root, k.Disclosed); err != nil {

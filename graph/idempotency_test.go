@@ -75,8 +75,8 @@ func (m *memory) Abandon(_ context.Context, owner, key, _ string) error {
 const onceSchema = `
 	type Query { open: Int @public }
 	type Mutation {
-		buy(amount: Int!, idempotencyKey: String!): Int! @hasRole(any: [MEMBER])
-		sell(amount: Int!, idempotencyKey: String!): Int! @hasRole(any: [MEMBER])
+		buy(amount: Int!, idempotencyKey: String!): Int! @hasRole(any: [MEMBER, ASSOCIATE, PARTNER])
+		sell(amount: Int!, idempotencyKey: String!): Int! @hasRole(any: [MEMBER, ASSOCIATE, PARTNER])
 		look(amount: Int!): Int! @public
 	}
 `
@@ -137,15 +137,48 @@ func onceHandler(t *testing.T, c *counter, m *memory, change ...func(*graph.Hand
 		}
 	})
 	return func(subject, body string) string {
-		r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(body))
-		r.Header.Set("Content-Type", "application/json")
 		p := auth.Guest
 		if subject != "" {
 			p = auth.Principal{Role: auth.RoleMember, Subject: subject}
 		}
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r.WithContext(auth.WithPrincipal(r.Context(), p)))
-		return w.Body.String()
+		return postAs(h, p, body).Body.String()
+	}
+}
+
+func TestAnAnswerIsNotRepeatedToOtherRights(t *testing.T) {
+	associate := func(scopes []auth.Scope, places ...string) auth.Principal {
+		return auth.Principal{Role: auth.RoleAssociate, Subject: "s-1", Scopes: scopes, Locations: places}
+	}
+	platform := func(r retail.Reach) auth.Principal {
+		return auth.Principal{Role: auth.RolePartner, Subject: "p", Client: "p", Locations: r.Locations, Partner: &auth.Partner{ID: "p", Reach: &r}}
+	}
+	both := []auth.Scope{auth.ScopeOrderServe, auth.ScopeStockRead}
+	reach := retail.Reach{Locations: []string{"S-1", "S-2"}, SKUs: []retail.SKURange{{First: "1"}}, Channels: []retail.Channel{retail.ChannelPartner}}
+	first := map[string]auth.Principal{"an associate": associate(both, "S-1", "S-2"), "a partner": platform(reach)}
+	for name, c := range map[string]struct {
+		who   string
+		again auth.Principal
+		same  bool
+	}{
+		"the same":                     {"an associate", associate(both, "S-1", "S-2"), true},
+		"the same in another order":    {"an associate", associate([]auth.Scope{auth.ScopeStockRead, auth.ScopeOrderServe}, "S-2", "S-1"), true},
+		"a scope less":                 {"an associate", associate(both[:1], "S-1", "S-2"), false},
+		"a store less":                 {"an associate", associate(both, "S-1"), false},
+		"another store":                {"an associate", associate(both, "S-1", "S-3"), false},
+		"the same partner":             {"a partner", platform(reach), true},
+		"a partner of fewer places":    {"a partner", platform(retail.Reach{Locations: []string{"S-1"}, SKUs: reach.SKUs, Channels: reach.Channels}), false},
+		"a partner of other SKUs":      {"a partner", platform(retail.Reach{Locations: reach.Locations, SKUs: []retail.SKURange{{First: "2"}}, Channels: reach.Channels}), false},
+		"a partner of more channels": {"a partner", platform(retail.Reach{Locations: reach.Locations, SKUs: reach.SKUs, Channels: []retail.Channel{retail.ChannelPartner, retail.ChannelWeb}}), false},
+	} {
+		n, m := &counter{}, &memory{entries: map[string]*entry{}}
+		h := mustFakeHandler(t, onceSchema, func(f *fake, o *graph.HandlerOptions) {
+			f.exec, o.Answers, o.Limits = n.exec, m, graph.DefaultLimits()
+		})
+		want := postAs(h, first[c.who], buy(1, "k1")).Body.String()
+		got := postAs(h, c.again, buy(1, "k1")).Body.String()
+		if c.same != (got == want) || c.same == strings.Contains(got, `"FORBIDDEN"`) || !c.same && strings.Contains(got, `"buy":1`) || n.calls.Load() != 1 {
+			t.Errorf("%s: got %s after %s, %d calls", name, got, want, n.calls.Load())
+		}
 	}
 }
 
