@@ -2,6 +2,7 @@ package retail
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -35,13 +36,40 @@ func (m Mask) Text(s string) string {
 	return ""
 }
 
-// Address is what the mask leaves of an address: with ADDRESS country, province, city and district, otherwise nothing.
+// Address is what the mask leaves of an address: with ADDRESS country, province, city and district, otherwise nothing. People type
+// these, so that each is left out that does not read like the name of one.
 func (m Mask) Address(a Address) Address {
 	if m != MaskAddress {
 		return Address{}
 	}
-	a.Line, a.PostalCode = "", ""
-	return a
+	return Address{CountryCode: a.CountryCode, Province: areaName(a.Province), City: areaName(a.City), District: areaName(a.District)}
+}
+
+const (
+	// The longest names of counties in China have 15 characters, in Latin letters about twice that.
+	maxHanName   = 15
+	maxLatinName = 32
+	// streetEnds end the names of streets, houses and rooms, and of no area down to the district.
+	streetEnds = "路街道巷弄里号楼室"
+)
+
+// areaName is s if it can be the name of a province, a city or a district: short, of letters, and not of a street. Else it is
+// empty.
+func areaName(s string) string {
+	longest, last := maxLatinName, rune(0)
+	for _, r := range s {
+		if !unicode.IsLetter(r) && !unicode.IsMark(r) && !strings.ContainsRune(" '’-.·", r) {
+			return ""
+		}
+		if unicode.Is(unicode.Han, r) {
+			longest = maxHanName
+		}
+		last = r
+	}
+	if utf8.RuneCountInString(s) > longest || strings.ContainsRune(streetEnds, last) {
+		return ""
+	}
+	return s
 }
 
 // first is the first character of a text that has more than one, else empty.

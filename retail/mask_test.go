@@ -59,6 +59,34 @@ func TestMasksLeaveWhatTheyState(t *testing.T) {
 	}
 }
 
+// Whatever was typed into province, city and district: only names of areas are left.
+func TestAnAreaReadsLikeOne(t *testing.T) {
+	for text, want := range map[string]string{
+		"":    "",
+		"黄浦区": "黄浦区",
+		"道里区": "道里区",
+		"积石山保安族东乡族撒拉族自治县": "积石山保安族东乡族撒拉族自治县",
+		"Xi'an":                       "Xi'an",
+		"Ningxia Hui Autonomous Reg.": "Ningxia Hui Autonomous Reg.",
+		"静安区南京西路":                     "",
+		"梅园街道":                        "",
+		"静安区 1266":                    "",
+		"静安区，恒隆广场":                    "",
+		"Kanalstraße 7":               "",
+		"anna@a.example":              "",
+		"静安区南京西路恒隆广场门口交给张小明":    "",
+		strings.Repeat("x", 33): "",
+		"Huang\nPu":             "",
+		"静安\xff":                "",
+	} {
+		typed := retail.Address{CountryCode: "CN", Province: text, City: text, District: text}
+		left := retail.Address{CountryCode: "CN", Province: want, City: want, District: want}
+		if got := retail.MaskAddress.Address(typed); got != left {
+			t.Errorf("%q leaves %v, want %v", text, got, left)
+		}
+	}
+}
+
 // Two values that differ only in what is hidden read the same: nothing of it survives, not even its length.
 func TestNothingOfWhatIsHiddenSurvives(t *testing.T) {
 	han := rapid.StringOfN(rapid.RuneFrom([]rune("伟芳娜敏静磊洋艳勇杰éß😀")), 1, 8, -1)

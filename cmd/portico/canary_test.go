@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,6 +28,7 @@ import (
 // input. The text of each is the value.
 var canaries = map[string]any{
 	"name": "Kanarie Vogel", "recipient": "金丝雀先生", "phone": "+8613955557777", "line": "Kanarienstraße 17", "postalCode": "K4N4R1",
+	"province": "Kanarienprovinz 9", "city": "Kanarienstadt 8", "district": "Kanarienviertel 7",
 	"position": map[string]any{"latitude": 31.234567, "longitude": 121.456789}, "email": "kanari@vogel.example", "birthday": "1971-03-09",
 	"cardNumber": "KANARI9988776655", "pin": "KANARI739154", "code": "KANARICODE",
 	"guestToken": "eyJLQU5BUkkxMjM0NTY.eyJLQU5BUkkyMjM0NTY.S0FOQVJJMzIzNDU2", "note": "Kanarinotiz 310101197103091234",
@@ -64,41 +62,6 @@ func (c *chatter) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.text.String()
-}
-
-// parrot stands before a system and, while it is told to, repeats in its answers what it was asked.
-type parrot struct {
-	told atomic.Bool
-	said atomic.Int64
-}
-
-func (p *parrot) before(t testing.TB, address string) string {
-	target, err := url.Parse(address)
-	must(t, err)
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !p.told.Load() {
-			proxy.ServeHTTP(w, r)
-			return
-		}
-		body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-		said := fmt.Sprintf("%s %s %s", r.Method, r.URL.RequestURI(), body)
-		switch p.said.Add(1) % 4 {
-		case 0:
-			w.WriteHeader(http.StatusInternalServerError)
-			_, _ = io.WriteString(w, said)
-		case 1:
-			w.WriteHeader(http.StatusConflict)
-			_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"code": said, "message": said}})
-		case 2:
-			_, _ = io.WriteString(w, said) // garbage
-		case 3:
-			w.WriteHeader(http.StatusBadRequest)
-			_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"code": string(body), "message": said}})
-		}
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
 }
 
 // frail is a ledger that, while it is told to, panics with all that it knows of an order.
@@ -204,12 +167,19 @@ var systemsOfRecord = []string{"ledger orders: ", "ledger members: ", "ledger fe
 
 func TestNoCanaryEscapes(t *testing.T) {
 	retailer, options := setting(t, nil)
-	log, parrots, trembles := &chatter{}, &parrot{}, &atomic.Bool{}
+	log, trembles := &chatter{}, &atomic.Bool{}
+	tills, web, office := &parrot{}, &parrot{}, &parrot{}
+	parrots := func(told bool) {
+		for _, p := range []*parrot{tills, web, office} {
+			p.told.Store(told)
+		}
+	}
 	s := &stories{file: filepath.Join(t.TempDir(), "ledger.db")}
 	s.journey = &journey{saved: map[string]string{}, rig: newRigOf(t, "embedded", retailer, append(options,
 		withLedger(s.file), withLog(logFlags{LogLevel: "debug", LogFormat: "json"}.logger(log)),
 		withBackends(func(_ *rig, b *backends) {
-			b.POSURL, b.ShopURL = parrots.before(t, b.POSURL), parrots.before(t, b.ShopURL)
+			b.POSURL, b.ShopURL = tills.before(t, b.POSURL, tillTongues()), web.before(t, b.ShopURL, shopTongues())
+			b.ERP = office.database(t, b.ERP)
 		}),
 		withWrap(func(d ordering.Deps) ordering.Deps {
 			d.Ledger = frail{d.Ledger, trembles}
@@ -238,18 +208,27 @@ func TestNoCanaryEscapes(t *testing.T) {
 
 	// A guest orders with canaries.
 	lines := `[{sku: "10000002", method: PICKUP, locationId: "S-SH01"}]`
-	cart := s.do(t, who["guest"], `mutation { cartCreate(input: {lines: `+lines+`}, KEY) { cart { id } userErrors { message } } }`, "cartCreate.cart.id")
-	s.do(t, who["guest"], fmt.Sprintf(`mutation { cartAddressSet(input: {cartId: %q, address: {recipient: %q, phone: %q, city: "上海", line: %q,
-		position: {latitude: 31.234567, longitude: 121.456789}}}, KEY) { userErrors { message } } }`,
-		cart, canaries["recipient"], canaries["phone"], canaries["line"]), "")
-	version := s.do(t, who["guest"], fmt.Sprintf(`mutation { cartNoteSet(input: {cartId: %q, note: %q}, KEY) { cart { version } userErrors { message } } }`,
-		cart, canaries["note"]), "cartNoteSet.cart.version")
-	order := s.do(t, who["guest"], fmt.Sprintf(`mutation { checkoutComplete(input: {cartId: %q, cartVersion: %s, contact: {name: %q, phone: %q},
-		collector: {name: %q, phone: %q}}, KEY) { order { id note contact { name phone } address { recipient phone address { line } } } userErrors { message } } }`,
-		cart, version, canaries["name"], canaries["phone"], canaries["name"], canaries["phone"]), "checkoutComplete.order.id")
-	s.do(t, who["guest"], fmt.Sprintf(`mutation { orderPay(input: {orderId: %q, method: "wallet"}, KEY) { userErrors { message } } }`, order), "")
+	place := func() (cart, order string) {
+		cart = s.do(t, who["guest"], `mutation { cartCreate(input: {lines: `+lines+`}, KEY) { cart { id } userErrors { message } } }`, "cartCreate.cart.id")
+		s.do(t, who["guest"], fmt.Sprintf(`mutation { cartAddressSet(input: {cartId: %q, address: {recipient: %q, phone: %q, province: %q, city: %q,
+			district: %q, line: %q, postalCode: %q, position: {latitude: 31.234567, longitude: 121.456789}}}, KEY) { userErrors { message } } }`,
+			cart, canaries["recipient"], canaries["phone"], canaries["province"], canaries["city"], canaries["district"], canaries["line"],
+			canaries["postalCode"]), "")
+		version := s.do(t, who["guest"], fmt.Sprintf(`mutation { cartNoteSet(input: {cartId: %q, note: %q}, KEY) { cart { version } userErrors { message } } }`,
+			cart, canaries["note"]), "cartNoteSet.cart.version")
+		return cart, s.do(t, who["guest"], fmt.Sprintf(`mutation { checkoutComplete(input: {cartId: %q, cartVersion: %s, contact: {name: %q, phone: %q},
+			collector: {name: %q, phone: %q}}, KEY) { order { id note contact { name phone } address { recipient phone address { line } } } userErrors { message } } }`,
+			cart, version, canaries["name"], canaries["phone"], canaries["name"], canaries["phone"]), "checkoutComplete.order.id")
+	}
+	pay := func(order string) {
+		s.do(t, who["guest"], fmt.Sprintf(`mutation { orderPay(input: {orderId: %q, method: "wallet"}, KEY) { userErrors { message } } }`, order), "")
+	}
+	_, second := place()
+	cart, order := place()
+	pay(order)
 	must(t, s.pick(t, "S-SH01", nil))
-	everything := `{ id number note contact { name phone } address { recipient phone address { line postalCode } position { latitude longitude } }
+	everything := `{ id number note contact { name phone }
+		address { recipient phone address { province city district line postalCode } position { latitude longitude } }
 		fulfillments { why collector { name phone } courier { name phone } } payments { reason } refunds { reason } returns { reason } timeline { note } }`
 	// What shoppers say after the sale is said to whoever answers it, and a review to everybody: that is not among these.
 	staff := []string{
@@ -273,7 +252,7 @@ func TestNoCanaryEscapes(t *testing.T) {
 	all := &sent{schema: generated.NewExecutableSchema(generated.Config{}).Schema(), covers: map[string]bool{}, ids: map[string]any{
 		"orderId": order, "cartId": cart, "fulfillmentId": "f1", "locationId": "S-SH01", "sku": "10000002", "lineId": "l1",
 	}}
-	for round, trouble := range []func(bool){func(bool) {}, parrots.told.Store, trembles.Store} {
+	for round, trouble := range []func(bool){func(bool) {}, parrots, trembles.Store} {
 		trouble(true)
 		list, variables := all.operations(t)
 		for i, document := range list {
@@ -296,6 +275,23 @@ func TestNoCanaryEscapes(t *testing.T) {
 		ask("guest", fmt.Sprintf(`{ order(number: %q) { id } } # %s`, canaries["name"], canaries["email"]), nil)
 		trouble(false)
 	}
+	// Systems repeat what jobs tell them: of an order that is prepared, and of what a member wants about their own data.
+	tills.told.Store(true)
+	before := tills.said.Load()
+	pay(second)
+	eventually(t, func() error {
+		if tills.said.Load() == before {
+			return errors.New("no task was given to the tills")
+		}
+		return nil
+	})
+	office.told.Store(true)
+	s.do(t, who["member"], fmt.Sprintf(`mutation { dataCorrectionRequest(input: {name: %q, email: %q, birthday: %q}, KEY) { request { id } userErrors { message } } }`,
+		canaries["name"], canaries["email"], canaries["birthday"]), "dataCorrectionRequest.request.id")
+	s.jobFails(t, retail.JobData)
+	s.do(t, who["member"], `mutation { dataErasureRequest(input: {confirm: true}, KEY) { request { id } userErrors { message } } }`, "dataErasureRequest.request.id")
+	s.jobFails(t, retail.JobData)
+	parrots(false)
 	if len(all.covers) < 30 {
 		t.Errorf("canaries were sent in %d inputs only: %v", len(all.covers), slices.Sorted(maps.Keys(all.covers)))
 	}

@@ -55,21 +55,20 @@ func refusal(op string, res *upstream.Response) error {
 	if decode(res.Body, &m) == nil {
 		switch {
 		case res.Status == http.StatusNotFound && m.Error.Code == "NOT_FOUND":
-			return said(retail.CodeNotFound, op, m.Error.Code, "there is no such thing in the shop")
+			return said(retail.CodeNotFound, op, res.Status, "there is no such thing in the shop")
 		case res.Status == http.StatusConflict && m.Error.Code == "VERSION":
-			return said(retail.CodeConflict, op, m.Error.Code, "it was changed meanwhile")
+			return said(retail.CodeConflict, op, res.Status, "it was changed meanwhile")
 		case res.Status == http.StatusConflict && m.Error.Code != "":
-			return said(retail.CodeConflict, op, "another", "the shop knows it otherwise")
+			return said(retail.CodeConflict, op, res.Status, "the shop knows it otherwise")
 		case res.Status == http.StatusBadRequest && m.Error.Code == "BAD_REQUEST":
-			return said(retail.CodeBadInput, op, m.Error.Code, "the shop does not accept it")
+			return said(retail.CodeBadInput, op, res.Status, "the shop does not accept it")
 		}
 	}
 	return unexpected(op, res)
 }
 
-// said is an error of the shop; word is the program's, never a text of the shop that it does not know.
-func said(code retail.Code, op, word, message string) error {
-	return &retail.Error{Code: code, Source: retail.SourceShop, Message: message, Err: fmt.Errorf("shop: %s: %s", op, word)}
+func said(code retail.Code, op string, status int, message string) error {
+	return &retail.Error{Code: code, Source: retail.SourceShop, Message: message, Err: statusError{op, status}}
 }
 
 // segment is a reference or id as a part of a path; ok is false for what can be none.
