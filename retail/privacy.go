@@ -64,6 +64,7 @@ type DataRequest struct {
 	WaitsFor    string // a sentence, safe to show
 	Language    Language
 	Correction  *ProfileCorrection // of a CORRECTION, until it is done
+	TakenUp     int                // of a CORRECTION: how many others it took up
 	Receipts    []DataReceipt
 	Document    []byte // of a finished EXPORT, until it is too old
 	Version     int    // of the stored record

@@ -116,6 +116,23 @@ func forget(t *testing.T, stand *demo.Stand, c *erp.Client) {
 	if err != nil || len(points) != 1 || points[0].Points != 20 {
 		t.Errorf("the points stay: %v %v", points, err)
 	}
+	// Some ERPs write what is missing as an empty text.
+	db := sqlx.NewDb(stand.ERP.Gateway(), stand.ERP.Dialect())
+	for number, reference := range map[string]string{"": "made-9", "C-bystander": ""} {
+		_, err := db.ExecContext(ctx, db.Rebind(`INSERT INTO cust_mst (cust_no, ref_no, cust_nm, phone_flg, tier_cd, year_amt, curr_cd, upd_at)
+			VALUES (?, ?, 'Bystander', 'N', 'SILVER', 0, 'CNY', '2026-11-22T05:00:00.000Z')`), number, reference)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, q := range []privacy.Inquiry{{Reference: "keys", Keys: []string{x.Number}}, {Reference: "made", Created: []string{"made-2"}}} {
+		if _, err := c.ErasePerson(ctx, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found, err := stand.ERP.Mentions(ctx, "Bystander"); len(found) != 2 || err != nil {
+		t.Errorf("what nobody named is erased: %v %v", found, err)
+	}
 	if a, err := c.ErasePerson(ctx, privacy.Inquiry{Reference: "nobody"}); err != nil || a.Records != 0 {
 		t.Errorf("nobody: %+v %v", a, err)
 	}

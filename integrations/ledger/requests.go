@@ -115,7 +115,7 @@ func (l *Ledger) AddDataRequest(
 		if stored, err = t.dataRequest(r.ID); retail.CodeOf(err) != retail.CodeNotFound || err == nil {
 			return err
 		}
-		if stored, err = t.joinRequest(r, jobs); stored != nil || err != nil {
+		if stored, err = t.joinRequest(r, most, since, jobs); stored != nil || err != nil {
 			return err
 		}
 		if err := t.mustStay(r.Subject); err != nil {
@@ -145,7 +145,7 @@ func (l *Ledger) AddDataRequest(
 
 // joinRequest is the subject's open request of the kind; nil when there is none. A correction takes up what r says and starts
 // again, with r's jobs for its own.
-func (t *tx) joinRequest(r *retail.DataRequest, jobs []retail.Job) (*retail.DataRequest, error) {
+func (t *tx) joinRequest(r *retail.DataRequest, most int, since time.Time, jobs []retail.Job) (*retail.DataRequest, error) {
 	open, err := t.openRequests(r.Subject)
 	if err != nil {
 		return nil, err
@@ -156,6 +156,9 @@ func (t *tx) joinRequest(r *retail.DataRequest, jobs []retail.Job) (*retail.Data
 		}
 		if r.Correction == nil || known.Correction == nil {
 			return known, nil
+		}
+		if err := t.mustNotAskMore(r, most, since); err != nil {
+			return nil, err
 		}
 		next := *known
 		merged := *known.Correction
@@ -169,6 +172,7 @@ func (t *tx) joinRequest(r *retail.DataRequest, jobs []retail.Job) (*retail.Data
 			merged.Birthday = r.Correction.Birthday
 		}
 		next.Correction, next.Receipts, next.WaitsFor = &merged, r.Receipts, ""
+		next.TakenUp++
 		if err := t.saveDataRequest(&next); err != nil {
 			return nil, err
 		}
@@ -187,9 +191,17 @@ func (t *tx) mustNotAskMore(r *retail.DataRequest, most int, since time.Time) er
 	if most <= 0 {
 		return nil
 	}
-	var asked int
-	_, err := t.one(&asked, `SELECT COUNT(*) FROM data_requests WHERE subject = ? AND kind = ? AND requested_at > ?`,
-		r.Subject, string(r.Kind), micros(since))
+	var rows []requestRow
+	err := t.all(&rows, `SELECT `+requestColumns+` FROM data_requests WHERE subject = ? AND kind = ? AND requested_at > ? LIMIT ?`,
+		r.Subject, string(r.Kind), micros(since), most)
+	if err != nil {
+		return err
+	}
+	list, err := requestsOf(rows)
+	asked := len(list)
+	for _, known := range list {
+		asked += known.TakenUp
+	}
 	if err != nil || asked < most {
 		return err
 	}

@@ -82,6 +82,14 @@ func TestACorrectionTakesUpAnother(t *testing.T) {
 		if n := l.Int(t, `SELECT COUNT(*) FROM river_job WHERE kind = 'data'`); n != 1 {
 			t.Errorf("%d jobs", n)
 		}
+		third := asked("d3", "member:m1", retail.DataCorrection, retail.DataRunning, noon)
+		third.Correction = second.Correction
+		if _, err := l.AddDataRequest(ctx, third, 2, noon.Add(-time.Hour)); !retail.Refused(err, retail.WhyLimitReached) {
+			t.Errorf("one that is taken up counts: %v", err)
+		}
+		if got = must(l.AddDataRequest(ctx, third, 3, noon.Add(-time.Hour)))(t); got.ID != "d1" {
+			t.Errorf("%+v", got)
+		}
 	})
 }
 

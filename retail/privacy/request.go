@@ -72,9 +72,9 @@ type Members interface {
 // RequestLedger keeps requests and the gateway's own records; integrations/ledger implements it.
 type RequestLedger interface {
 	// AddDataRequest stores a request as version 1, with jobs in the same transaction. A known id, or the subject's open request
-	// of the same kind, is returned instead; an open correction takes the new values up and starts again. It refuses with
-	// WhyLimitReached when the subject has asked for most of the kind since the instant (0 for no bound), and with WhyNotAllowed
-	// while the subject is being erased.
+	// of the same kind, is returned instead; an open correction takes the new values up and starts again, which counts as asking
+	// once more. It refuses with WhyLimitReached when the subject has asked for most of the kind since the instant (0 for no bound),
+	// and with WhyNotAllowed while the subject is being erased.
 	AddDataRequest(ctx context.Context, r *retail.DataRequest, most int, since time.Time, jobs ...retail.Job) (*retail.DataRequest, error)
 	// DataRequest loads by id, CodeNotFound when there is none; DataRequests lists a subject's, newest first.
 	DataRequest(ctx context.Context, id string) (*retail.DataRequest, error)

@@ -8,8 +8,14 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
-// MaxRequests bounds the list of a person's requests.
-const MaxRequests = 50
+const (
+	// MaxRequests bounds the list of a person's requests.
+	MaxRequests = 50
+	// maxCorrections and maxErasures bound how often a person may ask within a day, erasures that were called off included: each asks
+	// every system.
+	maxCorrections = 10
+	maxErasures    = 5
+)
 
 // Get loads a request of the actor; to everybody else it is not there (CodeNotFound).
 func (s *Requests) Get(ctx context.Context, actor retail.Actor, id string) (*retail.DataRequest, error) {
@@ -68,10 +74,11 @@ func (s *Requests) Export(ctx context.Context, actor retail.Actor, key string, l
 		return nil, err
 	}
 	r.Status, r.Language, r.Receipts = retail.DataRunning, lang, Pending(r.RequestedAt)
-	return s.deps.Ledger.AddDataRequest(ctx, r, s.config.ExportsADay, r.RequestedAt.Add(-24*time.Hour), job(r.ID))
+	return s.add(ctx, r, s.config.ExportsADay)
 }
 
-// Correct asks every system to correct what it says about a member. It refuses with WhyInvalid what can never be.
+// Correct asks every system to correct what it says about a member. It refuses with WhyInvalid what can never be, and with
+// WhyLimitReached beyond 10 a day.
 func (s *Requests) Correct(
 	ctx context.Context, actor retail.Actor, key string, c retail.ProfileCorrection,
 ) (*retail.DataRequest, error) {
@@ -89,11 +96,11 @@ func (s *Requests) Correct(
 		return nil, err
 	}
 	r.Status, r.Correction, r.Receipts = retail.DataRunning, &c, pending(r.RequestedAt, corrected...)
-	return s.deps.Ledger.AddDataRequest(ctx, r, 0, time.Time{}, job(r.ID))
+	return s.add(ctx, r, maxCorrections)
 }
 
 // Erase asks every system to forget the actor. It begins at once or, while an order, return, refund or review is open, when
-// none is; until then Cancel calls it off.
+// none is; until then Cancel calls it off. It refuses with WhyLimitReached beyond 5 a day.
 func (s *Requests) Erase(ctx context.Context, actor retail.Actor, key string, confirmed bool) (*retail.DataRequest, error) {
 	if !confirmed {
 		return nil, retail.Refuse(retail.WhyInvalid, "confirm", "confirm that everything about you is to be forgotten")
@@ -103,7 +110,7 @@ func (s *Requests) Erase(ctx context.Context, actor retail.Actor, key string, co
 		return nil, err
 	}
 	r.Status = retail.DataWaiting
-	stored, err := s.deps.Ledger.AddDataRequest(ctx, r, 0, time.Time{}, job(r.ID))
+	stored, err := s.add(ctx, r, maxErasures)
 	if err != nil || stored.Status != retail.DataWaiting {
 		return stored, err
 	}
@@ -134,6 +141,11 @@ func (s *Requests) Cancel(ctx context.Context, actor retail.Actor, id string) (*
 		r, err = s.Get(ctx, actor, id) // the job was faster
 	}
 	return nil, err
+}
+
+// add stores a request, most of its kind within a day.
+func (s *Requests) add(ctx context.Context, r *retail.DataRequest, most int) (*retail.DataRequest, error) {
+	return s.deps.Ledger.AddDataRequest(ctx, r, most, r.RequestedAt.Add(-24*time.Hour), job(r.ID))
 }
 
 // draft is a request of the actor; the same key makes the same one.

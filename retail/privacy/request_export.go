@@ -129,11 +129,11 @@ func (u *run) document(ctx context.Context) ([]byte, error) {
 		RequestedAt: u.r.RequestedAt, MadeAt: u.now(), Language: u.r.Language, Receipts: u.r.Receipts,
 		Holders: map[retail.DataHolder]json.RawMessage{},
 	}
-	for _, receipt := range u.r.Receipts {
+	for i, receipt := range u.r.Receipts {
 		c.Holders[receipt.Holder] = json.RawMessage(`{}`)
 		if section := sealed[receipt.Holder]; section != nil {
 			if c.Holders[receipt.Holder], err = u.deps.Seal.Open(sectionOf(u.r.ID, receipt.Holder), section); err != nil {
-				return nil, err
+				return nil, errors.Join(err, u.askAgain(ctx, i))
 			}
 		}
 	}
@@ -142,6 +142,14 @@ func (u *run) document(ctx context.Context) ([]byte, error) {
 		return nil, &retail.Error{Code: retail.CodeInternal, Message: "the copy cannot be written", Err: err}
 	}
 	return u.deps.Seal.Close(documentOf(u.r.ID), text)
+}
+
+// askAgain forgets that a holder has answered, because its section was sealed with a key that was exchanged since.
+func (u *run) askAgain(ctx context.Context, i int) error {
+	next := *u.r
+	next.Receipts = slices.Clone(u.r.Receipts)
+	next.Receipts[i].Status = retail.ReceiptPending
+	return u.save(ctx, &next, "", nil)
 }
 
 // ledgerSection is what the gateway's own record holds.

@@ -23,9 +23,12 @@ func (s *Requests) RunJob(ctx context.Context, id string) error {
 	if r.Status != retail.DataWaiting && r.Status != retail.DataRunning {
 		return nil
 	}
+	if r.Kind == retail.DataExport && s.deps.Seal == nil {
+		return s.giveUp(ctx, r, "Copies are not given any more.")
+	}
 	p, err := s.person(ctx, r)
 	if errors.Is(err, errMerged) {
-		return s.giveUp(ctx, r)
+		return s.giveUp(ctx, r, "You were joined with another member: ask again.")
 	}
 	if err == nil && r.Status == retail.DataWaiting {
 		later := job(id)
@@ -53,13 +56,13 @@ func (s *Requests) begin(ctx context.Context, id string, later retail.Job) (*ret
 // errMerged says that the member has become a part of another one since the request.
 var errMerged = errors.New("privacy: the member was merged into another")
 
-// giveUp cancels a request of a member who is a part of another one by now, who can ask again. A running erasure is none: nobody
-// is merged while it runs.
-func (s *Requests) giveUp(ctx context.Context, r *retail.DataRequest) error {
+// giveUp cancels a request that cannot be carried out any more: of a member who is a part of another one by now, who can ask again, or
+// for a copy that nothing can be sealed with. A running erasure is none: nobody is merged while it runs.
+func (s *Requests) giveUp(ctx context.Context, r *retail.DataRequest, why string) error {
 	now := s.now()
 	next := *r
 	next.Status, next.FinishedAt, next.Correction = retail.DataCancelled, &now, nil
-	next.WaitsFor = "You were joined with another member: ask again."
+	next.WaitsFor = why
 	_, err := s.deps.Ledger.SaveDataRequest(ctx, &next, "", nil)
 	return err
 }

@@ -282,6 +282,67 @@ func TestAMemberWhoWasMergedAsksAgain(t *testing.T) {
 	}
 }
 
+func TestNobodyAsksWithoutEnd(t *testing.T) {
+	w := newWorld(t)
+	o := finished("P1")
+	o.Status = retail.OrderPaid // an erasure waits, and can be called off
+	w.orders = append(w.orders, o)
+	name := "Anna"
+	for kind, c := range map[retail.DataRequestKind]struct {
+		most int
+		ask  func(key string) (*retail.DataRequest, error)
+	}{
+		retail.DataCorrection: {10, func(key string) (*retail.DataRequest, error) {
+			return w.svc.Correct(t.Context(), me, key, retail.ProfileCorrection{Name: &name})
+		}},
+		retail.DataErasure: {5, func(key string) (*retail.DataRequest, error) { return w.svc.Erase(t.Context(), me, key, true) }},
+	} {
+		for i := range c.most + 1 {
+			r, err := c.ask(fmt.Sprint(kind, i))
+			if (err == nil) != (i < c.most) || err != nil && !retail.Refused(err, retail.WhyLimitReached) {
+				t.Fatalf("%s %d: %v", kind, i, err)
+			}
+			if err == nil && r.Status == retail.DataWaiting {
+				if _, err := w.svc.Cancel(t.Context(), me, r.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.rest(20)
+		}
+		w.now = w.now.Add(24 * time.Hour)
+		if _, err := c.ask("tomorrow"); err != nil {
+			t.Errorf("%s of the next day: %v", kind, err)
+		}
+	}
+}
+
+// A key that is exchanged while a copy is made does not keep it from being made.
+func TestACopyOutlivesItsKey(t *testing.T) {
+	w := newWorld(t)
+	w.silent[retail.HolderPOS] = true
+	r, err := w.svc.Export(t.Context(), me, "k", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.rest(3)
+	w.silent[retail.HolderPOS] = false
+	key := make([]byte, privacy.SealKeySize)
+	key[0] = 1
+	w.serve(key)
+	w.rest(20)
+	if r, err = w.svc.Get(t.Context(), me, r.ID); err != nil || r.Status != retail.DataDone || !strings.Contains(string(r.Document), annePlus) {
+		t.Errorf("%+v %v", r, err)
+	}
+	if r, err = w.svc.Export(t.Context(), me, "k2", ""); err != nil {
+		t.Fatal(err)
+	}
+	w.serve(nil)
+	w.rest(5)
+	if got := w.request(r.ID); got.Status != retail.DataCancelled || got.WaitsFor == "" || len(w.jobs) > 0 {
+		t.Errorf("without a key: %+v, %d jobs", got, len(w.jobs))
+	}
+}
+
 // outcome is what people and systems care about in the end.
 func (w *world) outcome(ids []string) string {
 	w.t.Helper()

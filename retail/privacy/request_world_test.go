@@ -71,9 +71,19 @@ func newWorld(t testing.TB) *world {
 	} {
 		w.systems[holder] = &system{w: w, holder: holder, records: map[string]retail.Profile{key: w.member.Profile}, done: map[string]done{}}
 	}
-	seal, err := privacy.NewSeal(make([]byte, privacy.SealKeySize))
-	if err != nil {
-		t.Fatal(err)
+	w.serve(make([]byte, privacy.SealKeySize))
+	return w
+}
+
+// serve makes the service, with a key or, when it is nil, without.
+func (w *world) serve(key []byte) {
+	t := w.t
+	var seal *privacy.Seal
+	if key != nil {
+		var err error
+		if seal, err = privacy.NewSeal(key); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.svc = privacy.NewRequests(privacy.DefaultRequestConfig(), privacy.RequestDeps{
 		Ledger: ledger{w}, Members: members{w}, Seal: seal, Now: func() time.Time { return w.now },
@@ -91,7 +101,6 @@ func newWorld(t testing.TB) *world {
 			return w.call(func() error { w.ended = sessions; return nil })
 		},
 	})
-	return w
 }
 
 var me = retail.Actor{Role: "member", Subject: "a-1", MemberID: anne}

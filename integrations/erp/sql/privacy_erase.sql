@@ -2,8 +2,8 @@
 -- also when nothing changes.
 --
 -- Parameters:
---   :numbers        list of customer numbers; an empty text matches nothing
---   :references     list of what records are created under; an empty text matches nothing
+--   :numbers        list of customer numbers; an empty text is no number, and must match nothing
+--   :references     list of what records are created under; an empty text is none, and must match nothing
 --   :now            instant, text, RFC 3339 in UTC with milliseconds
 UPDATE cust_mst SET
   cust_nm = NULL,
@@ -15,4 +15,4 @@ UPDATE cust_mst SET
   card_no = NULL,
   acct_id = NULL,
   upd_at = :now
-WHERE cust_no IN (:numbers) OR ref_no IN (:references)
+WHERE cust_no IN (:numbers) AND cust_no <> '' OR ref_no IN (:references) AND ref_no <> ''
