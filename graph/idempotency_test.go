@@ -160,14 +160,14 @@ func TestAnAnswerIsNotRepeatedToOtherRights(t *testing.T) {
 		again auth.Principal
 		same  bool
 	}{
-		"the same":                     {"an associate", associate(both, "S-1", "S-2"), true},
-		"the same in another order":    {"an associate", associate([]auth.Scope{auth.ScopeStockRead, auth.ScopeOrderServe}, "S-2", "S-1"), true},
-		"a scope less":                 {"an associate", associate(both[:1], "S-1", "S-2"), false},
-		"a store less":                 {"an associate", associate(both, "S-1"), false},
-		"another store":                {"an associate", associate(both, "S-1", "S-3"), false},
-		"the same partner":             {"a partner", platform(reach), true},
-		"a partner of fewer places":    {"a partner", platform(retail.Reach{Locations: []string{"S-1"}, SKUs: reach.SKUs, Channels: reach.Channels}), false},
-		"a partner of other SKUs":      {"a partner", platform(retail.Reach{Locations: reach.Locations, SKUs: []retail.SKURange{{First: "2"}}, Channels: reach.Channels}), false},
+		"the same":                   {"an associate", associate(both, "S-1", "S-2"), true},
+		"the same in another order":  {"an associate", associate([]auth.Scope{auth.ScopeStockRead, auth.ScopeOrderServe}, "S-2", "S-1"), true},
+		"a scope less":               {"an associate", associate(both[:1], "S-1", "S-2"), false},
+		"a store less":               {"an associate", associate(both, "S-1"), false},
+		"another store":              {"an associate", associate(both, "S-1", "S-3"), false},
+		"the same partner":           {"a partner", platform(reach), true},
+		"a partner of fewer places":  {"a partner", platform(retail.Reach{Locations: []string{"S-1"}, SKUs: reach.SKUs, Channels: reach.Channels}), false},
+		"a partner of other SKUs":    {"a partner", platform(retail.Reach{Locations: reach.Locations, SKUs: []retail.SKURange{{First: "2"}}, Channels: reach.Channels}), false},
 		"a partner of more channels": {"a partner", platform(retail.Reach{Locations: reach.Locations, SKUs: reach.SKUs, Channels: []retail.Channel{retail.ChannelPartner, retail.ChannelWeb}}), false},
 	} {
 		n, m := &counter{}, &memory{entries: map[string]*entry{}}

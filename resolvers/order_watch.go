@@ -31,7 +31,7 @@ func (r *Resolver) follow(ctx context.Context, id string) (<-chan *retail.Order,
 		close(out)
 		return out, nil
 	}
-	hints, err := r.Watch.Follow(ctx, o.ID)
+	hints, err := r.Watch.Follow(ctx, auth.PrincipalOf(ctx).ClientKey(), o.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -21,19 +21,20 @@ type Feed interface {
 
 // WatchConfig bounds what following orders may cost.
 type WatchConfig struct {
-	Every   time.Duration // between looks at the feed, while anybody follows an order
-	Most    int           // followers at the same time
-	Timeout time.Duration // for one look
+	Every     time.Duration // between looks at the feed, while anybody follows an order
+	Most      int           // followers at the same time
+	PerClient int           // of these, those of one client
+	Timeout   time.Duration // for one look
 }
 
-// DefaultWatchConfig tells of a change within half a second.
+// DefaultWatchConfig tells of a change within half a second. A client's share suits a desk that follows a store's orders.
 func DefaultWatchConfig() WatchConfig {
-	return WatchConfig{Every: 300 * time.Millisecond, Most: 20_000, Timeout: 5 * time.Second}
+	return WatchConfig{Every: 300 * time.Millisecond, Most: 20_000, PerClient: 200, Timeout: 5 * time.Second}
 }
 
 // Validate reports settings that cannot work.
 func (c WatchConfig) Validate() error {
-	if c.Every <= 0 || c.Most <= 0 || c.Timeout <= 0 {
+	if c.Every <= 0 || c.Most <= 0 || c.PerClient <= 0 || c.Timeout <= 0 {
 		return errors.New("purchases: every setting of the watch must be above 0")
 	}
 	return nil
@@ -49,6 +50,7 @@ type Watch struct {
 
 	mu        sync.Mutex
 	followers map[string]map[*follower]struct{} // by order
+	clients   map[string]int                    // how many followers each has
 	count     int
 }
 
@@ -56,25 +58,29 @@ type follower struct{ hint chan struct{} }
 
 // NewWatch returns a watch; Run makes it tell.
 func NewWatch(config WatchConfig, feed Feed, log *slog.Logger) *Watch {
-	return &Watch{config: config, feed: feed, log: log, wake: make(chan struct{}, 1), followers: map[string]map[*follower]struct{}{}}
+	return &Watch{
+		config: config, feed: feed, log: log, wake: make(chan struct{}, 1), followers: map[string]map[*follower]struct{}{},
+		clients: map[string]int{},
+	}
 }
 
 // Follow returns hints that the order may have changed since the last one was taken, until ctx ends; then they stop. Hints are
 // merged: a slow follower looks less often, and never at an older state than the last hint told of. A hint may be for nothing.
-// CodeLimitExceeded when there are too many followers.
-func (w *Watch) Follow(ctx context.Context, orderID string) (<-chan struct{}, error) {
+// CodeLimitExceeded when there are too many followers, or too many of the client.
+func (w *Watch) Follow(ctx context.Context, client, orderID string) (<-chan struct{}, error) {
 	f := &follower{hint: make(chan struct{}, 1)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.count >= w.config.Most {
+	if w.count >= w.config.Most || w.clients[client] >= w.config.PerClient {
 		return nil, &retail.Error{Code: retail.CodeLimitExceeded, Message: "too many orders are followed", Retryable: true}
 	}
 	if w.followers[orderID] == nil {
 		w.followers[orderID] = map[*follower]struct{}{}
 	}
 	w.followers[orderID][f] = struct{}{}
+	w.clients[client]++
 	w.count++
-	context.AfterFunc(ctx, func() { w.leave(orderID, f) })
+	context.AfterFunc(ctx, func() { w.leave(client, orderID, f) })
 	select {
 	case w.wake <- struct{}{}:
 	default:
@@ -87,12 +93,15 @@ func (w *Watch) Recovered(ctx context.Context, v any) {
 	w.log.ErrorContext(ctx, "panic", "panic", retail.PanicText(v), "stack", string(debug.Stack()))
 }
 
-func (w *Watch) leave(orderID string, f *follower) {
+func (w *Watch) leave(client, orderID string, f *follower) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.followers[orderID], f)
 	if len(w.followers[orderID]) == 0 {
 		delete(w.followers, orderID)
+	}
+	if w.clients[client]--; w.clients[client] == 0 {
+		delete(w.clients, client)
 	}
 	w.count--
 }

@@ -96,7 +96,7 @@ func hinted(hints <-chan struct{}) bool {
 func mustFollow(t *testing.T, w *purchases.Watch, order string) (hints <-chan struct{}, leave context.CancelFunc) {
 	t.Helper()
 	ctx, leave := context.WithCancel(t.Context())
-	hints, err := w.Follow(ctx, order)
+	hints, err := w.Follow(ctx, "somebody", order)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestFollowersAreBounded(t *testing.T) {
 			_, leave := mustFollow(t, w, "a")
 			leaves = append(leaves, leave)
 		}
-		if _, err := w.Follow(t.Context(), "b"); retail.CodeOf(err) != retail.CodeLimitExceeded {
+		if _, err := w.Follow(t.Context(), "else", "b"); retail.CodeOf(err) != retail.CodeLimitExceeded {
 			t.Errorf("a fourth follower: %v", err)
 		}
 		leaves[0]()
@@ -161,6 +161,42 @@ func TestFollowersAreBounded(t *testing.T) {
 		_, leave := mustFollow(t, w, "b")
 		for _, leave := range append(leaves, leave) {
 			leave()
+		}
+	})
+}
+
+func TestOneClientLeavesRoomForOthers(t *testing.T) {
+	config := purchases.DefaultWatchConfig()
+	config.PerClient = 2
+	w := purchases.NewWatch(config, new(outbox), slog.New(slog.DiscardHandler))
+	synctest.Test(t, func(t *testing.T) {
+		follow := func(client, order string) (leave context.CancelFunc, code retail.Code) {
+			ctx, leave := context.WithCancel(t.Context())
+			_, err := w.Follow(ctx, client, order)
+			if err != nil {
+				code = retail.CodeOf(err)
+			}
+			return leave, code
+		}
+		one, _ := follow("member:a", "1")
+		two, _ := follow("member:a", "2")
+		defer two()
+		three, code := follow("member:a", "1")
+		defer three()
+		if code != retail.CodeLimitExceeded {
+			t.Errorf("a third order of one client: %q", code)
+		}
+		other, code := follow("member:b", "1")
+		defer other()
+		if code != "" {
+			t.Errorf("another client is refused: %q", code)
+		}
+		one()
+		synctest.Wait()
+		again, code := follow("member:a", "3")
+		defer again()
+		if code != "" {
+			t.Errorf("who has left counts on: %q", code)
 		}
 	})
 }
