@@ -3,9 +3,13 @@ package graph
 import (
 	"io"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"runtime/pprof"
 	"runtime/trace"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -17,7 +21,7 @@ import (
 // is missing and, when configured, /debug/pprof/. They say much about the inside and must not be reachable from outside.
 func (s *Server) AdminHandler() http.Handler {
 	r := chi.NewRouter()
-	r.Use(middleware.GetHead, withoutPages)
+	r.Use(middleware.GetHead, s.ownName, withoutPages)
 	r.Get("/healthz", healthy)
 	r.Get("/readyz", func(w http.ResponseWriter, r *http.Request) { s.ready(w, r, true) })
 	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}))
@@ -27,6 +31,20 @@ func (s *Server) AdminHandler() http.Handler {
 		r.Get("/debug/pprof/{name}", profile)
 	}
 	return r
+}
+
+// ownName refuses hosts that are not this one's (RFC 9110 section 15.5.20). A page whose name was made to resolve to the listener's
+// address counts as of the same site; it cannot make its browser say an address or another name.
+func (s *Server) ownName(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u := url.URL{Host: r.Host}
+		name := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+		if _, err := netip.ParseAddr(name); err != nil && name != "localhost" && !slices.Contains(s.Config.AdminNames, name) {
+			http.Error(w, "this is another host", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // withoutPages refuses what a browser sends for a page of another site: whoever runs a gateway also visits pages.

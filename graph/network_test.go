@@ -140,6 +140,29 @@ func TestEveryAnswerHasItsHeaders(t *testing.T) {
 	}
 }
 
+// A page of evil.example whose name was made to resolve to 127.0.0.1 asks the admin listener as a page of the same origin.
+func TestTheAdminListenerAnswersToItsOwnNamesOnly(t *testing.T) {
+	s := mustServer(t, mustHandler(t, newStub()))
+	s.Config.AdminNames = []string{"gateway.internal"}
+	h := s.AdminHandler()
+	for host, status := range map[string]int{
+		"localhost": 200, "LocalHost:9090": 200, "localhost.:9090": 200, "127.0.0.1:9090": 200, "127.0.0.1": 200, "[::1]:9090": 200, "10.1.2.3:9090": 200,
+		"gateway.internal:9090": 200, "Gateway.Internal": 200,
+		"evil.example": 421, "evil.example:9090": 421, "127.0.0.1.evil.example": 421, "localhost.evil.example:9090": 421, "evil.localhost": 421,
+		"0x7f000001": 421, "2130706433": 421, "127.1": 421, "": 421, "localhost:9090:9090": 421, "gateway.internal.": 200, "[evil.example]": 421,
+	} {
+		for _, path := range []string{"/metrics", "/readyz", "/healthz"} {
+			r := httptest.NewRequest("GET", path, nil)
+			r.Host = host
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, r); w.Code != status {
+				t.Errorf("%q asked for %s: got %d, want %d", host, path, w.Code, status)
+			}
+		}
+	}
+}
+
 func TestTheAdminListener(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	s := mustServer(t, mustHandler(t, newStub()))
@@ -184,7 +207,7 @@ func TestTheAdminListener(t *testing.T) {
 	}
 	s.Config.Pprof = false
 	w := httptest.NewRecorder()
-	if s.AdminHandler().ServeHTTP(w, httptest.NewRequest("GET", "/debug/pprof/heap", nil)); w.Code != 404 {
+	if s.AdminHandler().ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/debug/pprof/heap", nil)); w.Code != 404 {
 		t.Errorf("profiles that nobody wants: got %d", w.Code)
 	}
 	client.CloseIdleConnections()
@@ -306,7 +329,7 @@ func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
 		t.Errorf("another address is not served: %v", err)
 	}
 	w := httptest.NewRecorder()
-	s.AdminHandler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	s.AdminHandler().ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/metrics", nil))
 	if !strings.Contains(w.Body.String(), "portico_connections_refused_total 5") {
 		t.Errorf("got %s", w.Body)
 	}

@@ -73,10 +73,9 @@ func (p Proxies) originOf(r *http.Request) origin {
 	case len(forwarded) > 0:
 		addr, proto, err = p.forwarded(forwarded)
 	default:
-		addr, err = p.forwardedFor(forwardedFor)
-		if given := r.Header.Values("X-Forwarded-Proto"); len(given) == 1 {
-			proto = given[0]
-		}
+		var hops int
+		addr, hops, err = p.forwardedFor(forwardedFor)
+		proto = forwardedProto(r.Header.Values("X-Forwarded-Proto"), hops)
 	}
 	if err != nil {
 		return o
@@ -93,9 +92,8 @@ var errChain = errors.New("the chain of proxies cannot be read")
 // maxHops is how far back a chain is followed.
 const maxHops = 16
 
-// forwardedFor reads X-Forwarded-For from the right; the zero address when there is none.
-func (p Proxies) forwardedFor(lines []string) (client netip.Addr, err error) {
-	hops := 0
+// forwardedFor reads X-Forwarded-For from the right, and says at which hop the client is; the zero address when there is none.
+func (p Proxies) forwardedFor(lines []string) (client netip.Addr, hops int, err error) {
 	for _, line := range slices.Backward(lines) {
 		for rest, more := line, true; more; {
 			var hop string
@@ -106,14 +104,29 @@ func (p Proxies) forwardedFor(lines []string) (client netip.Addr, err error) {
 			}
 			addr, ok := node(strings.Trim(hop, " \t"))
 			if hops++; !ok || hops > maxHops {
-				return netip.Addr{}, errChain
+				return netip.Addr{}, 0, errChain
 			}
 			if client = addr; !p.trusts(addr) {
-				return client, nil
+				return client, hops, nil
 			}
 		}
 	}
-	return client, nil
+	return client, hops, nil
+}
+
+// forwardedProto reads X-Forwarded-Proto. One value is what the last proxy that wrote it says; of several, which proxies appended, it is
+// the one at the client's hop. What is left of that anybody may have written.
+func forwardedProto(lines []string, hops int) string {
+	rest := strings.Join(lines, ",")
+	if !strings.Contains(rest, ",") {
+		return strings.Trim(rest, " \t")
+	}
+	var value string
+	for ; hops > 0; hops-- {
+		i := strings.LastIndexByte(rest, ',')
+		value, rest = rest[i+1:], rest[:max(i, 0)]
+	}
+	return strings.Trim(value, " \t")
 }
 
 // forwarded reads Forwarded (RFC 7239); the protocol is the one that the client used.

@@ -30,6 +30,7 @@ type ServerConfig struct {
 	// ConnectionsPerAddress bounds the connections of one client address; trusted proxies have no bound. Zero bounds none.
 	ConnectionsPerAddress int
 	Pprof                 bool     // serve the runtime's profiles on the admin listener
+	AdminNames            []string // host names, besides localhost, that the admin listener is asked by
 	Timeouts              Timeouts // zero means DefaultTimeouts
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,7 +16,7 @@ import (
 
 // networkFlags say how the gateway is reached.
 type networkFlags struct {
-	AdminAddr            string   `default:"${adminAddr}" help:"Address of /metrics, /healthz and /readyz with what is missing; for those who run the gateway only. Empty serves them nowhere."`
+	AdminAddr            string   `default:"${adminAddr}" help:"Address of /metrics, /healthz and /readyz with what is missing; for those who run the gateway only, who ask by an address or the name given here. Empty serves them nowhere."`
 	Pprof                bool     `help:"Serve the runtime's profiles at the admin address."`
 	TLSCert              string   `name:"tls-cert" placeholder:"FILE" help:"PEM file with the certificate chain to show to clients; read again when it changes."`
 	TLSKey               string   `name:"tls-key" placeholder:"FILE" help:"PEM file with its private key."`
@@ -30,6 +31,9 @@ type networkFlags struct {
 // set turns the flags into settings of the server and its sockets.
 func (f networkFlags) set(server *graph.ServerConfig, sockets *graph.SocketConfig) {
 	server.Pprof, server.TrustedProxies, server.ConnectionsPerAddress = f.Pprof, f.TrustedProxy, f.AddressConnections
+	if name, _, err := net.SplitHostPort(f.AdminAddr); err == nil {
+		server.AdminNames = []string{strings.ToLower(name)}
+	}
 	*sockets = graph.DefaultSocketConfig()
 	sockets.PerAddress, sockets.PerPrincipal, sockets.Operations = f.AddressSockets, f.SubscriberSockets, f.SocketOperations
 	if f.DisableSubscriptions {
