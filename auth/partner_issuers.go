@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -20,7 +21,8 @@ type PartnerIssuers struct {
 }
 
 type partnerIssuer struct {
-	partner *Partner
+	client  string
+	keys    *PartnerKeys // what it was made of
 	trusted TrustedIssuer
 	set     *JWKS
 }
@@ -46,7 +48,7 @@ func (s *PartnerIssuers) Issuer(name string) (*TrustedIssuer, bool) {
 	return nil, false
 }
 
-// Follow takes over what the registry says now. A partner whose keys cannot be used is logged and has no issuer, so that its tokens
+// Follow takes over what the registry says now. Key sets that were read stay, unless something else is said of them. A partner whose keys cannot be used is logged and has no issuer, so that its tokens
 // are refused.
 func (s *PartnerIssuers) Follow(ctx context.Context) {
 	s.mu.Lock()
@@ -57,11 +59,11 @@ func (s *PartnerIssuers) Follow(ctx context.Context) {
 			continue
 		}
 		one := s.known[p.Keys.Issuer]
-		if one == nil || one.partner != p {
+		if one == nil || one.client != p.ID || !reflect.DeepEqual(one.keys, p.Keys) {
 			made, err := s.issuerOf(p)
 			if err != nil {
 				s.deps.Log.ErrorContext(ctx, "the keys of a partner cannot be used", "partner", p.ID, "error", err)
-				made = &partnerIssuer{partner: p} // so that it is not tried and logged again
+				made = &partnerIssuer{client: p.ID, keys: p.Keys} // so that it is not tried and logged again
 			}
 			one = made
 		}
@@ -84,7 +86,7 @@ func (s *PartnerIssuers) issuerOf(p *Partner) (*partnerIssuer, error) {
 	if p.Keys.Audience != "" {
 		config.Audience = p.Keys.Audience
 	}
-	one := &partnerIssuer{partner: p, set: set, trusted: TrustedIssuer{
+	one := &partnerIssuer{client: p.ID, keys: p.Keys, set: set, trusted: TrustedIssuer{
 		TokenConfig: config, Algorithms: algorithms, Roles: []Role{RolePartner}, Types: []string{tokenType}, Client: p.ID, Keys: set,
 	}}
 	return one, one.trusted.Validate()

@@ -168,3 +168,65 @@ func TestIssuersOfPartnersComeAndGoWithTheRegistry(t *testing.T) {
 		<-ended
 	})
 }
+
+// A provider that is away keeps nobody out because somebody edits the file of partners.
+func TestKeysThatWereReadOutliveAnEditOfThePartner(t *testing.T) {
+	maptown, path := provide(t, "https://id.maptown.example", 2)
+	keys := auth.PartnerKeys{Issuer: "https://id.maptown.example", JWKS: path, Algorithms: []string{"EdDSA"}}
+	own := func(change func(*auth.Partner)) *auth.Partner {
+		return partner("maptown", func(p *auth.Partner) {
+			copied := keys
+			p.Keys = &copied
+			change(p)
+		})
+	}
+	registry, err := auth.NewRegistry(own(func(*auth.Partner) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := auth.JWKSDeps{Now: func() time.Time { return partnersNow }}
+	issuers := auth.NewPartnerIssuers(registry, auth.DefaultTokenConfig(), deps)
+	issuers.Follow(t.Context())
+	v, err := auth.NewTrustVerifier(auth.VerifierOptions{Partners: registry, Issuers: issuers, Now: deps.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func() error {
+		token, err := maptown.Issue(auth.Principal{Role: auth.RolePartner, Subject: "alice", Client: "maptown"}, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = v.Verify(t.Context(), token)
+		return err
+	}
+	if err := verify(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*auth.Partner){
+		"another quota": func(p *auth.Partner) { p.Quota.Burst = 7 },
+		"another reach": func(p *auth.Partner) { p.Reach = &retail.Reach{Locations: []string{"S-9"}} },
+	} {
+		if err := registry.Replace([]*auth.Partner{own(change)}); err != nil {
+			t.Fatal(err)
+		}
+		issuers.Follow(t.Context())
+		if err := verify(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, change := range map[string]func(*auth.Partner){
+		"another source":    func(p *auth.Partner) { p.Keys.JWKS += ".new" },
+		"another algorithm": func(p *auth.Partner) { p.Keys.Algorithms = []string{"ES256"} },
+	} {
+		if err := registry.Replace([]*auth.Partner{own(change)}); err != nil {
+			t.Fatal(err)
+		}
+		issuers.Follow(t.Context())
+		if err := verify(); err == nil {
+			t.Errorf("%s: the keys of before are believed", name)
+		}
+	}
+}
