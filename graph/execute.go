@@ -21,6 +21,8 @@ type result struct {
 	spent   *spending // nil when it is not told
 	// events gives, for a subscription, the result of the next event as soon as there is one; nil when there will be none.
 	events func() *result
+	// refused is why there will be no more events, in the place of an answer; nil in every other result.
+	refused *refusal
 }
 
 var (

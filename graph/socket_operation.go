@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -34,13 +35,13 @@ func (x *socket) subscribe(ctx context.Context, m message) bool {
 		return false
 	}
 	ctx, cancel := context.WithCancel(asker) //nolint:contextcheck // it is the socket's own, with who asks
-	op := &running{cancel: cancel}
+	op := &running{id: m.id, payload: m.payload, cancel: cancel}
 	x.operations[m.id] = op
 	x.alive++
 	x.active.Go(func() {
 		defer x.gone()
 		defer cancel()
-		x.operate(ctx, m, op)
+		x.operate(ctx, op)
 	})
 	x.mu.Unlock()
 	return true
@@ -69,18 +70,18 @@ func (x *socket) complete(id string) {
 }
 
 // forget takes an operation off the list and reports whether the client still waits for it.
-func (x *socket) forget(id string, op *running) bool {
+func (x *socket) forget(op *running) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.operations[id] != op {
+	if x.operations[op.id] != op {
 		return false
 	}
-	delete(x.operations, id)
+	delete(x.operations, op.id)
 	return true
 }
 
 // operate executes an operation and sends what comes of it.
-func (x *socket) operate(ctx context.Context, m message, op *running) {
+func (x *socket) operate(ctx context.Context, op *running) {
 	h := x.handler
 	ctx, line := withEntry(ctx)
 	started, sent, out := x.now(), int64(0), outcomeRefused
@@ -98,20 +99,16 @@ func (x *socket) operate(ctx context.Context, m message, op *running) {
 	}
 	free := sync.OnceFunc(func() { <-x.working })
 	defer free()
-	res, no := x.ask(ctx, m.payload)
+	res, no := x.ask(ctx, op.take())
 	if no != nil {
-		h.metrics.refuse(no)
-		noteErrors(ctx, no.errs)
-		if x.forget(m.id, op) {
-			x.send(ctx, errorMessage(m.id, no.errs))
-		}
+		x.refuse(ctx, op, no)
 		return
 	}
 	tell := func(res *result) bool {
 		noteErrors(ctx, res.errs)
 		out = outcomeOf(ctx, res)
-		text := nextMessage(m.id, res, x.now())
-		if !x.waits(m.id, op) || !x.send(ctx, text) {
+		text := nextMessage(op.id, res, x.now())
+		if !x.waits(op) || !x.send(ctx, text) {
 			out = outcomeCancelled
 			return false
 		}
@@ -119,8 +116,8 @@ func (x *socket) operate(ctx context.Context, m message, op *running) {
 		return true
 	}
 	if res.events == nil {
-		if tell(res) && x.forget(m.id, op) {
-			x.send(ctx, completeMessage(m.id))
+		if tell(res) && x.forget(op) {
+			x.send(ctx, completeMessage(op.id))
 		}
 		return
 	}
@@ -129,32 +126,55 @@ func (x *socket) operate(ctx context.Context, m message, op *running) {
 	op.streams = true
 	x.mu.Unlock()
 	out = outcomeOK
-	x.stream(ctx, res, tell)
-	if x.forget(m.id, op) {
-		x.send(ctx, completeMessage(m.id))
+	if no := x.stream(ctx, res, tell); no != nil {
+		out = outcomeRefused
+		x.refuse(ctx, op, no)
+		return
+	}
+	if x.forget(op) {
+		x.send(ctx, completeMessage(op.id))
 	}
 }
 
-// stream tells event after event for as long as the token counts.
-func (x *socket) stream(ctx context.Context, res *result, tell func(*result) bool) {
+// refuse ends an operation with an error. What HTTP says in the header Retry-After is an extension of the error here.
+func (x *socket) refuse(ctx context.Context, op *running, no *refusal) {
+	x.handler.metrics.refuse(no)
+	noteErrors(ctx, no.errs)
+	if seconds, err := strconv.Atoi(no.retryAfter); err == nil && len(no.errs) > 0 {
+		no.errs[0].Extensions["retryAfter"] = seconds
+	}
+	if x.forget(op) {
+		x.send(ctx, errorMessage(op.id, no.errs))
+	}
+}
+
+// stream tells event after event for as long as the token counts and the client can pay.
+func (x *socket) stream(ctx context.Context, res *result, tell func(*result) bool) *refusal {
 	select {
 	case <-x.draining:
-		return
+		return nil
 	default:
 	}
 	for event := res.events(); event != nil; event = res.events() {
-		if !x.stillKnown(ctx) || !tell(event) {
-			return
+		if !x.stillKnown(ctx) {
+			return nil
+		}
+		if event.refused != nil {
+			return event.refused
+		}
+		if !tell(event) {
+			return nil
 		}
 		x.metrics.events.Inc()
 	}
+	return nil
 }
 
 // waits reports whether the client still waits for an operation.
-func (x *socket) waits(id string, op *running) bool {
+func (x *socket) waits(op *running) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.operations[id] == op
+	return x.operations[op.id] == op
 }
 
 // ask takes an operation the way that every request takes.

@@ -43,8 +43,17 @@ type socket struct {
 
 // running is an operation in flight.
 type running struct {
+	id      string
+	payload []byte // until it is read: a subscription may last for hours
 	cancel  context.CancelFunc
 	streams bool // guarded by the socket's mutex
+}
+
+// take gives away the payload.
+func (r *running) take() []byte {
+	payload := r.payload
+	r.payload = nil
+	return payload
 }
 
 // run serves the socket until it ends.

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -652,6 +653,33 @@ func TestStrangersLeaveRoomForMembers(t *testing.T) {
 	}
 	if _, a := r.upgrade(t, "GET"); a.status != 503 || a.header.Get("Retry-After") == "" {
 		t.Errorf("a full gateway answers %d %v", a.status, a.header)
+	}
+}
+
+// TestASubscriptionKeepsNothingOfItsMessage opens subscriptions whose messages are as long as may be.
+func TestASubscriptionKeepsNothingOfItsMessage(t *testing.T) {
+	r := newSocketRig(t, nil)
+	defer r.shut(t)
+	const subscriptions = 40
+	size := graph.DefaultLimits().BodyBytes - 1000
+	s := r.ready(t, "{}")
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what pools keep is let go with the second
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc) //nolint:gosec // no heap is that large
+	}
+	before := heap()
+	for i := range subscriptions {
+		s.text(`{"type":"subscribe","id":"` + fmt.Sprint(i) + `","payload":{"query":"subscription{tick}"` + strings.Repeat(" ", size) + `}}`)
+		r.events <- `{"tick":1}` // whichever of them takes it, as many are at work
+		if _, text := s.frame(); !strings.Contains(text, `"tick":1`) {
+			t.Fatalf("got %s", text)
+		}
+	}
+	if grown, all := heap()-before, int64(subscriptions*size); grown > all/4 {
+		t.Errorf("%d subscriptions keep %d bytes, their messages were %d", subscriptions, grown, all)
 	}
 }
 

@@ -16,9 +16,12 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
-// subscription is an operation that is answered again and again: once per event of its only field.
+// subscription is an operation that is answered again and again: once per event of its only field. Each answer costs as much as
+// the operation; that of the first event is paid with it.
 type subscription struct {
 	handler *Handler
+	cost    spending
+	paid    bool // for the next event
 	exec    graphql.ResponseHandler
 	field   graphql.CollectedField
 	about   *auth.EventSubject
@@ -34,7 +37,9 @@ func (h *Handler) subscribe(
 			return nil, refuse(http.StatusForbidden, e) // nothing would be told
 		}
 	}
-	s := &subscription{handler: h, hidden: hidden}
+	s := &subscription{handler: h, hidden: hidden, paid: true, cost: spending{
+		requested: op.cost.cost(variables).Points, maximum: int64(h.classes.of(auth.PrincipalOf(ctx)).Limits.Cost),
+	}}
 	x := h.newResponse(ctx)
 	ctx, s.about = auth.WithEventSubject(ctx)
 	ctx, cancel := context.WithCancel(x.attach(ctx, h.attach))
@@ -50,7 +55,7 @@ func (h *Handler) subscribe(
 	}
 	return &result{events: func() *result {
 		res := s.next(ctx)
-		if res == nil {
+		if res == nil || res.refused != nil {
 			cancel()
 		}
 		return res
@@ -74,12 +79,14 @@ func (s *subscription) open(ctx context.Context) {
 	s.exec = s.handler.schema.Exec(ctx)
 }
 
-// next waits for an event and answers it with a deadline, loaders and limits of its own; nil when there will be no more.
+// next waits for an event and answers it with a deadline, loaders and limits of its own; nil when there will be no more. A client
+// that cannot pay for an answer is told when to come back instead, and there will be no more either: its next subscription begins
+// with what it missed.
 func (s *subscription) next(ctx context.Context) (res *result) {
 	h := s.handler
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	x, e := h.newResponse(ctx), &event{handler: h, cancel: cancel}
+	x, e := h.newResponse(ctx), &event{of: s, cancel: cancel}
 	defer e.end()
 	ctx = context.WithValue(x.attach(ctx, h.attach), eventKey{}, e)
 	ctx = graphql.WithResponseContext(ctx, h.errors.present, h.errors.recovered)
@@ -94,6 +101,9 @@ func (s *subscription) next(ctx context.Context) (res *result) {
 		}
 	}()
 	resp := s.exec(ctx)
+	if e.refused != nil {
+		return &result{refused: e.refused}
+	}
 	if resp == nil {
 		return nil
 	}
@@ -105,20 +115,29 @@ func (s *subscription) next(ctx context.Context) (res *result) {
 
 // event is the answering of one event. It begins when the first field is resolved: until then there was nothing to do but to wait.
 type event struct {
-	handler *Handler
+	of      *subscription
 	cancel  context.CancelFunc
 	once    sync.Once
-	leave   func() // gives back the slot; nil without one
+	leave   func()   // gives back the slot; nil without one
+	refused *refusal // the client cannot pay for it
 	late    *time.Timer
 }
 
 type eventKey struct{}
 
-// begin takes a slot and starts the clock.
+// begin charges the client, takes a slot and starts the clock.
 func (e *event) begin(ctx context.Context) {
 	e.once.Do(func() {
-		e.late = time.AfterFunc(e.handler.classes.limits(ctx).Timeout, e.cancel)
-		if s := e.handler.admission.enter(ctx, normal); s != nil {
+		h, cost := e.of.handler, e.of.cost
+		if !e.of.paid {
+			if e.refused = h.charge(ctx, &cost); e.refused != nil {
+				e.cancel()
+				return
+			}
+		}
+		e.of.paid = false
+		e.late = time.AfterFunc(h.classes.limits(ctx).Timeout, e.cancel)
+		if s := h.admission.enter(ctx, normal); s != nil {
 			e.leave = s.leave
 		} else {
 			e.cancel() // the client reads that there was no time, and what it has is still true of its moment

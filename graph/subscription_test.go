@@ -42,7 +42,7 @@ func (o orders) Returnable(ctx context.Context, order *retail.Order) ([]*returns
 
 type attachedKey struct{}
 
-func newOrdersRig(t *testing.T, o orders) (*socketRig, *atomic.Int64) {
+func newOrdersRig(t *testing.T, o orders, change ...func(*graph.HandlerOptions)) (*socketRig, *atomic.Int64) {
 	t.Helper()
 	schema := generated.NewExecutableSchema(generated.Config{
 		Resolvers: o, Directives: generated.DirectiveRoot{
@@ -52,12 +52,16 @@ func newOrdersRig(t *testing.T, o orders) (*socketRig, *atomic.Int64) {
 	attached := new(atomic.Int64)
 	limits := graph.DefaultLimits()
 	limits.Timeout = 100 * time.Millisecond
-	h, err := graph.NewHandler(schema, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), graph.HandlerOptions{
+	options := graph.HandlerOptions{
 		Limits: limits,
 		Attach: func(ctx context.Context) context.Context {
 			return context.WithValue(ctx, attachedKey{}, attached.Add(1))
 		},
-	})
+	}
+	for _, c := range change {
+		c(&options)
+	}
+	h, err := graph.NewHandler(schema, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,4 +167,46 @@ func TestSubscriptionsThatDoNotBegin(t *testing.T) {
 	<-left
 	member.text(`{"type":"complete","id":"1"}`)
 	<-left
+}
+
+func TestEventsArePaidFor(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	events, left := make(chan *retail.Order), make(chan struct{}, 1)
+	l := &ledgerOf{}
+	l.answer = func(_ context.Context, _ graph.Rate, points int) (graph.Balance, error) {
+		if len(l.asked) > 2 { // the operation with its first event, and a second event
+			return graph.Balance{Wait: 2500 * time.Millisecond}, nil
+		}
+		return graph.Balance{Taken: true, Remaining: points}, nil
+	}
+	r, _ := newOrdersRig(t, orders{changed: func(ctx context.Context, _ string) (<-chan *retail.Order, error) {
+		context.AfterFunc(ctx, func() { left <- struct{}{} })
+		return events, nil
+	}}, func(o *graph.HandlerOptions) {
+		o.Limiter = l
+		o.Policies = policies(auth.Class(auth.RoleMember), func(p *graph.Policy) { p.Rate = graph.Rate{PerMinute: 600, Burst: 100} })
+	})
+	defer r.shut(t)
+	s := r.ready(t, `{"Authorization":"Bearer `+r.token("m")+`"}`)
+	s.subscribe("1", `subscription { orderChanged(id: "x") { number } }`)
+	for _, number := range []string{"one", "two"} {
+		events <- &retail.Order{Number: number}
+		if _, text := s.frame(); !strings.Contains(text, `"data":{"orderChanged":{"number":"`+number+`"}}`) {
+			t.Errorf("got %s", text)
+		}
+	}
+	events <- &retail.Order{Number: "three"}
+	_, text := s.frame()
+	if !strings.HasPrefix(text, `{"type":"error","id":"1","payload":[{"message":"too much in too little time"`) ||
+		!strings.Contains(text, `"code":"RATE_LIMITED"`) || !strings.Contains(text, `"retryAfter":3`) || strings.Contains(text, "three") {
+		t.Errorf("who cannot pay is told %s", text)
+	}
+	<-left
+	if l.calls() != 3 || l.points[1] != l.points[0] {
+		t.Errorf("%d charges of %v points", l.calls(), l.points)
+	}
+	s.subscribe("1", `{ __typename }`) // the id is free, and the socket goes on
+	if _, text := s.frame(); !strings.HasPrefix(text, `{"type":"error","id":"1"`) || !strings.Contains(text, `"retryAfter":`) {
+		t.Errorf("got %s", text)
+	}
 }
