@@ -62,6 +62,8 @@ type RevokeRequest struct {
 	Issuer  *string // the gateway's own when nil
 	TokenID *string
 	Subject *string
+	Role    Role      // of the subject; every role when empty
+	Until   time.Time // a subject's tokens that are issued later stay; now when zero
 }
 
 // Revoke takes back what the request names, a token of a session with the whole session, and returns the instant from which
@@ -86,7 +88,10 @@ func (r *Revoker) Revoke(ctx context.Context, q RevokeRequest) (effectiveBy time
 	case q.TokenID != nil:
 		v.TokenID = *q.TokenID
 	default:
-		v.Subject, v.Until, kind = *q.Subject, now, "subject"
+		v.Subject, v.Role, v.Until, kind = *q.Subject, string(q.Role), now, "subject"
+		if !q.Until.IsZero() {
+			v.Until = q.Until
+		}
 	}
 	if v.ID, err = r.store.AddRevocation(ctx, v); err != nil {
 		return time.Time{}, err

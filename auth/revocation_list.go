@@ -21,15 +21,22 @@ type RevocationList struct {
 	now   func() time.Time
 
 	mu       sync.RWMutex
-	tokens   map[revokedName]time.Time      // and the sessions that they are of: until when they would be accepted
-	subjects map[revokedName]revokedSubject // the latest of each
-	after    int64                          // the id up to which the store was read
-	heard    time.Time                      // when the store last answered
+	tokens   map[revokedName]time.Time        // and the sessions that they are of: until when they would be accepted
+	subjects map[revokedPerson]revokedSubject // the latest of each
+	after    int64                            // the id up to which the store was read
+	heard    time.Time                        // when the store last answered
 	swept    time.Time
 	silent   bool
 }
 
 type revokedName struct{ issuer, name string }
+
+// revokedPerson is a subject in one role, or in all when that is empty.
+type revokedPerson struct {
+	revokedName
+
+	role Role
+}
 
 type revokedSubject struct{ until, expires time.Time }
 
@@ -40,7 +47,7 @@ func NewRevocationList(store Revocations, log *slog.Logger, reg prometheus.Regis
 	}
 	l := &RevocationList{
 		store: store, log: log, now: now, heard: now(), swept: now(),
-		tokens: map[revokedName]time.Time{}, subjects: map[revokedName]revokedSubject{},
+		tokens: map[revokedName]time.Time{}, subjects: map[revokedPerson]revokedSubject{},
 	}
 	if reg == nil {
 		return l, nil
@@ -68,10 +75,12 @@ func (l *RevocationList) Has(p *Principal) bool {
 	}
 	// The operator may have the subject from the provider, or from what the gateway wrote.
 	for _, subject := range [...]string{p.Subject, strings.TrimPrefix(p.Subject, p.Prefix)} {
-		s, gone := l.subjects[revokedName{p.Issuer, subject}]
-		// A guest renews its session itself, also where nobody has heard yet that it was taken back.
-		if gone && (!p.Issued.After(s.until) || p.Role == RoleGuest && p.Session != "") {
-			return true
+		for _, role := range [...]Role{"", p.Role} {
+			s, gone := l.subjects[revokedPerson{revokedName{p.Issuer, subject}, role}]
+			// A guest renews its session itself, also where nobody has heard yet that it was taken back.
+			if gone && (!p.Issued.After(s.until) || p.Role == RoleGuest && p.Session != "") {
+				return true
+			}
 		}
 	}
 	return false
@@ -90,7 +99,7 @@ func (l *RevocationList) add(list ...retail.Revocation) {
 			}
 			continue
 		}
-		name := revokedName{r.Issuer, r.Subject}
+		name := revokedPerson{revokedName{r.Issuer, r.Subject}, Role(r.Role)}
 		if known, ok := l.subjects[name]; !ok || known.until.Before(r.Until) {
 			l.subjects[name] = revokedSubject{r.Until, r.ExpiresAt}
 		}

@@ -8,6 +8,7 @@ type Revocation struct {
 	Issuer    string
 	TokenID   string    // claim jti of one token; empty when it is about a subject
 	Subject   string    // claim sub; empty when it is about one token
+	Role      string    // of the subject; every role when empty
 	Until     time.Time // of a subject: tokens that are issued later are accepted
 	ExpiresAt time.Time // no token that it takes back is accepted any longer
 }

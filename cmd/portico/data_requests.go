@@ -51,10 +51,12 @@ func (c demoCmd) dataKey() ([]byte, error) {
 	return privacy.ParseSealKey(text)
 }
 
-// newRequests joins what carries out requests about personal data. Without a key no copies are given; end refuses tokens of a
-// subject that were issued up to now.
+// endSessions is privacy.RequestDeps.EndSessions.
+type endSessions func(ctx context.Context, sessions []string, at time.Time) error
+
+// newRequests joins what carries out requests about personal data. Without a key no copies are given.
 func newRequests(
-	config privacy.RequestConfig, s *purchase, p purchaseParts, key []byte, end func(ctx context.Context, subject string) error,
+	config privacy.RequestConfig, s *purchase, p purchaseParts, key []byte, end endSessions,
 ) (*privacy.Requests, error) {
 	deps := privacy.RequestDeps{
 		Ledger: p.Ledger, Members: s.members, ERP: p.Clients.erp, POS: p.Clients.pos, Shop: p.Clients.shop, Now: p.Now, Log: p.Log,
@@ -65,15 +67,7 @@ func newRequests(
 			}
 			return err
 		},
-		EndSessions: func(ctx context.Context, sessions []string, _ time.Time) error {
-			for _, session := range sessions {
-				_, subject, _ := strings.Cut(session, ":")
-				if err := end(ctx, subject); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+		EndSessions: end,
 	}
 	if key != nil {
 		var err error
@@ -86,20 +80,38 @@ func newRequests(
 	return requests, nil
 }
 
-// endSessions refuses the tokens of a subject, whoever issued them.
-func endSessions(revoker *auth.Revoker, t trust) func(ctx context.Context, subject string) error {
-	var issuers []string
-	for _, known := range t.issuers {
-		if !slices.Contains(issuers, known.Issuer) {
-			issuers = append(issuers, known.Issuer)
-		}
-	}
-	return func(ctx context.Context, subject string) error {
-		for _, issuer := range issuers {
-			if _, err := revoker.Revoke(ctx, auth.RevokeRequest{Issuer: &issuer, Subject: &subject}); err != nil {
-				return err
+// newEndSessions refuses tokens of role:subject at the issuers that may have given them.
+func newEndSessions(revoker *auth.Revoker, t trust) endSessions {
+	return func(ctx context.Context, sessions []string, at time.Time) error {
+		for _, session := range sessions {
+			role, subject, _ := strings.Cut(session, ":")
+			for _, issuer := range t.issuersOf(auth.Role(role), subject) {
+				_, err := revoker.Revoke(ctx, auth.RevokeRequest{Issuer: &issuer, Subject: &subject, Role: auth.Role(role), Until: at})
+				if err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	}
+}
+
+// issuersOf names those that may have given somebody a token: they speak for the role, and their prefix begins the subject. Those
+// without a prefix are meant when no other's begins it.
+func (t *trust) issuersOf(role auth.Role, subject string) []string {
+	var plain, prefixed []string
+	for _, known := range t.issuers {
+		switch {
+		case !slices.Contains(known.Roles, role):
+		case known.SubjectPrefix == "":
+			plain = append(plain, known.Issuer)
+		case strings.HasPrefix(subject, known.SubjectPrefix+":"):
+			prefixed = append(prefixed, known.Issuer)
+		}
+	}
+	if prefixed != nil {
+		plain = prefixed
+	}
+	slices.Sort(plain)
+	return slices.Compact(plain)
 }

@@ -235,6 +235,7 @@ func TestWhoAsksToBeForgottenIsNowhere(t *testing.T) {
 	s.do(t, token, `mutation { memberProfileUpdate(input: {name: "`+traceName+`", email: "`+traceEmail+`", birthday: "`+traceBorn+`"}, KEY) { userErrors { message } } }`, "")
 	s.do(t, token, `mutation { memberAddressSave(input: {address: `+address+`}, KEY) { userErrors { message } } }`, "")
 	s.live(t, token)
+	namesake := s.token(t, auth.Principal{Role: auth.RoleOperator, Subject: "a-1002", Scopes: auth.DefaultScopes(auth.RoleOperator)})
 	eventually(t, func() error { // a job carries the name from the shop to the others
 		found := strings.Join(s.traces(t, traceName), "\n")
 		for _, store := range []string{"shop account", "tills card", "ERP ", "ledger members"} {
@@ -280,6 +281,9 @@ func TestWhoAsksToBeForgottenIsNowhere(t *testing.T) {
 	}
 	if a := s.ask(t, token, `{ me { profile { name } } }`, nil); len(a.Errors) == 0 || a.Errors[0].Extensions["code"] != "UNAUTHENTICATED" {
 		t.Errorf("the old session: %s %v", a.Data, a.Errors)
+	}
+	if a := s.ask(t, namesake, `{ alerts(first: 1) { nodes { id } } }`, nil); len(a.Errors) > 0 {
+		t.Errorf("an operator of the same name: %s %v", a.Data, a.Errors)
 	}
 	s.ahead.Store(int64(2 * 1e9)) // a token of later than the erasure
 	later := s.token(t, auth.Principal{Role: auth.RoleMember, Subject: "a-1002", Scopes: auth.DefaultScopes(auth.RoleMember)})

@@ -58,6 +58,7 @@ type gatewaySettings struct {
 	Feed          stock.FeedConfig
 	Limits        graph.Limits   // of everybody without Policies
 	Policies      graph.Policies // of each class of callers; nil charges nobody
+	Sessions      graph.Rate     // of guests that a household opens; the zero Rate bounds nobody
 	Server        graph.ServerConfig
 	Sockets       graph.SocketConfig // zero means the usual ones; none of them in all serves none
 	Introspection graph.Introspection
@@ -105,7 +106,13 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 	if p.Partners != nil {
 		p.Trust.partners, p.Partners.prepare = p.Partners.registry, g.hold
 	}
+	limiter := rates{redisstore.NewRates(p.Redis, p.Prefix)}
+	sessions, err := graph.NewPace(limiter, s.Sessions, p.Now)
+	if err != nil {
+		return nil, err
+	}
 	g.identity, err = newIdentity(p.Trust, identityParts{
+		Pace:   sessions.Allow,
 		Ledger: p.Ledger, Redis: p.Redis, Prefix: p.Prefix, Log: p.Log, Metrics: p.Metrics, Random: rand.Float64, Now: p.Now,
 	})
 	if err != nil {
@@ -139,7 +146,7 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 		Wrap: p.Wrap, Now: p.Now, Log: p.Log, Reg: p.Metrics,
 	}
 	g.purchase = newPurchase(s.Terms, sells)
-	requests, err := newRequests(s.Terms.Requests, g.purchase, sells, p.DataKey, endSessions(g.identity.revoker, p.Trust))
+	requests, err := newRequests(s.Terms.Requests, g.purchase, sells, p.DataKey, newEndSessions(g.identity.revoker, p.Trust))
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +171,7 @@ func newGateway(s gatewaySettings, p parts) (*gateway, error) {
 	schema := generated.NewExecutableSchema(config)
 	services := loaders.Services{Prices: g.catalog, Stock: stocks, Ratings: g.purchase.care, Consents: consents}
 	handler, err := graph.NewHandler(schema, p.Log, p.Metrics, graph.HandlerOptions{
-		Limits: s.Limits, Policies: s.Policies, Limiter: rates{redisstore.NewRates(p.Redis, p.Prefix)},
+		Limits: s.Limits, Policies: s.Policies, Limiter: limiter,
 		Introspection: s.Introspection, MaxInFlight: s.MaxInFlight, Now: p.Now, Answers: p.Ledger, Personal: personalOf(answers, p.Ledger),
 		View: func(part *ast.Schema) graphql.ExecutableSchema {
 			seen := config

@@ -14,6 +14,7 @@ type revocationRow struct {
 	Issuer    string `db:"issuer"`
 	TokenID   string `db:"token_id"`
 	Subject   string `db:"subject"`
+	Role      string `db:"role"`
 	Until     *int64 `db:"until"`
 	ExpiresAt int64  `db:"expires_at"`
 }
@@ -24,7 +25,7 @@ func (l *Ledger) AddRevocation(ctx context.Context, r retail.Revocation) (id int
 	if err := checkKeys("issuer", r.Issuer); err != nil {
 		return 0, err
 	}
-	if err := checkTexts("token id", r.TokenID, "subject", r.Subject); err != nil {
+	if err := checkTexts("token id", r.TokenID, "subject", r.Subject, "role", r.Role); err != nil {
 		return 0, err
 	}
 	if (r.TokenID == "") == (r.Subject == "") || (r.Subject == "") != r.Until.IsZero() {
@@ -45,8 +46,8 @@ func (l *Ledger) AddRevocation(ctx context.Context, r retail.Revocation) (id int
 			no.Limit = &limit
 			return no
 		}
-		_, err := t.one(&id, `INSERT INTO revocations (issuer, token_id, subject, until, expires_at) VALUES (?, ?, ?, ?, ?) RETURNING id`,
-			r.Issuer, r.TokenID, r.Subject, microsOrNil(r.Until), micros(r.ExpiresAt))
+		_, err := t.one(&id, `INSERT INTO revocations (issuer, token_id, subject, role, until, expires_at) VALUES (?, ?, ?, ?, ?, ?) RETURNING id`,
+			r.Issuer, r.TokenID, r.Subject, r.Role, microsOrNil(r.Until), micros(r.ExpiresAt))
 		return err
 	})
 	return id, err
@@ -55,14 +56,16 @@ func (l *Ledger) AddRevocation(ctx context.Context, r retail.Revocation) (id int
 // RevocationsSince lists revocations after an id, in order; limit at most, and 1,000.
 func (l *Ledger) RevocationsSince(ctx context.Context, after int64, limit int) ([]retail.Revocation, error) {
 	var rows []revocationRow
-	err := l.all(ctx, &rows, `SELECT id, issuer, token_id, subject, until, expires_at FROM revocations
+	err := l.all(ctx, &rows, `SELECT id, issuer, token_id, subject, role, until, expires_at FROM revocations
 		WHERE id > ? AND expires_at >= ? ORDER BY id LIMIT ?`, after, micros(l.now()), limited(limit))
 	if err != nil {
 		return nil, err
 	}
 	list := make([]retail.Revocation, len(rows))
 	for i, r := range rows {
-		list[i] = retail.Revocation{ID: r.ID, Issuer: r.Issuer, TokenID: r.TokenID, Subject: r.Subject, ExpiresAt: fromMicros(r.ExpiresAt)}
+		list[i] = retail.Revocation{
+			ID: r.ID, Issuer: r.Issuer, TokenID: r.TokenID, Subject: r.Subject, Role: r.Role, ExpiresAt: fromMicros(r.ExpiresAt),
+		}
 		if until := fromMicrosOrNil(r.Until); until != nil {
 			list[i].Until = *until
 		}

@@ -19,7 +19,7 @@ func TestRevocationsAreReadInTheOrderOfTheirIDs(t *testing.T) {
 		here, there, ctx := r.open(t), r.open(t), t.Context()
 		now := r.clock.now()
 		one := retail.Revocation{Issuer: "portico", TokenID: "t-1", ExpiresAt: now.Add(time.Hour)}
-		all := retail.Revocation{Issuer: "https://id.example", Subject: "m-1", Until: now, ExpiresAt: now.Add(2 * time.Hour)}
+		all := retail.Revocation{Issuer: "https://id.example", Subject: "m-1", Role: "member", Until: now, ExpiresAt: now.Add(2 * time.Hour)}
 		for _, v := range []*retail.Revocation{&one, &all} {
 			var err error
 			v.ID, err = here.AddRevocation(ctx, *v)

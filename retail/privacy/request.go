@@ -134,7 +134,8 @@ type RequestDeps struct {
 	Shop    Holder
 	// Release gives a hold of the owner back; one that is not active any more is no error.
 	Release func(ctx context.Context, actor retail.Actor, claimID string) error
-	// EndSessions refuses the tokens of role:subject that were issued up to the instant. Idempotent. Nil refuses none.
+	// EndSessions refuses the tokens of each role:subject that were issued up to the instant; those of the same subject in another
+	// role stay. Subjects are as the gateway knows them, behind their issuer's prefix. Idempotent. Nil refuses none.
 	EndSessions func(ctx context.Context, sessions []string, at time.Time) error
 	// Seal keeps copies from whoever reads the ledger; without one no copy can be asked for.
 	Seal *Seal
