@@ -180,7 +180,12 @@ func (s *sale) settled(t *testing.T, units int) {
 	if len(numbers) != len(s.orders) {
 		t.Errorf("%d orders have %d numbers", len(s.orders), len(numbers))
 	}
-	eventually(t, func() error { return s.booked(t, units) })
+	eventually(t, func() error {
+		if err := s.booked(t, units); err != nil {
+			return fmt.Errorf("%w; refused: %v", err, s.refusal)
+		}
+		return nil
+	})
 	if got := len(s.tap.succeeded(t, s.stand.ShopURL, s.stand.ShopKey)); got != units {
 		t.Errorf("the shop took %d payments, want %d", got, units)
 	}
