@@ -19,7 +19,8 @@ import (
 
 // auditCmd looks at the record of who read whose personal data.
 type auditCmd struct {
-	Verify auditVerifyCmd `cmd:"" help:"Check that nothing in the audit log was changed, taken out, put in or moved."`
+	Verify auditVerifyCmd `cmd:"" help:"Check that nothing in the audit log was changed, taken out, put in, moved or cut off."`
+	Rekey  auditRekeyCmd  `cmd:"" help:"Begin a key of the audit log: the first of a log without one, or another."`
 	List   auditListCmd   `cmd:"" help:"Print who read somebody's personal data."`
 }
 
@@ -39,22 +40,29 @@ func auditKeyOf(path string) (*privacy.AuditKey, error) {
 	return privacy.NewAuditKey(secret)
 }
 
+func auditKeysOf(paths []string) ([]*privacy.AuditKey, error) {
+	keys := make([]*privacy.AuditKey, len(paths))
+	for i, path := range paths {
+		var err error
+		if keys[i], err = auditKeyOf(path); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
 // auditVerifyCmd walks the chain.
 type auditVerifyCmd struct {
 	LedgerDSN string   `name:"ledger-dsn" required:"" placeholder:"DSN" help:"Ledger: postgres://… or the path of a SQLite file. It is only read."`
-	AuditKey  []string `placeholder:"FILE" help:"Keys that the log was made with."`
+	AuditKey  []string `placeholder:"FILE" help:"Keys that the log was made with. With any, what was made without one fails unless a key was begun behind it."`
 	Expect    []string `placeholder:"SEQ:HASH" help:"Heads that were logged: the log must still have these entries."`
 }
 
 // Run prints how many entries there are and the last of them; it fails with the first that is wrong.
 func (c auditVerifyCmd) Run(ctx context.Context, s streams) (err error) {
-	var keys []*privacy.AuditKey
-	for _, path := range c.AuditKey {
-		key, err := auditKeyOf(path)
-		if err != nil {
-			return err
-		}
-		keys = append(keys, key)
+	keys, err := auditKeysOf(c.AuditKey)
+	if err != nil {
+		return err
 	}
 	heads := make([]privacy.AuditHead, len(c.Expect))
 	for i, text := range c.Expect {
@@ -67,7 +75,12 @@ func (c auditVerifyCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, books.Close()) }()
+	mark, err := books.AuditMark(ctx)
+	if err != nil {
+		return err
+	}
 	check, unkeyed := privacy.NewAuditCheck(keys, heads...), 0
+	check.Expect(mark)
 	err = books.Audit(ctx, "", func(e privacy.AuditEntry) error {
 		if e.KeyID == "" {
 			unkeyed++
@@ -82,6 +95,31 @@ func (c auditVerifyCmd) Run(ctx context.Context, s streams) (err error) {
 		return fmt.Errorf("audit: %w", err)
 	}
 	_, err = fmt.Fprintf(s.out, "entries %d, made without a key %d\nhead %s\n", check.Head().Seq, unkeyed, check.Head())
+	return err
+}
+
+// auditRekeyCmd begins a key.
+type auditRekeyCmd struct {
+	LedgerDSN string   `name:"ledger-dsn" required:"" placeholder:"DSN" help:"Ledger: postgres://… or the path of a SQLite file."`
+	AuditKey  string   `required:"" placeholder:"FILE" help:"Key that begins; give it to the gateways then. With another they record nothing, and refuse to show what must be recorded."`
+	OldKey    []string `placeholder:"FILE" help:"Keys that the log was made with until now."`
+}
+
+// Run looks at the whole log with the old keys and prints the entry that begins the new one.
+func (c auditRekeyCmd) Run(ctx context.Context, s streams) error {
+	key, err := auditKeyOf(c.AuditKey)
+	if err != nil {
+		return err
+	}
+	old, err := auditKeysOf(c.OldKey)
+	if err != nil {
+		return err
+	}
+	head, err := ledger.BeginAuditKey(ctx, ledger.Config{DSN: c.LedgerDSN, AuditKey: key}, old)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "begun\nhead %s\n", head)
 	return err
 }
 

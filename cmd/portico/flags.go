@@ -46,7 +46,7 @@ func (f redisFlags) config() redisstore.Config {
 // ledgerFlags say where the gateway's own store is.
 type ledgerFlags struct {
 	LedgerDSN string `name:"ledger-dsn" placeholder:"DSN" help:"Ledger of orders, holds and members: postgres://… or the path of a SQLite file."`
-	AuditKey  string `placeholder:"FILE" help:"File with 64 hexadecimal digits or more, the same for all gateways of a ledger: makes the audit log, so that whoever can write the ledger cannot forge it. A log that was begun with a key needs one."`
+	AuditKey  string `placeholder:"FILE" help:"File with 64 hexadecimal digits or more, the same for all gateways of a ledger: makes the audit log, so that whoever can write the ledger cannot forge it. A log that was begun with another, or none, needs portico audit rekey first."`
 }
 
 func (f ledgerFlags) open(ctx context.Context, log *slog.Logger, reg prometheus.Registerer) (*ledger.Ledger, error) {
@@ -108,7 +108,7 @@ func gatewayOf(server serverFlags, s stockFlags, currency string, mode introspec
 	}
 	g := gatewaySettings{
 		Policy: policy, Terms: termsOf(currency, policy), Feed: stock.DefaultFeedConfig(), Limits: graph.DefaultLimits(),
-		Server:        graph.DefaultServerConfig(),
+		Server: graph.DefaultServerConfig(), Sessions: graph.GuestSessions(),
 		Introspection: graph.Introspection(mode), MaxInFlight: server.MaxInFlight, Refresh: s.RefreshInterval, Documents: server.options(),
 	}
 	s.riskFlags.set(&g.Terms.Ordering)

@@ -12,7 +12,7 @@ func TestTheHardeningListNamesWhatThereIs(t *testing.T) {
 	text, err := os.ReadFile("../../docs/hardening.md")
 	must(t, err)
 	var help strings.Builder
-	for _, command := range [][]string{{"serve"}, {"audit", "verify"}, {"partners", "check"}} {
+	for _, command := range [][]string{{"serve"}, {"audit", "verify"}, {"audit", "rekey"}, {"partners", "check"}} {
 		out, err := output(t, nil, append(command, "--help")...)
 		must(t, err)
 		help.WriteString(out)

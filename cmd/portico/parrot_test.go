@@ -193,7 +193,9 @@ func (c parrotConn) complaint(args []driver.NamedValue) error {
 // databaseComplaint is an error as drivers make it: with a state, and a text that repeats the values of the statement.
 type databaseComplaint struct{ state, said string }
 
-func (d databaseComplaint) Error() string    { return fmt.Sprintf("ERROR: invalid input %q (SQLSTATE %s)", d.said, d.state) }
+func (d databaseComplaint) Error() string {
+	return fmt.Sprintf("ERROR: invalid input %q (SQLSTATE %s)", d.said, d.state)
+}
 func (d databaseComplaint) SQLState() string { return d.state }
 
 type parrotRows struct {

@@ -147,9 +147,27 @@ func TestTheAuditCommandFindsWhatWasChanged(t *testing.T) {
 		t.Errorf("of somebody else: %q, %v", out, err)
 	}
 	must(t, books.Close())
+	second := filepath.Join(dir, "second.key")
+	must(t, os.WriteFile(second, []byte(strings.Repeat("1e", 32)), 0o600))
+	if out, err := portico(t, "audit", "rekey", "--ledger-dsn", dsn, "--audit-key", second); err == nil {
+		t.Errorf("a key was begun behind what nobody could look at: %q", out)
+	}
+	if out, err := portico(t, "audit", "rekey", "--ledger-dsn", dsn, "--audit-key", second, "--old-key", keyFile); err != nil || !strings.Contains(out, "head 7:") {
+		t.Errorf("got %q, %v", out, err)
+	}
+	out, err = portico(t, "audit", "verify", "--ledger-dsn", dsn, "--audit-key", keyFile, "--audit-key", second)
+	if err != nil || !strings.Contains(out, "entries 7, ") {
+		t.Errorf("got %q, %v", out, err)
+	}
 	db, err := openERP(dsn) // any SQLite file
 	must(t, err)
 	defer db.Close()
+	_, err = db.Exec(`DROP TRIGGER audit_kept; DELETE FROM audit WHERE seq = 7`)
+	must(t, err)
+	if out, err := portico(t, "audit", "verify", "--ledger-dsn", dsn, "--audit-key", keyFile, "--audit-key", second); err == nil ||
+		!strings.Contains(err.Error(), "entry 7 was expected") {
+		t.Errorf("got %q, %v", out, err)
+	}
 	_, err = db.Exec(`DROP TRIGGER audit_unchanged; UPDATE audit SET body = replace(body, 'a\t7', 'a\t8') WHERE seq = 4`)
 	must(t, err)
 	out, err = portico(t, "audit", "verify", "--ledger-dsn", dsn, "--audit-key", keyFile)

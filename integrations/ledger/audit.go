@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -27,9 +26,10 @@ func (l *Ledger) auditGuard() string {
 }
 
 const (
-	auditLock  = 0x6175646974 // "audit"
-	auditBatch = 2000         // entries of one transaction
-	auditRows  = 100          // entries of one statement
+	auditLock    = 0x6175646974 // "audit"
+	auditBatch   = 2000         // entries of one transaction
+	auditRows    = 100          // entries of one statement
+	auditWaiting = 10 * auditBatch
 )
 
 // auditQueue gathers what several responses disclose into one transaction: entries are numbered one after another, so that
@@ -37,7 +37,9 @@ const (
 type auditQueue struct {
 	mu      sync.Mutex
 	waiting []*auditCall
+	entries int // in waiting
 	busy    bool
+	end     int64 // the last entry that this gateway saw stored
 }
 
 type auditCall struct {
@@ -46,7 +48,8 @@ type auditCall struct {
 }
 
 // AppendAudit stores disclosures, all or none, behind everything that is there. It returns when they are stored, or when ctx
-// ends; then nobody knows whether they are.
+// ends; then nobody knows whether they are. When too many wait it refuses with CodeUpstreamUnavailable, and when the log does
+// not end where it was noted to end, with CodeInternal.
 func (l *Ledger) AppendAudit(ctx context.Context, rows []retail.Disclosure) error {
 	if len(rows) == 0 {
 		return nil
@@ -60,7 +63,11 @@ func (l *Ledger) AppendAudit(ctx context.Context, rows []retail.Disclosure) erro
 	call := &auditCall{rows: rows, done: make(chan error, 1)}
 	q := &l.audit
 	q.mu.Lock()
-	q.waiting = append(q.waiting, call)
+	if len(q.waiting) > 0 && q.entries+len(rows) > auditWaiting {
+		q.mu.Unlock()
+		return &retail.Error{Code: retail.CodeUpstreamUnavailable, Retryable: true, Message: "too much waits to be recorded"}
+	}
+	q.waiting, q.entries = append(q.waiting, call), q.entries+len(rows)
 	idle := !q.busy
 	q.busy = true
 	q.mu.Unlock()
@@ -95,7 +102,7 @@ func (q *auditQueue) take() []*auditCall {
 		n++
 	}
 	batch := q.waiting[:n:n]
-	q.waiting = q.waiting[n:]
+	q.waiting, q.entries = q.waiting[n:], q.entries-size
 	if n == 0 {
 		q.waiting, q.busy = nil, false
 	}
@@ -112,66 +119,59 @@ func (l *Ledger) appendBatch(ctx context.Context, batch []*auditCall) (err error
 	for _, c := range batch {
 		rows = append(rows, c.rows...)
 	}
-	return l.change(ctx, func(t *tx) error { return t.appendAudit(rows) })
-}
-
-func (t *tx) appendAudit(rows []retail.Disclosure) error {
-	if t.l.postgres {
-		if _, err := t.exec(`SELECT pg_advisory_xact_lock(?)`, auditLock); err != nil {
-			return err
-		}
-	}
-	head, keyID, err := t.auditHead()
-	if err != nil {
-		return err
-	}
-	if keyID != "" && t.l.cfg.AuditKey == nil {
-		return errAuditKey
-	}
-	for len(rows) > 0 {
-		n := min(len(rows), auditRows)
-		args := make([]any, 0, 7*n)
-		for _, d := range rows[:n] {
-			e, err := t.l.cfg.AuditKey.Next(head, d)
-			if err != nil {
-				return err
-			}
-			head = privacy.AuditHead{Seq: e.Seq, Hash: e.Hash}
-			args = append(args, e.Seq, e.At, e.Subject, e.KeyID, string(e.Body), e.Prev, e.Hash)
-		}
-		if _, err := t.exec(`INSERT INTO audit (seq, at, subject, key_id, body, prev, hash) VALUES `+
-			strings.TrimSuffix(strings.Repeat(`(?, ?, ?, ?, ?, ?, ?),`, n), `,`), args...); err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
-	return nil
-}
-
-// errAuditKey keeps a log that was made with a key from going on without one: whoever can write the table could have done that.
-var errAuditKey = errors.New("ledger: the audit log is made with a key, which is not given")
-
-func (t *tx) auditHead() (privacy.AuditHead, string, error) {
-	var row auditRow
-	found, err := t.one(&row, `SELECT `+auditColumns+` FROM audit ORDER BY seq DESC LIMIT 1`)
-	if err != nil || !found {
-		return privacy.AuditStart(), "", err
-	}
-	return privacy.AuditHead{Seq: row.Seq, Hash: row.Hash}, row.KeyID, nil
-}
-
-// checkAudit refuses to open a ledger whose audit log this gateway could not go on with.
-func (l *Ledger) checkAudit(ctx context.Context) error {
-	if l.cfg.AuditKey != nil {
-		return nil
-	}
-	return l.change(ctx, func(t *tx) error {
-		_, keyID, err := t.auditHead()
-		if err == nil && keyID != "" {
-			err = errAuditKey
+	var end int64
+	err = l.change(ctx, func(t *tx) error {
+		head, err := t.auditEnd()
+		if err == nil {
+			end, err = t.appendAudit(head, rows)
 		}
 		return err
 	})
+	if err == nil {
+		l.audit.saw(end)
+	}
+	return err
+}
+
+// saw remembers how far the log went.
+func (q *auditQueue) saw(end int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.end = max(q.end, end)
+}
+
+func (q *auditQueue) seen() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.end
+}
+
+func (t *tx) appendAudit(head privacy.AuditHead, rows []retail.Disclosure) (end int64, err error) {
+	for len(rows) > 0 {
+		n := min(len(rows), auditRows)
+		entries := make([]privacy.AuditEntry, n)
+		for i, d := range rows[:n] {
+			if entries[i], err = t.l.cfg.AuditKey.Next(head, d); err != nil {
+				return 0, err
+			}
+			head = privacy.AuditHead{Seq: entries[i].Seq, Hash: entries[i].Hash}
+		}
+		if err := t.insertAudit(entries); err != nil {
+			return 0, err
+		}
+		rows = rows[n:]
+	}
+	return head.Seq, t.markAudit(head)
+}
+
+func (t *tx) insertAudit(entries []privacy.AuditEntry) error {
+	args := make([]any, 0, 7*len(entries))
+	for _, e := range entries {
+		args = append(args, e.Seq, e.At, e.Subject, e.KeyID, string(e.Body), e.Prev, e.Hash)
+	}
+	_, err := t.exec(`INSERT INTO audit (seq, at, subject, key_id, body, prev, hash) VALUES `+
+		strings.TrimSuffix(strings.Repeat(`(?, ?, ?, ?, ?, ?, ?),`, len(entries)), `,`), args...)
+	return err
 }
 
 type auditRow struct {
@@ -192,7 +192,7 @@ func (r *auditRow) entry() privacy.AuditEntry {
 	}
 }
 
-// AuditHead is the last entry of the log.
+// AuditHead is the last entry of the log, by the log itself.
 func (l *Ledger) AuditHead(ctx context.Context) (privacy.AuditHead, error) {
 	var row auditRow
 	found, err := l.one(ctx, &row, `SELECT `+auditColumns+` FROM audit ORDER BY seq DESC LIMIT 1`)
@@ -204,7 +204,11 @@ func (l *Ledger) AuditHead(ctx context.Context) (privacy.AuditHead, error) {
 
 // Audit gives the entries of the log in their order, those about one subject when it is not empty, until each fails.
 func (l *Ledger) Audit(ctx context.Context, subject string, each func(privacy.AuditEntry) error) error {
-	for after := int64(-1 << 62); ; {
+	return l.auditAfter(ctx, -1<<62, subject, each)
+}
+
+func (l *Ledger) auditAfter(ctx context.Context, after int64, subject string, each func(privacy.AuditEntry) error) error {
+	for {
 		query, args := `SELECT `+auditColumns+` FROM audit WHERE seq > ?`, []any{after}
 		if subject != "" {
 			query, args = query+` AND subject = ?`, append(args, subject)

@@ -230,17 +230,39 @@ func TestALogThatWasMadeWithAKeyGoesOnWithOne(t *testing.T) {
 		second, err := privacy.NewAuditKey([]byte(strings.Repeat("b", 64)))
 		mustDo(t, err)
 		var all []privacy.AuditEntry
+		var before []*privacy.AuditKey
 		for i, key := range []*privacy.AuditKey{nil, first, second} {
+			if key != nil {
+				if l, err := open(key); err == nil {
+					t.Error(errors.Join(errors.New("opened with a key that was not begun"), l.Close()))
+				}
+				head, err := ledger.BeginAuditKey(t.Context(), ledger.Config{DSN: r.dsn, AuditKey: key}, before)
+				if mustDo(t, err); head.Seq != int64(2*i) {
+					t.Errorf("the key begins with entry %s", head)
+				}
+				if _, err := ledger.BeginAuditKey(t.Context(), ledger.Config{DSN: r.dsn, AuditKey: key}, append(before, key)); err == nil {
+					t.Error("a key was begun twice")
+				}
+				before = append(before, key)
+			}
 			l, err := open(key)
 			mustDo(t, err)
 			mustDo(t, l.AppendAudit(t.Context(), []retail.Disclosure{reading(i)}))
 			all = entries(t, l, "")
 			mustDo(t, l.Close())
 		}
-		if l, err := open(nil); err == nil {
-			t.Error(errors.Join(errors.New("opened without the key"), l.Close()))
+		for name, key := range map[string]*privacy.AuditKey{"no key": nil, "the first": first} {
+			if l, err := open(key); err == nil {
+				t.Error(errors.Join(fmt.Errorf("opened with %s", name), l.Close()))
+			}
 		}
-		mustDo(t, verify(all, []*privacy.AuditKey{first, second}))
+		if _, err := ledger.BeginAuditKey(t.Context(), ledger.Config{DSN: r.dsn, AuditKey: first}, []*privacy.AuditKey{second}); err == nil {
+			t.Error("a key was begun behind what nobody looked at")
+		}
+		if _, err := ledger.BeginAuditKey(t.Context(), ledger.Config{DSN: r.dsn}, before); err == nil {
+			t.Error("no key was begun")
+		}
+		mustDo(t, verify(all, before))
 		for name, keys := range map[string][]*privacy.AuditKey{"no key": nil, "the first": {first}, "the second": {second}} {
 			if verify(all, keys) == nil {
 				t.Errorf("%s suffices", name)
@@ -252,6 +274,146 @@ func TestALogThatWasMadeWithAKeyGoesOnWithOne(t *testing.T) {
 	})
 	if _, err := privacy.NewAuditKey(make([]byte, 31)); err == nil {
 		t.Error("a short key is accepted")
+	}
+}
+
+// forge writes a log of entries that follow from the start, as whoever can write the database can.
+func forge(t testing.TB, db *sql.DB, r rig, key *privacy.AuditKey, entries ...privacy.AuditEntry) {
+	t.Helper()
+	statements := []string{`DROP TRIGGER audit_unchanged`, `DROP TRIGGER audit_kept`}
+	if r.kind == "postgres" {
+		statements = []string{`ALTER TABLE audit DISABLE TRIGGER ALL`}
+	}
+	for _, s := range append(statements, `DELETE FROM audit`, `DELETE FROM audit_mark`) {
+		_, err := db.Exec(s)
+		mustDo(t, err)
+	}
+	place := func(list ...any) string {
+		marks := make([]string, len(list))
+		for i := range list {
+			marks[i] = "?"
+			if r.kind == "postgres" {
+				marks[i] = fmt.Sprint("$", i+1)
+			}
+		}
+		return strings.Join(marks, ", ")
+	}
+	head := privacy.AuditStart()
+	for _, e := range entries {
+		values := []any{e.Seq, e.At, e.Subject, e.KeyID, string(e.Body), e.Prev, e.Hash}
+		_, err := db.Exec(`INSERT INTO audit (seq, at, subject, key_id, body, prev, hash) VALUES (`+place(values...)+`)`, values...)
+		mustDo(t, err)
+		head = privacy.AuditHead{Seq: e.Seq, Hash: e.Hash}
+	}
+	m := key.Mark(head)
+	values := []any{1, m.Seq, m.Hash, m.KeyID, m.Sum}
+	_, err := db.Exec(`INSERT INTO audit_mark (one, seq, hash, key_id, sum) VALUES (`+place(values...)+`)`, values...)
+	mustDo(t, err)
+}
+
+func TestNothingIsAppendedToAForgedLog(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		ctx := t.Context()
+		key, err := privacy.NewAuditKey([]byte(strings.Repeat("a", 32)))
+		mustDo(t, err)
+		keys, cfg := []*privacy.AuditKey{key}, ledger.Config{DSN: r.dsn, AuditKey: key}
+		l, err := ledger.Open(ctx, cfg)
+		mustDo(t, err)
+		for i := range 4 {
+			mustDo(t, l.AppendAudit(ctx, []retail.Disclosure{reading(i)}))
+		}
+		list, db := entries(t, l, ""), raw(t, r)
+		var unkeyed []privacy.AuditEntry
+		from := privacy.AuditStart()
+		for i := range 4 {
+			e, err := (*privacy.AuditKey)(nil).Next(from, reading(i+10))
+			mustDo(t, err)
+			unkeyed, from = append(unkeyed, e), privacy.AuditHead{Seq: e.Seq, Hash: e.Hash}
+		}
+		mark := must(l.AuditMark(ctx))(t)
+		sees := func(name string) {
+			t.Helper()
+			check := privacy.NewAuditCheck(keys)
+			check.Expect(must(l.AuditMark(ctx))(t))
+			err := l.Audit(ctx, "", func(e privacy.AuditEntry) error { return check.Next(&e) })
+			if errors.Join(err, check.End()) == nil {
+				t.Errorf("%s: goes unseen", name)
+			}
+		}
+		refuses := func(name string) {
+			t.Helper()
+			if err := l.AppendAudit(ctx, []retail.Disclosure{reading(9)}); retail.CodeOf(err) != retail.CodeInternal {
+				t.Errorf("%s: appended: %v", name, err)
+			}
+			if again, err := ledger.Open(ctx, cfg); err == nil {
+				t.Error(errors.Join(fmt.Errorf("%s: opened", name), again.Close()))
+			}
+		}
+		restore := func(entries []privacy.AuditEntry) {
+			if r.kind == "sqlite" {
+				for _, trigger := range []string{"audit_unchanged", "audit_kept"} {
+					_, _ = db.Exec(`CREATE TRIGGER IF NOT EXISTS ` + trigger + ` BEFORE UPDATE ON audit BEGIN SELECT 1; END`)
+				}
+			}
+			forge(t, db, r, key, entries...)
+		}
+
+		restore(unkeyed)
+		_, err = db.Exec(`DELETE FROM audit_mark`)
+		mustDo(t, err)
+		refuses("a log without a key and without a mark")
+		sees("a log without a key and without a mark")
+
+		restore(list[:3])
+		mustDo(t, func() error { _, err := db.Exec(`UPDATE audit_mark SET seq = 4`); return err }())
+		refuses("an end that was cut off")
+		sees("an end that was cut off")
+
+		restore(append(slices.Clone(list[:3]), unkeyed[3]))
+		refuses("a forged last entry")
+		sees("a forged last entry")
+
+		restore(append(slices.Clone(list[:1]), list[2:]...))
+		sees("an entry that is missing in the middle")
+		swapped := slices.Clone(list)
+		swapped[1].Subject, swapped[2].Subject = swapped[2].Subject, swapped[1].Subject
+		restore(swapped)
+		sees("entries that changed their places")
+
+		// Whoever puts back an older end with the mark of that time is found out by the gateway that runs, and by noted heads.
+		restore(list[:2])
+		if err := l.AppendAudit(ctx, []retail.Disclosure{reading(9)}); retail.CodeOf(err) != retail.CodeInternal {
+			t.Errorf("appended to an older end: %v", err)
+		}
+		if verify(entries(t, l, ""), keys, mark.AuditHead) == nil {
+			t.Error("an older end goes unseen with a head that was noted")
+		}
+
+		restore(list)
+		mustDo(t, l.AppendAudit(ctx, []retail.Disclosure{reading(9)}))
+		mustDo(t, verify(entries(t, l, ""), keys))
+		mustDo(t, l.Close())
+	})
+}
+
+func TestWhatWaitsToBeRecordedIsBounded(t *testing.T) {
+	l := newRig(t, "sqlite").open(t)
+	rows := slices.Repeat([]retail.Disclosure{reading(0)}, 1000)
+	store := l.HoldAudit()
+	hasty, leave := context.WithCancel(t.Context())
+	leave() // what was asked stays in the queue
+	for range 20 {
+		if err := l.AppendAudit(hasty, rows); retail.CodeOf(err) != retail.CodeTimeout {
+			t.Fatal(err)
+		}
+	}
+	if err := l.AppendAudit(hasty, rows[:1]); retail.CodeOf(err) != retail.CodeUpstreamUnavailable {
+		t.Errorf("more waits than may: %v", err)
+	}
+	store()
+	mustDo(t, l.AppendAudit(t.Context(), rows[:1]))
+	if n := len(entries(t, l, "")); n != 20_001 {
+		t.Errorf("%d entries", n)
 	}
 }
 

@@ -116,3 +116,11 @@ func (l *Ledger) SealBefore(ctx context.Context, answers []OpenAnswer) error {
 	}
 	return tx.Commit()
 }
+
+// HoldAudit stores nothing of the audit log until store is called.
+func (l *Ledger) HoldAudit() (store func()) {
+	l.audit.mu.Lock()
+	defer l.audit.mu.Unlock()
+	l.audit.busy = true
+	return func() { l.appendWaiting(context.Background()) }
+}
