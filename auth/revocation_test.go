@@ -255,7 +255,7 @@ func TestTakingBackOneTokenEndsItsGuestSession(t *testing.T) {
 				t.Fatal(err)
 			}
 			open := func(d *door, caller auth.Principal) (string, auth.Principal) {
-				g, err := auth.NewSessions(issuer, d.verifier, time.Hour, time.Now).Open(caller)
+				g, err := auth.NewSessions(issuer, d.verifier, time.Hour, nil, time.Now).Open(t.Context(), caller)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -305,8 +305,8 @@ func TestARevocationOutlivesEveryTokenItTakesBack(t *testing.T) {
 func TestASessionOfAnotherIssuerIsNotRenewedHere(t *testing.T) {
 	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	key := mustKey(t, ec)
-	sessions := auth.NewSessions(mustIssuer(t, key), mustVerifier(t, key), time.Hour, clock)
-	_, err := sessions.Open(auth.Principal{Role: auth.RoleGuest, Subject: "g-1", Issuer: "https://id.example"})
+	sessions := auth.NewSessions(mustIssuer(t, key), mustVerifier(t, key), time.Hour, nil, clock)
+	_, err := sessions.Open(t.Context(), auth.Principal{Role: auth.RoleGuest, Subject: "g-1", Issuer: "https://id.example"})
 	if !retail.Refused(err, retail.WhyNotAllowed) {
 		t.Errorf("got %v", err)
 	}

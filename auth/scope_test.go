@@ -81,12 +81,12 @@ func TestFieldsOfARoleReadNullForEverybodyElse(t *testing.T) {
 func TestAGuestSessionProvesItself(t *testing.T) {
 	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	key := mustKey(t, ec)
-	sessions := auth.NewSessions(mustIssuer(t, key), mustVerifier(t, key), time.Hour, clock)
-	first, err := sessions.Open(auth.Guest)
+	sessions := auth.NewSessions(mustIssuer(t, key), mustVerifier(t, key), time.Hour, nil, clock)
+	first, err := sessions.Open(t.Context(), auth.Guest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := sessions.Open(auth.Guest)
+	second, err := sessions.Open(t.Context(), auth.Guest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,14 +95,14 @@ func TestAGuestSessionProvesItself(t *testing.T) {
 	if errA != nil || errB != nil || a.Subject == b.Subject || !a.Known() {
 		t.Errorf("got %v, %v, %v, %v", a, b, errA, errB)
 	}
-	renewed, err := sessions.Open(a)
+	renewed, err := sessions.Open(t.Context(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if same, err := sessions.Guest(t.Context(), renewed.Token); err != nil || same.Subject != a.Subject || same.Session != a.Session || same.TokenID == a.TokenID {
 		t.Errorf("a renewed session is %v's, want %v's: %v", same, a, err)
 	}
-	other, err := sessions.Open(auth.Principal{Role: auth.RoleMember, Subject: a.Subject})
+	other, err := sessions.Open(t.Context(), auth.Principal{Role: auth.RoleMember, Subject: a.Subject})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestAGuestSessionProvesItself(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	if _, err := auth.NewSessions(nil, nil, time.Hour, clock).Open(auth.Guest); !retail.Refused(err, retail.WhyNotAllowed) {
+	if _, err := auth.NewSessions(nil, nil, time.Hour, nil, clock).Open(t.Context(), auth.Guest); !retail.Refused(err, retail.WhyNotAllowed) {
 		t.Errorf("without a key: got %v", err)
 	}
 }

@@ -21,18 +21,20 @@ type Sessions struct {
 	issuer   *Issuer
 	verifier *Verifier
 	ttl      time.Duration
+	pace     func(context.Context) error
 	now      func() time.Time
 }
 
 // NewSessions returns sessions that live for ttl. The verifier must accept what the issuer signs. A nil issuer opens none:
-// then guests bring tokens of the retailer's own identity provider.
-func NewSessions(issuer *Issuer, verifier *Verifier, ttl time.Duration, now func() time.Time) *Sessions {
-	return &Sessions{issuer: issuer, verifier: verifier, ttl: ttl, now: now}
+// then guests bring tokens of the retailer's own identity provider. pace refuses a new session too many to whoever asks in a
+// context; nil refuses none.
+func NewSessions(issuer *Issuer, verifier *Verifier, ttl time.Duration, pace func(context.Context) error, now func() time.Time) *Sessions {
+	return &Sessions{issuer: issuer, verifier: verifier, ttl: ttl, pace: pace, now: now}
 }
 
 // Open starts a session of a new guest, whom nobody can guess; a guest who has one keeps who they are and which session it is, so
-// that what takes back one of its tokens takes back those that came of it. Refusals: WhyNotAllowed.
-func (s *Sessions) Open(caller Principal) (*GuestSession, error) {
+// that what takes back one of its tokens takes back those that came of it. Refusals: WhyNotAllowed, WhyLimitReached.
+func (s *Sessions) Open(ctx context.Context, caller Principal) (*GuestSession, error) {
 	if s.issuer == nil {
 		return nil, retail.Refuse(retail.WhyNotAllowed, "", "this gateway opens no guest sessions")
 	}
@@ -43,6 +45,10 @@ func (s *Sessions) Open(caller Principal) (*GuestSession, error) {
 		}
 		was, _, _ := strings.Cut(caller.TokenID, sessionEnd)
 		guest.Subject, guest.Session = caller.Subject, cmp.Or(caller.Session, was, guest.Session)
+	} else if s.pace != nil {
+		if err := s.pace(ctx); err != nil {
+			return nil, err
+		}
 	}
 	token, err := s.issuer.Issue(guest, s.ttl)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 func (r *mutationResolver) GuestSessionCreate(ctx context.Context) (*model.GuestSessionPayload, error) {
-	session, err := r.Sessions.Open(auth.PrincipalOf(ctx))
+	session, err := r.Sessions.Open(ctx, auth.PrincipalOf(ctx))
 	refusals, err := r.refused(ctx, err)
 	return &model.GuestSessionPayload{Session: session, UserErrors: refusals}, err
 }

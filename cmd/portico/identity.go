@@ -106,8 +106,10 @@ type identityParts struct {
 	Prefix  string // of every Redis key
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
-	Random  func() float64
-	Now     func() time.Time
+	// Pace bounds how many guests' sessions a household opens; nil bounds nobody.
+	Pace   func(context.Context) error
+	Random func() float64
+	Now    func() time.Time
 }
 
 // identity tells who asks.
@@ -153,7 +155,7 @@ func newIdentity(t trust, p identityParts) (identity, error) {
 			return i, err
 		}
 	}
-	i.sessions = auth.NewSessions(t.own, i.verifier, t.session, p.Now)
+	i.sessions = auth.NewSessions(t.own, i.verifier, t.session, p.Pace, p.Now)
 	deps := auth.RevokerDeps{Store: p.Ledger, List: i.revoked, Issuer: t.config.Issuer, Log: p.Log, Now: p.Now}
 	if i.verifier != nil {
 		deps.Knows = i.verifier.Knows

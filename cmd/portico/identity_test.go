@@ -157,7 +157,7 @@ func TestTrustOfFiles(t *testing.T) {
 			t.Errorf("%s: got %d %s", name, w.Code, w.Body)
 		}
 	}
-	session, err := who.sessions.Open(auth.Guest)
+	session, err := who.sessions.Open(t.Context(), auth.Guest)
 	must(t, err)
 	if w := ask("Authorization", "Bearer "+session.Token); w.Body.String() != "guest" {
 		t.Errorf("a guest gets %d %s", w.Code, w.Body)

@@ -44,7 +44,7 @@ func TestLimitsAreSettings(t *testing.T) {
 		"as a variable":                  {nil, []string{"PORTICO_LIMIT=all.cost=7,guest.cost=8"}, "cost", "7 8 7 7 7 7"},
 		"in a file":                      {[]string{"--config", config}, nil, "depth", "9 9 9 9 9 11"},
 		"the mode in a file":             {[]string{"--config", config}, nil, "mode", "measure enforce enforce enforce enforce enforce"},
-		"requests at once":               {[]string{"--limit", "nobody.inFlight=2", "--max-in-flight", "40"}, nil, "inFlight", "2 - - - 10 -"},
+		"requests at once":               {[]string{"--limit", "nobody.inFlight=2", "--max-in-flight", "40"}, nil, "inFlight", "2 6 - - 10 -"},
 		"a rate":                         {[]string{"--rate", "partner=90/30"}, nil, "rate a minute", "60000 30000 30000 120000 90 -"},
 		"no rates":                       {[]string{"--rate", "all=off"}, nil, "rate at once", "- - - - - -"},
 		"no rates but one":               {[]string{"--rate", "all=off,nobody=60/6"}, nil, "rate at once", "6 - - - - -"},

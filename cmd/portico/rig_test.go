@@ -62,14 +62,17 @@ type rigSettings struct {
 	redis   string
 	ledger  string
 	limits  limitFlags
+	opens   graph.Rate
 	calm    bool
 	log     *slog.Logger
 	wrap    func(ordering.Deps) ordering.Deps
 }
 
-// policies are the defaults without rates, which tests of everything else would meet.
+// policies are the defaults without rates and without a bound of one guest's requests at once, which tests of everything else
+// would meet.
 func (s *rigSettings) policies(inFlight int, timeout time.Duration) graph.Policies {
 	f := s.limits
+	f.Limit = append([]classLimit{{class: string(auth.RoleGuest), limit: "inFlight"}}, f.Limit...)
 	f.Rate = append([]classRate{{class: everyClass}}, f.Rate...)
 	return f.policies(inFlight, timeout)
 }
@@ -101,6 +104,9 @@ func withRedis(url string) rigOption { return func(s *rigSettings) { s.redis = u
 
 // withLimits sets what classes of callers may ask.
 func withLimits(f limitFlags) rigOption { return func(s *rigSettings) { s.limits = f } }
+
+// withSessions sets how many sessions a household's guests may open; otherwise nothing bounds them.
+func withSessions(r graph.Rate) rigOption { return func(s *rigSettings) { s.opens = r } }
 
 // calmly reads the systems as seldom as a gateway in service does, for measurements.
 func calmly(s *rigSettings) { s.calm = true }
@@ -285,7 +291,7 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	}
 	r.gateway, err = newGateway(gatewaySettings{
 		MaxInFlight: inFlight,
-		Policy:      policy, Terms: terms, Feed: feed, Limits: limits, Policies: settings.policies(inFlight, limits.Timeout), Server: server, Introspection: graph.IntrospectionAll, Refresh: refresh,
+		Policy:      policy, Terms: terms, Feed: feed, Limits: limits, Policies: settings.policies(inFlight, limits.Timeout), Sessions: settings.opens, Server: server, Introspection: graph.IntrospectionAll, Refresh: refresh,
 	}, parts{
 		Backends: systems,
 		Redis:    r.redis, Prefix: r.prefix, Ledger: r.ledger, Trust: r.tokens.trusted, Partners: r.partners(t), HookSecret: hookSecret, DataKey: make([]byte, 32),
