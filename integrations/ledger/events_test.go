@@ -205,10 +205,16 @@ func TestAnOutsideEventCountsOnce(t *testing.T) {
 func TestAttemptsAreCountedExactly(t *testing.T) {
 	onEveryDatabase(t, func(t *testing.T, r rig) {
 		l, ctx := r.open(t), t.Context()
+		try := func(key string, most int) bool {
+			t.Helper()
+			allowed, _, err := l.Try(ctx, key, retail.Limit{Most: most, Per: time.Minute})
+			mustDo(t, err)
+			return allowed
+		}
 		for window := range 3 {
 			allowed := make([]bool, 24)
 			for _, err := range parallel(24, func(i int) (err error) {
-				allowed[i], err = l.Attempt(ctx, "pin:+8613800138000", 5, time.Minute)
+				allowed[i], _, err = l.Try(ctx, "pin:+8613800138000", retail.Limit{Most: 5, Per: time.Minute})
 				return err
 			}) {
 				mustDo(t, err)
@@ -223,12 +229,12 @@ func TestAttemptsAreCountedExactly(t *testing.T) {
 				t.Errorf("window %d allowed %d tries, want 5", window, n)
 			}
 			r.clock.pass(time.Minute - time.Microsecond)
-			if must(l.Attempt(ctx, "pin:+8613800138000", 5, time.Minute))(t) {
+			if try("pin:+8613800138000", 5) {
 				t.Error("allowed before the window ended")
 			}
 			r.clock.pass(time.Microsecond)
 		}
-		if !must(l.Attempt(ctx, "another", 1, time.Minute))(t) || must(l.Attempt(ctx, "none", 0, time.Minute))(t) {
+		if !try("another", 1) || try("none", 0) {
 			t.Error("keys count for each other")
 		}
 		if n := l.Int(t, `SELECT COUNT(*) FROM attempts WHERE key LIKE '%138%' AND length(key) < 64`); n != 0 {
@@ -242,8 +248,9 @@ func TestWhatIsOldIsRemoved(t *testing.T) {
 		l, ctx := r.open(t), t.Context()
 		fill := func(id string) {
 			must(l.Notify(ctx, id))(t)
-			must(l.Attempt(ctx, id, 1, time.Minute))(t)
-			_, _, err := l.Begin(ctx, "guest:a", id, nil, time.Minute)
+			_, _, err := l.Try(ctx, id, retail.Limit{Most: 1, Per: time.Minute})
+			mustDo(t, err)
+			_, _, err = l.Begin(ctx, "guest:a", id, nil, time.Minute)
 			mustDo(t, err)
 			claim := hold("free-"+id, "guest:a", "S001", units("A", 1))
 			claim.ExpiresAt = r.clock.now()

@@ -89,12 +89,6 @@ func (l *Ledger) Forgive(ctx context.Context, key string) error {
 	})
 }
 
-// Attempt is Try for those who do not say when to come back.
-func (l *Ledger) Attempt(ctx context.Context, key string, most int, window time.Duration) (allowed bool, err error) {
-	allowed, _, err = l.Try(ctx, key, retail.Limit{Most: most, Per: window})
-	return allowed, err
-}
-
 func digestOf(text string) string {
 	digest := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(digest[:])
