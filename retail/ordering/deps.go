@@ -41,7 +41,7 @@ type Ledger interface {
 	Closings(ctx context.Context, locationCode string, skus []string) (map[string]int64, error)
 	// Try counts a try under key and reports whether it is within the limit, and how long until tries count anew.
 	Try(ctx context.Context, key string, l retail.Limit) (allowed bool, wait time.Duration, err error)
-	// OrdersOf lists an owner's orders, newest first; limit at most.
+	// OrdersOf lists an owner's orders, newest first, that come after before; limit at most.
 	OrdersOf(ctx context.Context, owner string, before *retail.PurchaseKey, limit int) ([]*retail.Order, error)
 	// CountOrders counts orders that are not cancelled and were placed since then, by the owner or for the contact's phone,
 	// whichever are more; it stops at most.

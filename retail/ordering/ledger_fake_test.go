@@ -1,11 +1,13 @@
 package ordering_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/portico-retail/portico/retail"
@@ -272,10 +274,14 @@ func (l fakeLedger) Try(_ context.Context, key string, limit retail.Limit) (bool
 	return allowed, limit.Per, err
 }
 
-func (l fakeLedger) OrdersOf(_ context.Context, owner string, _ *retail.PurchaseKey, limit int) ([]*retail.Order, error) {
+func (l fakeLedger) OrdersOf(_ context.Context, owner string, before *retail.PurchaseKey, limit int) ([]*retail.Order, error) {
 	return call(l.w, "ledger.OrdersOf", func() ([]*retail.Order, error) {
-		list := l.each(func(o *retail.Order) bool { return o.Owner == owner })
-		slices.SortStableFunc(list, func(a, b *retail.Order) int { return b.PlacedAt.Compare(a.PlacedAt) })
+		list := l.each(func(o *retail.Order) bool {
+			return o.Owner == owner && (before == nil || o.PlacedAt.Before(before.At) || o.PlacedAt.Equal(before.At) && o.Number > before.Number)
+		})
+		slices.SortStableFunc(list, func(a, b *retail.Order) int {
+			return cmp.Or(b.PlacedAt.Compare(a.PlacedAt), strings.Compare(a.Number, b.Number))
+		})
 		return list[:min(len(list), limit)], nil
 	})
 }

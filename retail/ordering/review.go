@@ -52,9 +52,30 @@ func (s *Service) historyOf(ctx context.Context, o *retail.Order) (h history, er
 		if o.Totals.Total.Minor >= c.Amount {
 			few = maxEarlier
 		}
-		h.earlier, err = s.deps.Ledger.OrdersOf(ctx, o.Owner, nil, few)
+		h.earlier, h.endless, err = s.earlier(ctx, o, few)
 	}
 	return h, err
+}
+
+// earlier lists the shopper's latest orders, few or more: all that may have a payment within the window are among them, the
+// cancelled ones, too, or whoever places and cancels orders would push failed payments out of sight. With endless there are more
+// than are read.
+func (s *Service) earlier(ctx context.Context, o *retail.Order, few int) (list []*retail.Order, endless bool, err error) {
+	since := o.PlacedAt.Add(-s.config.Risk.Window - s.config.PayWithin)
+	var before *retail.PurchaseKey
+	for len(list) < maxWithin {
+		page, err := s.deps.Ledger.OrdersOf(ctx, o.Owner, before, few)
+		if err != nil {
+			return nil, false, err
+		}
+		list = append(list, page...)
+		if len(page) < few || page[len(page)-1].PlacedAt.Before(since) {
+			return list, false, nil
+		}
+		last := page[len(page)-1]
+		before, few = &retail.PurchaseKey{At: last.PlacedAt, Source: retail.SourceShop, Number: last.Number}, maxEarlier
+	}
+	return list, true, nil
 }
 
 // decide ends a review.

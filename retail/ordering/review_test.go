@@ -214,6 +214,49 @@ func TestTheLedgerIsAskedBeforeAnythingIsPrepared(t *testing.T) {
 	})
 }
 
+// Whoever tries cards and then places and cancels orders does not push the failed payments out of sight.
+func TestFailedPaymentsAreNotHiddenBehindCancelledOrders(t *testing.T) {
+	for cancelled, want := range map[int][]retail.RiskFlag{
+		0: {retail.RiskFailedPayments}, 60: {retail.RiskFailedPayments}, 500: {retail.RiskFailedPayments},
+	} {
+		for _, failures := range []int{4, 0} {
+			synctest.Test(t, func(t *testing.T) {
+				j := journey{actor: guest, lines: []string{"A×1@S-1"}}.start(t)
+				put := func(n int, failed int) {
+					o := &retail.Order{
+						ID: fmt.Sprint("o-earlier-", n), Number: fmt.Sprint("N", n), Owner: guest.Key(), Status: retail.OrderCancelled,
+						PlacedAt: time.Now().Add(-time.Minute + time.Duration(n)*time.Millisecond), Cancel: &retail.Cancellation{}, Version: 1,
+					}
+					for range failed {
+						o.Payments = append(o.Payments, retail.Payment{
+							Method: "card", Status: retail.PaymentFailed, StartedAt: o.PlacedAt,
+						})
+					}
+					j.books.orders[o.ID] = o
+				}
+				put(0, failures)
+				for n := range cancelled {
+					put(n+1, 0)
+				}
+				j.checkout()
+				j.pay("wallet")
+				j.settle(soon)
+				flags := want
+				if failures == 0 && cancelled < 500 { // more than can be looked at are not believed
+					flags = nil
+				}
+				var got []retail.RiskFlag
+				if r := j.order().Review; r != nil {
+					got = r.Flags
+				}
+				if !slices.Equal(got, flags) {
+					t.Errorf("%d failed payments behind %d orders: %v, want %v", failures, cancelled, got, flags)
+				}
+			})
+		}
+	}
+}
+
 func TestManyOrdersOfOneShopperAreHeldAndTheFirstAreNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

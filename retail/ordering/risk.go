@@ -31,6 +31,7 @@ func DefaultRiskConfig() RiskConfig {
 const (
 	maxEarlier = 20    // orders
 	maxLately  = 5     // orders, beside one that is too small for anything but its payments to matter
+	maxWithin  = 200   // orders that may have a payment within the window
 	maxRecent  = 1_000 // orders that are counted
 )
 
@@ -55,6 +56,7 @@ func (c RiskConfig) Validate() error {
 type history struct {
 	recent  int             // orders within the window, of the shopper or for the phone, the order itself counted
 	earlier []*retail.Order // the shopper's latest, newest first; may hold the order itself
+	endless bool            // there are more with payments within the window
 }
 
 // assess lists what is unusual about an order, each thing once. It depends on its arguments alone.
@@ -68,7 +70,7 @@ func assess(c RiskConfig, o *retail.Order, h history) (flags []retail.RiskFlag) 
 	usual := habitsOf(o, h)
 	high := o.Totals.Total.Minor > 0 && o.Totals.Total.Minor >= c.Amount
 	flag(retail.RiskManyOrders, c.Orders > 0 && h.recent >= c.Orders)
-	flag(retail.RiskFailedPayments, c.Failures > 0 && failed >= c.Failures)
+	flag(retail.RiskFailedPayments, c.Failures > 0 && (failed >= c.Failures || h.endless))
 	paidBy := payment(o, o.Saga.PaidBy)
 	unused := c.Earlier > 0 && usual.purchases >= c.Earlier && paidBy != nil && !slices.Contains(usual.methods, paidBy.Method)
 	flag(retail.RiskUnlikePayment, high && (unused || c.Methods > 0 && tried >= c.Methods))
