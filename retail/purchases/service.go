@@ -2,6 +2,7 @@ package purchases
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/portico-retail/portico/retail"
@@ -60,8 +61,8 @@ func (s *Service) Find(ctx context.Context, actor retail.Actor, q FindQuery) (*r
 // MaxQueue bounds the orders that one answer lists of a place.
 const MaxQueue = 100
 
-// Queue lists orders with something to do at an associate's place as the associate sees them, oldest promise first. CodeForbidden
-// for those of other places.
+// Queue lists orders with something to do at an associate's place as the associate sees them, oldest promise first; none that is
+// not paid, or that is in review. CodeForbidden for those of other places.
 func (s *Service) Queue(ctx context.Context, actor retail.Actor, locationRef string, first int) ([]*retail.Order, error) {
 	if err := retail.CheckFirst(first, MaxQueue); err != nil {
 		return nil, err
@@ -82,22 +83,27 @@ func (s *Service) Queue(ctx context.Context, actor retail.Actor, locationRef str
 	}
 	list := make([]*retail.Order, 0, min(first, len(orders)))
 	for _, o := range orders {
-		if len(list) < first && paid(o) {
+		if len(list) < first && toPrepare(o) {
 			list = append(list, o.SeenBy(actor))
 		}
 	}
 	return list, nil
 }
 
-// maxOpen is how many open orders of a place are looked at: those that nobody has paid yet are none of its business.
+// maxOpen is how many open orders of a place are looked at: those that nobody has paid yet, and those that somebody has to look
+// at first, are none of its business.
 const maxOpen = 1000
 
-func paid(o *retail.Order) bool {
+func toPrepare(o *retail.Order) bool {
 	switch o.Status {
 	case retail.OrderPlacing, retail.OrderPendingPayment, retail.OrderCancelled:
 		return false
 	}
-	return true
+	if o.Review != nil && o.Review.Status == retail.ReviewOpen {
+		return false
+	}
+	begun := func(f retail.Fulfillment) bool { return f.Status != retail.FulfillmentPending }
+	return o.Saga.Assessed || slices.ContainsFunc(o.Fulfillments, begun)
 }
 
 // Receipt loads a receipt of the loyalty card, CodeNotFound for any other.

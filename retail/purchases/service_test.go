@@ -112,6 +112,29 @@ func TestTheQueueOfAPlaceIsItsPaidOrders(t *testing.T) {
 	}
 }
 
+func TestWhatNobodyMayPrepareYetIsInNoQueue(t *testing.T) {
+	for name, c := range map[string]struct {
+		review   *retail.Review
+		assessed bool
+		part     retail.FulfillmentStatus
+		queued   bool
+	}{
+		"like others":          {nil, true, retail.FulfillmentPending, true},
+		"not looked at":        {nil, false, retail.FulfillmentPending, false},
+		"begun before reviews": {nil, false, retail.FulfillmentAccepted, true},
+		"in review":            {&retail.Review{Status: retail.ReviewOpen}, true, retail.FulfillmentPending, false},
+		"released":             {&retail.Review{Status: retail.ReviewReleased}, true, retail.FulfillmentPending, true},
+	} {
+		o := &retail.Order{ID: "o", Number: "P", Status: retail.OrderPaid, Review: c.review,
+			Fulfillments: []retail.Fulfillment{{LocationCode: "S1", Status: c.part}}}
+		o.Saga.Assessed = c.assessed
+		list, err := (&records{orders: []*retail.Order{o}}).service().Queue(t.Context(), associate("S1"), "S1", 5)
+		if err != nil || (len(list) == 1) != c.queued {
+			t.Errorf("%s: %d in the queue, %v", name, len(list), err)
+		}
+	}
+}
+
 func TestAReceiptIsShownToItsCardOnly(t *testing.T) {
 	r := &records{receipts: []retail.Receipt{{Number: "T1", CardNumber: "L1"}, {Number: "T2"}}}
 	if got, err := r.service().Receipt(t.Context(), "L1", "T1"); err != nil || got.Number != "T1" {
