@@ -18,7 +18,7 @@ import (
 
 // dataFlags say how copies of personal data are kept.
 type dataFlags struct {
-	DataKey string `placeholder:"FILE" help:"File with 64 hexadecimal digits, the same for all gateways of a ledger: seals the copies of personal data that people ask for. Without one no copies are given."`
+	DataKey string `placeholder:"FILE" help:"File with 64 hexadecimal digits, the same for all gateways of a ledger: seals the copies of personal data that people ask for, and makes the digests of phones. Without one no copies are given, and digests can be guessed."`
 }
 
 // key is the key of the file; nil without one.

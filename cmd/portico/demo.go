@@ -85,7 +85,7 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	metrics := newRegistry()
-	books, err := c.ledgerFlags.open(ctx, log, metrics)
+	books, err := c.ledgerFlags.open(ctx, dataKey, log, metrics)
 	if err != nil {
 		return err
 	}

@@ -49,12 +49,13 @@ type ledgerFlags struct {
 	AuditKey  string `placeholder:"FILE" help:"File with 64 hexadecimal digits or more, the same for all gateways of a ledger: makes the audit log, so that whoever can write the ledger cannot forge it. A log that was begun with another, or none, needs portico audit rekey first."`
 }
 
-func (f ledgerFlags) open(ctx context.Context, log *slog.Logger, reg prometheus.Registerer) (*ledger.Ledger, error) {
+// open opens the ledger; dataKey may be nil.
+func (f ledgerFlags) open(ctx context.Context, dataKey []byte, log *slog.Logger, reg prometheus.Registerer) (*ledger.Ledger, error) {
 	key, err := auditKeyOf(f.AuditKey)
 	if err != nil {
 		return nil, err
 	}
-	return ledger.Open(ctx, ledger.Config{DSN: f.LedgerDSN, Now: time.Now, AuditKey: key, Log: log, Registerer: reg})
+	return ledger.Open(ctx, ledger.Config{DSN: f.LedgerDSN, Now: time.Now, AuditKey: key, DataKey: dataKey, Log: log, Registerer: reg})
 }
 
 // stockFlags are the retailer's decisions about stock answers and what is unlike in an order.

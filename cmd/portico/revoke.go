@@ -26,7 +26,7 @@ func (c revokeCmd) Run(ctx context.Context, s streams) (err error) {
 		return errors.New("revoke: --ledger-dsn is required")
 	}
 	log := c.logger(s.log)
-	books, err := c.ledgerFlags.open(ctx, log, prometheus.NewRegistry())
+	books, err := c.ledgerFlags.open(ctx, nil, log, prometheus.NewRegistry())
 	if err != nil {
 		return err
 	}

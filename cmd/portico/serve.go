@@ -67,7 +67,7 @@ func (c serveCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	books, err := c.ledgerFlags.open(ctx, log, metrics)
+	books, err := c.ledgerFlags.open(ctx, dataKey, log, metrics)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -239,6 +240,34 @@ func TestAttemptsAreCountedExactly(t *testing.T) {
 		}
 		if n := l.Int(t, `SELECT COUNT(*) FROM attempts WHERE key LIKE '%138%' AND length(key) < 64`); n != 0 {
 			t.Error("a phone number is stored")
+		}
+	})
+}
+
+// Phones are few: who reads the tables could hash them all, but not under a key.
+func TestDigestsNeedTheKey(t *testing.T) {
+	onEveryDatabase(t, func(t *testing.T, r rig) {
+		const phone = "+8613800138000"
+		ctx, rows := t.Context(), map[string]int{}
+		for i, key := range [][]byte{nil, bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32), bytes.Repeat([]byte{1}, 32)} {
+			l := must(ledger.Open(ctx, ledger.Config{DSN: r.dsn, Now: r.clock.now, DataKey: key}))(t)
+			id := fmt.Sprint("o", i)
+			_, _, err := l.CreateOrder(ctx, &retail.Order{
+				ID: id, Number: id, Owner: "guest:" + id, Contact: retail.Contact{Phone: phone}, PlacedAt: r.clock.now(),
+			}, nil)
+			mustDo(t, err)
+			_, _, err = l.Try(ctx, phone, retail.Limit{Most: 9, Per: time.Minute})
+			mustDo(t, err)
+			n := must(l.CountOrders(ctx, "guest:nobody", phone, noon, 9))(t)
+			if want := 1 + i/3; n != want {
+				t.Errorf("under key %d there are %d orders for the phone, want %d", i, n, want)
+			}
+			rows["attempts"] = l.Int(t, `SELECT COUNT(*) FROM attempts`)
+			rows["recent_contacts"] = l.Int(t, `SELECT COUNT(DISTINCT digest) FROM recent_contacts`)
+			mustDo(t, l.Close())
+		}
+		if rows["attempts"] != 3 || rows["recent_contacts"] != 3 {
+			t.Errorf("of three keys, and none, there are %v", rows)
 		}
 	})
 }

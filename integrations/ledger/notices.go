@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"time"
@@ -77,19 +78,22 @@ func (t *tx) try(key string, n int, per time.Duration, now time.Time) (tries int
 			tries = CASE WHEN attempts.ends_at <= ? THEN excluded.tries ELSE attempts.tries + excluded.tries END,
 			ends_at = CASE WHEN attempts.ends_at <= ? THEN excluded.ends_at ELSE attempts.ends_at END
 		RETURNING tries, ends_at`,
-		digestOf(key), n, micros(now.Add(per)), micros(now), micros(now))
+		t.l.digest(key), n, micros(now.Add(per)), micros(now), micros(now))
 	return row.Tries, fromMicros(row.EndsAt).Sub(now), err
 }
 
 // Forgive takes back one try under key that turned out to be no guess.
 func (l *Ledger) Forgive(ctx context.Context, key string) error {
 	return l.change(ctx, func(t *tx) error {
-		_, err := t.exec(`UPDATE attempts SET tries = tries - 1 WHERE key = ? AND tries > 0 AND ends_at > ?`, digestOf(key), micros(l.now()))
+		_, err := t.exec(`UPDATE attempts SET tries = tries - 1 WHERE key = ? AND tries > 0 AND ends_at > ?`, l.digest(key), micros(l.now()))
 		return err
 	})
 }
 
-func digestOf(text string) string {
-	digest := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(digest[:])
+// digest is what is stored instead of a text that may name somebody: HMAC-SHA-256 (RFC 2104) under the data key. Under another key
+// everything counts anew.
+func (l *Ledger) digest(text string) string {
+	mac := hmac.New(sha256.New, l.cfg.DataKey)
+	mac.Write([]byte("portico digest\x00" + text))
+	return hex.EncodeToString(mac.Sum(nil))
 }

@@ -63,6 +63,9 @@ type Config struct {
 	Now func() time.Time
 	// AuditKey makes the audit log; nil makes it of plain hashes, which whoever can write the table can make as well.
 	AuditKey *privacy.AuditKey
+	// DataKey makes the digests of phones and of what is guessed, the same for all gateways of the ledger. Without one they are plain
+	// hashes: phones are few enough to try them all.
+	DataKey []byte
 	// Log is for what an operator should see; nil means nowhere.
 	Log *slog.Logger
 	// Registerer takes the metrics; nil means nobody does.

@@ -46,11 +46,11 @@ func (t *tx) saveContact(o *retail.Order) error {
 		return nil
 	}
 	_, err := t.exec(`INSERT INTO recent_contacts (order_id, digest, placed_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-		o.ID, contactDigest(o.Contact.Phone), micros(o.PlacedAt))
+		o.ID, t.l.contactDigest(o.Contact.Phone), micros(o.PlacedAt))
 	return err
 }
 
-func contactDigest(phone string) string { return digestOf("contact\x00" + phone) }
+func (l *Ledger) contactDigest(phone string) string { return l.digest("contact\x00" + phone) }
 
 // CountOrders counts orders that are not cancelled and were placed since then, by the owner or, in the last day, for the
 // contact's phone, whichever are more; it stops at most.
@@ -65,7 +65,7 @@ func (l *Ledger) CountOrders(ctx context.Context, owner, phone string, since tim
 			SELECT 1 FROM recent_contacts JOIN orders ON orders.id = recent_contacts.order_id
 			WHERE recent_contacts.digest = ? AND recent_contacts.placed_at >= ? AND orders.status <> 'CANCELLED' LIMIT ?
 		) AS of_phone`,
-		owner, micros(since), limited(most), contactDigest(phone), micros(since), limited(most))
+		owner, micros(since), limited(most), l.contactDigest(phone), micros(since), limited(most))
 	count := 0
 	for _, n := range counts {
 		count = max(count, n)
