@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -17,10 +21,11 @@ import (
 	"time"
 
 	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/graph"
 	"github.com/portico-retail/portico/integrations/demo"
 )
 
-// asLoad makes the test binary be a generator of load; its value is a loadSpec.
+// asLoad makes the test binary be a generator of load, of the loadSpec that it reads.
 const asLoad = "PORTICO_TEST_AS_LOAD"
 
 // loadSpec is what a generator does: its phases one after the other.
@@ -30,15 +35,22 @@ type loadSpec struct {
 	Phases []loadPhase
 }
 
-// loadKind is one kind of client. $KEY in the body is another text each time.
-type loadKind struct{ Name, Token, Body string }
+// loadKind is one kind of client. $KEY in the body is another text each time. Several tokens are several people, each with an
+// address of their own, who take turns; without one everybody is a stranger with an address of a thousand.
+type loadKind struct {
+	Name, Body string
+	// Then is asked when the first was served, with its $CART and $VERSION; both count as one.
+	Then   string
+	Tokens []string
+}
 
-// loadPhase sends so many requests a second of each kind, whatever comes back (open loop). With Workers instead, so many
-// clients ask one after the other (closed loop), the kinds in these proportions.
+// loadPhase sends so many requests a second of each kind, whatever comes back (open loop), at times that are drawn by lot from Seed
+// for each kind. With Workers instead, so many clients ask one after the other (closed loop), the kinds in these proportions.
 type loadPhase struct {
 	Rates   []float64
 	Workers int
 	Seconds float64
+	Seed    uint64
 }
 
 // loadResult is what came back in one phase for one kind.
@@ -47,26 +59,34 @@ type loadResult struct {
 	NoRetryAfter                  int    // refusals without it
 	Failure                       string // one of them
 	P50, P99                      float64
-	RefusedP50, RefusedP99        float64 // milliseconds from sending; served ones count from when they were due
-	Windows                       []int   // served in each tenth of a second after they were due
-	DueIn                         []int   // due in each tenth of a second
+	RefusedP50, RefusedP99        float64   // milliseconds from sending; served ones count from when they were due
+	Windows                       []int     // served in each tenth of a second after they were due
+	DueIn                         []int     // due in each tenth of a second
+	Took, Told                    []float64 // milliseconds of the served and the refused ones, sorted
+}
+
+// loadReport is what a generator has to say of a phase.
+type loadReport struct {
+	Kinds []loadResult
+	CPU   float64 // of the generator itself, as a part of one processor
 }
 
 // TestLoadProcess is no test: it is the process that the benchmark below starts.
 func TestLoadProcess(t *testing.T) {
-	text := os.Getenv(asLoad)
-	if text == "" {
+	if os.Getenv(asLoad) == "" {
 		t.Skip("is started by a benchmark")
 	}
 	var spec loadSpec
-	must(t, json.Unmarshal([]byte(text), &spec))
+	must(t, json.NewDecoder(os.Stdin).Decode(&spec))
 	runtime.GOMAXPROCS(1)
-	g := generator{spec: spec, client: &http.Client{
+	g := generator{spec: spec, visits: make([]int, len(spec.Kinds)), client: &http.Client{
 		Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 512, MaxConnsPerHost: 256},
 	}}
-	results := make([][]loadResult, len(spec.Phases))
+	results := make([]loadReport, len(spec.Phases))
 	for i, p := range spec.Phases {
-		results[i] = g.phase(p)
+		before := processCPU()
+		results[i].Kinds = g.phase(p)
+		results[i].CPU = (processCPU() - before).Seconds() / p.Seconds
 	}
 	text2, err := json.Marshal(results)
 	must(t, err)
@@ -77,6 +97,9 @@ type generator struct {
 	spec   loadSpec
 	client *http.Client
 	key    int
+
+	mu     sync.Mutex
+	visits []int // of each kind
 }
 
 // sample is one request.
@@ -101,7 +124,7 @@ func (g *generator) phase(p loadPhase) []loadResult {
 	var all sync.WaitGroup
 	room := make(chan struct{}, outstanding)
 	send := func(kind int, body string, due time.Duration) {
-		s := g.ask(ctx, kind, body, started)
+		s := g.visit(ctx, kind, body, started)
 		s.due = due
 		mu.Lock()
 		samples = append(samples, s)
@@ -137,16 +160,24 @@ func (g *generator) phase(p loadPhase) []loadResult {
 	return summarize(samples, len(g.spec.Kinds))
 }
 
-// open calls arrive for each request when it is due.
+// open calls arrive for each request when it is due. Arrivals know nothing of each other: the pauses between them are exponential.
 func (g *generator) open(p loadPhase, started time.Time, end time.Duration, arrive func(kind int, due time.Duration)) {
-	next := make([]time.Duration, len(p.Rates))
+	next, lots := make([]time.Duration, len(p.Rates)), make([]*rand.Rand, len(p.Rates))
+	pause := func(kind int) time.Duration {
+		return time.Duration(lots[kind].ExpFloat64() * float64(time.Second) / p.Rates[kind])
+	}
+	for kind, rate := range p.Rates {
+		if lots[kind] = rand.New(rand.NewPCG(p.Seed, uint64(kind))); rate > 0 {
+			next[kind] = pause(kind)
+		}
+	}
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for now := time.Duration(0); now < end; now = time.Since(started) {
 		for kind, rate := range p.Rates {
 			for rate > 0 && next[kind] <= now {
 				arrive(kind, next[kind])
-				next[kind] += time.Duration(float64(time.Second) / rate)
+				next[kind] += pause(kind)
 			}
 		}
 		<-tick.C
@@ -170,30 +201,62 @@ func (g *generator) body(kind, n int, started time.Time) string {
 	return strings.ReplaceAll(g.spec.Kinds[kind].Body, "$KEY", fmt.Sprintf("%d-%d", started.UnixNano(), n))
 }
 
-func (g *generator) ask(ctx context.Context, kind int, body string, started time.Time) sample {
-	s := sample{kind: kind, sent: time.Since(started)}
+// visit asks what one of a kind asks; a visit of two questions takes until the second is answered.
+func (g *generator) visit(ctx context.Context, kind int, body string, started time.Time) sample {
+	k := g.spec.Kinds[kind]
+	g.mu.Lock()
+	g.visits[kind]++
+	n := g.visits[kind]
+	g.mu.Unlock()
+	token := ""
+	if len(k.Tokens) > 0 {
+		n %= len(k.Tokens)
+		token = k.Tokens[n]
+	}
+	address := fmt.Sprintf("10.%d.%d.%d", kind, n/250%4, n%250)
+	s, text := g.ask(ctx, token, address, body, started)
+	s.kind = kind
+	if k.Then == "" || s.status != http.StatusOK {
+		return s
+	}
+	cart := cartForm.FindSubmatch(text)
+	if cart == nil {
+		s.status, s.said = 0, string(text)
+		return s
+	}
+	key := string(cart[1])
+	then := strings.NewReplacer("$CART", string(cart[1]), `"$VERSION"`, string(cart[2]), "$KEY", key).Replace(k.Then)
+	second, _ := g.ask(ctx, token, address, then, started)
+	second.kind, second.sent = kind, s.sent
+	return second
+}
+
+var cartForm = regexp.MustCompile(`"cart":\{"id":"([^"]+)","version":([0-9]+)`)
+
+func (g *generator) ask(ctx context.Context, token, address, body string, started time.Time) (s sample, text []byte) {
+	s.sent = time.Since(started)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { s.sent = time.Since(started) }})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, g.spec.URL+"/graphql", strings.NewReader(body))
 	if err != nil {
-		return s
+		return s, nil
 	}
 	request.Header.Set("Content-Type", "application/json")
-	if token := g.spec.Kinds[kind].Token; token != "" {
+	request.Header.Set("X-Forwarded-For", address)
+	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := g.client.Do(request)
 	if err == nil {
-		var text []byte
 		text, err = io.ReadAll(response.Body)
 		response.Body.Close()
 		s.status = response.StatusCode
 		s.noRetry = response.Header.Get("Retry-After") == ""
-		if err != nil || s.status == http.StatusOK && strings.Contains(string(text), `"errors"`) {
+		if err != nil || s.status == http.StatusOK && (bytes.Contains(text, []byte(`"errors"`)) || bytes.Contains(text, []byte(`"userErrors":[{`))) {
 			s.status, s.said = 0, string(text)
 		}
 	}
 	s.done = time.Since(started)
-	return s
+	return s, text
 }
 
 func summarize(samples []sample, kinds int) []loadResult {
@@ -229,6 +292,7 @@ func summarize(samples []sample, kinds int) []loadResult {
 		}
 		r.P50, r.P99 = middleAndTail(served)
 		r.RefusedP50, r.RefusedP99 = middleAndTail(refused)
+		r.Took, r.Told = served, refused
 	}
 	return out
 }
@@ -242,14 +306,15 @@ func middleAndTail(of []float64) (p50, p99 float64) {
 }
 
 // generate runs a generator in a process of its own.
-func generate(b *testing.B, spec loadSpec) [][]loadResult {
+func generate(b *testing.B, spec loadSpec) []loadReport {
 	b.Helper()
 	text, err := json.Marshal(spec)
 	must(b, err)
 	program, err := os.Executable()
 	must(b, err)
 	child := exec.CommandContext(b.Context(), program, "-test.run=^TestLoadProcess$", "-test.count=1")
-	child.Env = append(os.Environ(), asLoad+"="+string(text))
+	child.Stdin = bytes.NewReader(text)
+	child.Env = append(os.Environ(), asLoad+"=1")
 	var said strings.Builder
 	child.Stderr = &said
 	if err := child.Run(); err != nil {
@@ -259,7 +324,7 @@ func generate(b *testing.B, spec loadSpec) [][]loadResult {
 	if !found {
 		b.Fatal(said.String())
 	}
-	var results [][]loadResult
+	var results []loadReport
 	must(b, json.Unmarshal([]byte(result), &results))
 	return results
 }
@@ -268,11 +333,15 @@ func generate(b *testing.B, spec loadSpec) [][]loadResult {
 const (
 	ofStrangers = iota
 	ofMembers
-	ofOrders
+	ofHolds
+	ofPurchases
 	ofPartner
 )
 
-var loadShares = []float64{ofStrangers: .80, ofMembers: .15, ofOrders: .05, ofPartner: 0}
+var (
+	loadNames  = []string{ofStrangers: "strangers", ofMembers: "members", ofHolds: "holds", ofPurchases: "purchases", ofPartner: "partner"}
+	loadShares = []float64{ofStrangers: .80, ofMembers: .15, ofHolds: .04, ofPurchases: .01, ofPartner: 0}
+)
 
 func scaled(rates []float64, by float64) []float64 {
 	out := make([]float64, len(rates))
@@ -282,48 +351,43 @@ func scaled(rates []float64, by float64) []float64 {
 	return out
 }
 
-// BenchmarkOverload gives the gateway one processor and its clients, a process of their own, another: what it serves at most,
-// what becomes of three times as much, who is served then, how soon the rest is told, and how soon all is well again; and
-// what others notice of a partner that asks ten times its quota instead of its quota. It measures and judges nothing.
-func BenchmarkOverload(b *testing.B) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+const (
+	loadQuota   = 6000 // points a minute
+	partnerCost = 15   // of the partner's question
+	loadSKU     = "10000018"
+	loadPlace   = "S-SH01"
+)
+
+// newLoad gives the gateway, its limits and the stand-ins of its backends one processor; clients, a process of their own, have another.
+func newLoad(b *testing.B) (*rig, loadSpec) {
+	b.Helper()
+	before := runtime.GOMAXPROCS(1)
+	b.Cleanup(func() { runtime.GOMAXPROCS(before) })
 	kind := "embedded"
 	if os.Getenv("PORTICO_TEST_REDIS_ADDR") != "" {
 		kind = "redis"
 	}
-	const quota = 6000 // points a minute
-	limits := limitFlags{Rate: []classRate{{class: "partner"}}}
-	limits.Rate[0].rate.PerMinute, limits.Rate[0].rate.Burst = quota, 5*partnerCost
-	r := newRigOf(b, kind, demo.Builtin(1, time.Now()), withLimits(limits), calmly,
+	limits := limitFlags{
+		Rate:  []classRate{{class: "partner", rate: graph.Rate{PerMinute: loadQuota, Burst: 5 * partnerCost}}},
+		Limit: []classLimit{{class: "guest", limit: inFlight, value: 6}},
+	}
+	retailer := demo.Builtin(1, time.Now()).AlwaysOpen()
+	retailer.Stock = slices.Clone(retailer.Stock)
+	for i, s := range retailer.Stock {
+		if s.Location == loadPlace && s.SKU == loadSKU {
+			retailer.Stock[i].OnHand, retailer.Stock[i].Ranged = 60_000, true
+		}
+	}
+	r := newRigOf(b, kind, retailer, withLimits(limits), calmly,
+		withServer(func(c *graph.ServerConfig) { c.TrustedProxies = []string{"127.0.0.1"} }), // guests have households of their own
+		withTerms(func(t *terms) { t.Holds.GuestTTL = 2 * time.Second }),                     // they come again
 		// The backends share the processor, which is not to be measured.
 		withBackends(func(_ *rig, b *backends) { b.Timeout = 1500 * time.Millisecond }))
-	spec := loadSpec{URL: r.url, Kinds: r.loadKinds(b)}
-	for b.Loop() {
-		spec.Phases = []loadPhase{{Rates: loadShares, Workers: 32, Seconds: 2}, {Rates: loadShares, Workers: 32, Seconds: 5}}
-		peak := 0.0
-		for _, k := range generate(b, spec)[1] {
-			peak += float64(k.Served) / 5
-		}
-		b.ReportMetric(peak, "peak/s")
-		spec.Phases = []loadPhase{
-			{Rates: scaled(loadShares, peak/2), Seconds: 5},
-			{Rates: scaled(loadShares, peak*3), Seconds: 10},
-			{Rates: scaled(loadShares, peak/2), Seconds: 8},
-		}
-		reportOverload(b, generate(b, spec), peak)
-		quiet := scaled(loadShares, peak*.4)
-		quiet[ofPartner] = quota / 60. / partnerCost * .95
-		noisy := slices.Clone(quiet)
-		noisy[ofPartner] *= 10 / .95
-		spec.Phases = []loadPhase{{Rates: quiet, Seconds: 8}, {Rates: noisy, Seconds: 8}, {Rates: quiet, Seconds: 8}, {Rates: noisy, Seconds: 8}}
-		reportNoise(b, generate(b, spec))
-	}
+	return r, loadSpec{URL: r.url, Kinds: r.loadKinds(b)}
 }
 
-// partnerCost is what the partner's question costs.
-const partnerCost = 15
-
-// loadKinds are the clients: strangers ask for a wide page, members search, guests begin a cart, a partner lists products.
+// loadKinds are the clients: strangers ask for a wide page, members search, guests hold a product, others begin a cart and order, a
+// partner lists products.
 func (r *rig) loadKinds(b *testing.B) []loadKind {
 	b.Helper()
 	body := func(query string, variables map[string]any) string {
@@ -331,53 +395,116 @@ func (r *rig) loadKinds(b *testing.B) []loadKind {
 		must(b, err)
 		return string(text)
 	}
-	browse := body(fmt.Sprintf(wide, ""), nil) // a page of 20 products with prices and five stores each
+	guests := make([]string, 300)
+	for i := range guests {
+		guests[i] = r.token(b, auth.Principal{Role: auth.RoleGuest, Subject: fmt.Sprintf("g-load-%d", i)})
+	}
 	return []loadKind{
-		ofStrangers: {Name: "strangers", Body: browse},
+		ofStrangers: {Body: body(fmt.Sprintf(wide, ""), nil)}, // a page of 20 products with prices and five stores each
 		ofMembers: {
-			Name: "members", Token: r.token(b, auth.Principal{Role: auth.RoleMember, Subject: "a-1001"}),
-			Body: body(`query Product { products(first: 10, search: "cotton") { nodes { id title variants { sku } } } }`, nil),
+			Tokens: []string{r.token(b, auth.Principal{Role: auth.RoleMember, Subject: "a-1001"})},
+			Body:   body(`query Product { products(first: 10, search: "cotton") { nodes { id title variants { sku } } } }`, nil),
 		},
-		ofOrders: {
-			Name: "orders", Token: r.token(b, auth.Principal{Role: auth.RoleGuest, Subject: "g-load"}),
-			Body: body(`mutation Start($key: String!) { cartCreate(input: {}, idempotencyKey: $key) { cart { id version } userErrors { code } } }`,
-				map[string]any{"key": "$KEY"}),
+		ofHolds: {Tokens: guests, Body: body(createHold, map[string]any{"key": "$KEY", "input": map[string]any{
+			"locationId": loadPlace, "items": []any{map[string]any{"sku": loadSKU, "quantity": 1}},
+		}})},
+		ofPurchases: {
+			Tokens: guests,
+			Body: body(`mutation Start($input: CartCreateInput!, $key: String!) { cartCreate(input: $input, idempotencyKey: $key) {
+				cart { id version } userErrors { code } } }`, map[string]any{
+				"key": "$KEY", "input": map[string]any{"lines": []any{cartLine{sku: loadSKU, place: loadPlace, quantity: 1}.input()}},
+			}),
+			Then: body(checkOut, map[string]any{"key": "$KEY", "input": map[string]any{
+				"cartId": "$CART", "cartVersion": "$VERSION", "contact": map[string]any{"name": "王芳", "phone": "13800138000"},
+			}}),
 		},
-		ofPartner: {Name: "partner", Token: r.token(b, auth.Principal{Role: auth.RolePartner, Subject: "maptown", Client: "maptown"}), Body: body(`query Goods { products(first: 10) { nodes { id title } } }`, nil)},
+		ofPartner: {
+			Tokens: []string{r.token(b, auth.Principal{Role: auth.RolePartner, Subject: "maptown", Client: "maptown"})},
+			Body:   body(`query Goods { products(first: 10) { nodes { id title } } }`, nil),
+		},
+	}
+}
+
+// peakOf is what the gateway serves a second at most, to clients that ask one after the other.
+func peakOf(b *testing.B, spec loadSpec) float64 {
+	b.Helper()
+	spec.Phases = []loadPhase{{Rates: loadShares, Workers: 32, Seconds: 2}, {Rates: loadShares, Workers: 32, Seconds: 4}}
+	most := 0.
+	for i, k := range generate(b, spec)[1].Kinds {
+		most += float64(k.Served) / 4
+		if k.Failed > 0 {
+			b.Logf("at the peak %d of %s failed: %.300s", k.Failed, loadNames[i], k.Failure)
+		}
+	}
+	return most
+}
+
+// rounds of everything: what is reported is the middle one of each figure, so that one disturbance of the machine is none of the result.
+const rounds = 3
+
+// BenchmarkOverload measures what the gateway serves at most, what becomes of three times as much, who is served then, how soon the rest is
+// told, and how soon all is well again. It measures and judges nothing.
+func BenchmarkOverload(b *testing.B) {
+	_, spec := newLoad(b)
+	for b.Loop() {
+		figures := map[string][]float64{}
+		for round := range rounds {
+			most := peakOf(b, spec)
+			seed := uint64(round)
+			spec.Phases = []loadPhase{
+				{Rates: scaled(loadShares, most/2), Seconds: 5, Seed: seed},
+				{Rates: scaled(loadShares, most*3), Seconds: 8, Seed: seed},
+				{Rates: scaled(loadShares, most/2), Seconds: 6, Seed: seed},
+			}
+			for name, value := range overloadFigures(b, generate(b, spec), most, 8) {
+				figures[name] = append(figures[name], value)
+			}
+		}
+		for name, values := range figures {
+			b.ReportMetric(median(values), name)
+		}
 	}
 }
 
 func percent(part, of int) float64 { return 100 * float64(part) / float64(max(1, of)) }
 
-func reportOverload(b *testing.B, phases [][]loadResult, peak float64) {
+// overloadFigures are those of one round.
+func overloadFigures(b *testing.B, phases []loadReport, most, seconds float64) map[string]float64 {
 	b.Helper()
-	before, over, after := phases[0], phases[1], phases[2]
 	for i, name := range []string{"before", "over", "after"} {
-		for kind, k := range phases[i] {
-			b.Logf("%s, %d: sent %d, served %d, refused %d, failed %d, p50 %.1f, p99 %.1f ms %.300s", name, kind,
+		for kind, k := range phases[i].Kinds {
+			b.Logf("%s, %s: sent %d, served %d, refused %d, failed %d, p50 %.1f, p99 %.1f ms %.300s", name, loadNames[kind],
 				k.Sent, k.Served, k.Refused, k.Failed, k.P50, k.P99, k.Failure)
 		}
 	}
-	good, sent, refused, bare, failed := 0, 0, 0, 0, 0
-	normal, admitted, told, toldTypical := 0.0, 0.0, 0.0, 0.0
-	for i, k := range over {
-		good, sent, refused, bare, failed = good+k.Served, sent+k.Sent, refused+k.Refused, bare+k.NoRetryAfter, failed+k.Failed
-		normal, admitted = max(normal, before[i].P99), max(admitted, k.P99)
-		told, toldTypical = max(told, k.RefusedP99), max(toldTypical, k.RefusedP50)
+	before, over, after := phases[0].Kinds, phases[1].Kinds, phases[2].Kinds
+	f := map[string]float64{
+		"peak/s": most, "%generator": 100 * phases[1].CPU, "recovery-s": recovered(after),
+		"%strangers": percent(over[ofStrangers].Served, over[ofStrangers].Sent),
+		"%members":   percent(over[ofMembers].Served, over[ofMembers].Sent),
+		"%holds":     percent(over[ofHolds].Served, over[ofHolds].Sent),
+		"%purchases": percent(over[ofPurchases].Served, over[ofPurchases].Sent),
 	}
-	b.ReportMetric(float64(sent)/10/peak, "offered/peak")
-	b.ReportMetric(float64(good)/10/peak, "goodput/peak")
-	b.ReportMetric(percent(over[ofOrders].Served, over[ofOrders].Sent), "%orders")
-	b.ReportMetric(percent(over[ofMembers].Served, over[ofMembers].Sent), "%members")
-	b.ReportMetric(percent(over[ofStrangers].Served, over[ofStrangers].Sent), "%strangers")
-	b.ReportMetric(percent(failed, sent), "%failed")
-	b.ReportMetric(normal, "normal-p99-ms")
-	b.ReportMetric(admitted, "admitted-p99-ms")
-	b.ReportMetric(over[ofOrders].P99, "orders-p99-ms")
-	b.ReportMetric(toldTypical, "refusal-p50-ms")
-	b.ReportMetric(told, "refusal-p99-ms")
-	b.ReportMetric(percent(refused-bare, refused), "%refusals-with-retry-after")
-	b.ReportMetric(recovered(after), "recovery-s")
+	good, sent, refused, bare, failed := 0, 0, 0, 0, 0
+	for _, k := range over {
+		good, sent, refused, bare, failed = good+k.Served, sent+k.Sent, refused+k.Refused, bare+k.NoRetryAfter, failed+k.Failed
+	}
+	f["offered/peak"], f["goodput/peak"] = float64(sent)/seconds/most, float64(good)/seconds/most
+	f["%failed"], f["%refusals-with-retry-after"] = percent(failed, sent), percent(refused-bare, refused)
+	f["deeds-p99-ms-normal"], f["deeds-p99-ms-over"] = tail(before, ofHolds, ofPurchases), tail(over, ofHolds, ofPurchases)
+	f["reads-p99-ms-normal"], f["reads-p99-ms-over"] = tail(before, ofStrangers, ofMembers), tail(over, ofStrangers, ofMembers)
+	f["refusal-p50-ms"], f["refusal-p99-ms"] = over[ofStrangers].RefusedP50, over[ofStrangers].RefusedP99
+	return f
+}
+
+// tail is the 99th percentile of several kinds together.
+func tail(of []loadResult, kinds ...int) float64 {
+	var took []float64
+	for _, kind := range kinds {
+		took = append(took, of[kind].Took...)
+	}
+	_, p99 := middleAndTail(took)
+	return p99
 }
 
 // recovered is from when on 99 % of what is due in a tenth of a second is served, in seconds.
@@ -397,18 +524,91 @@ func recovered(after []loadResult) float64 {
 	return float64(last) / 10
 }
 
-func reportNoise(b *testing.B, phases [][]loadResult) {
-	b.Helper()
-	p99 := func(phases ...[]loadResult) float64 {
-		sum := 0.0
-		for _, p := range phases {
-			sum += p[ofStrangers].P99
+// BenchmarkNoisyPartner measures what others notice of a partner that asks ten times its quota instead of its quota. Both take turns of a
+// few seconds, the others doing the same at the same moments, and each side's tail is that of all its turns together. It
+// measures and judges nothing.
+func BenchmarkNoisyPartner(b *testing.B) {
+	_, spec := newLoad(b)
+	for b.Loop() {
+		most := peakOf(b, spec)
+		quiet := scaled(loadShares, most*.4)
+		quiet[ofPartner] = loadQuota / 60. / partnerCost
+		noisy := slices.Clone(quiet)
+		noisy[ofPartner] *= 10
+		const turns = 12
+		spec.Phases = []loadPhase{{Rates: quiet, Seconds: 2}}
+		for turn := range uint64(turns) {
+			pair := []loadPhase{{Rates: quiet, Seconds: 3, Seed: turn}, {Rates: noisy, Seconds: 3, Seed: turn}}
+			if turn%2 == 1 {
+				slices.Reverse(pair)
+			}
+			spec.Phases = append(spec.Phases, pair...)
 		}
-		return sum / float64(len(phases))
+		reportNoise(b, generate(b, spec)[1:], most)
 	}
-	b.ReportMetric(p99(phases[0], phases[2]), "others-p99-ms-quiet")
-	b.ReportMetric(p99(phases[1], phases[3]), "others-p99-ms-noisy")
-	b.ReportMetric(p99(phases[1], phases[3])/p99(phases[0], phases[2]), "others-p99-noisy/quiet")
-	b.ReportMetric(percent(phases[1][ofPartner].Served, phases[1][ofPartner].Sent), "%partner-served")
-	b.ReportMetric(phases[1][ofPartner].RefusedP50, "partner-refusal-p50-ms")
+}
+
+func reportNoise(b *testing.B, turns []loadReport, most float64) {
+	b.Helper()
+	took, ratios := [2][]float64{}, []float64{}
+	var partner loadResult
+	for i := 0; i < len(turns); i += 2 {
+		pair := [2]loadReport{turns[i], turns[i+1]}
+		if i/2%2 == 1 {
+			pair[0], pair[1] = pair[1], pair[0]
+		}
+		for side, turn := range pair {
+			for _, kind := range []int{ofStrangers, ofMembers, ofHolds, ofPurchases} {
+				took[side] = append(took[side], turn.Kinds[kind].Took...)
+			}
+		}
+		everybody := []int{ofStrangers, ofMembers, ofHolds, ofPurchases}
+		ratios = append(ratios, tail(pair[1].Kinds, everybody...)/tail(pair[0].Kinds, everybody...))
+		p := pair[1].Kinds[ofPartner]
+		partner.Sent, partner.Served, partner.Told = partner.Sent+p.Sent, partner.Served+p.Served, append(partner.Told, p.Told...)
+	}
+	quiet50, quiet99 := middleAndTail(took[0])
+	noisy50, noisy99 := middleAndTail(took[1])
+	told50, told99 := middleAndTail(partner.Told)
+	for name, value := range map[string]float64{
+		"peak/s": most, "samples": float64(len(took[0])),
+		"others-p50-noisy/quiet": noisy50 / quiet50, "others-p99-ms-quiet": quiet99, "others-p99-ms-noisy": noisy99,
+		"others-p99-noisy/quiet": noisy99 / quiet99, "others-p99-median-ratio": median(ratios),
+		"%partner-served": percent(partner.Served, partner.Sent), "partner-refusal-p50-ms": told50, "partner-refusal-p99-ms": told99,
+	} {
+		b.ReportMetric(value, name)
+	}
+}
+
+// BenchmarkRefusedPartner is what a refusal costs: of a partner that does not wait as it was told, and of one that is told for
+// the first time; with what the same question costs when it is served.
+func BenchmarkRefusedPartner(b *testing.B) {
+	for name, quota := range map[string]graph.Rate{
+		"served":  {},
+		"refused": {PerMinute: 1, Burst: 1},
+	} {
+		b.Run(name, func(b *testing.B) {
+			limits := limitFlags{Rate: []classRate{{class: "partner", rate: quota}}}
+			r := newRigOf(b, "embedded", demo.Builtin(1, time.Now()).Corner(4, 20), withLimits(limits), calmly)
+			kind := r.loadKinds(b)[ofPartner]
+			h := r.gateway.server.Handler()
+			ask := func() int {
+				request := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/graphql", strings.NewReader(kind.Body))
+				request.Header.Set("Content-Type", "application/json")
+				request.Header.Set("Authorization", "Bearer "+kind.Tokens[0])
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, request)
+				return w.Code
+			}
+			for range 3 {
+				ask()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if code := ask(); (code == http.StatusOK) != quota.Zero() {
+					b.Fatal(code)
+				}
+			}
+		})
+	}
 }

@@ -63,6 +63,7 @@ type rigSettings struct {
 	ledger  string
 	limits  limitFlags
 	opens   graph.Rate
+	server  func(*graph.ServerConfig)
 	calm    bool
 	log     *slog.Logger
 	wrap    func(ordering.Deps) ordering.Deps
@@ -108,6 +109,11 @@ func withLimits(f limitFlags) rigOption { return func(s *rigSettings) { s.limits
 // withSessions sets how many sessions a household's guests may open; otherwise nothing bounds them.
 func withSessions(r graph.Rate) rigOption { return func(s *rigSettings) { s.opens = r } }
 
+// withServer changes how the gateway listens.
+func withServer(change func(*graph.ServerConfig)) rigOption {
+	return func(s *rigSettings) { s.server = change }
+}
+
 // calmly reads the systems as seldom as a gateway in service does, for measurements.
 func calmly(s *rigSettings) { s.calm = true }
 
@@ -143,7 +149,7 @@ func newRig(t testing.TB, kind string) *rig {
 
 func newRigOf(t testing.TB, kind string, retailer *demo.Retailer, options ...rigOption) *rig {
 	t.Helper()
-	settings := rigSettings{terms: func(*terms) {}, wires: func(*rig, *backends) {}, log: slog.New(slog.DiscardHandler)}
+	settings := rigSettings{terms: func(*terms) {}, server: func(*graph.ServerConfig) {}, wires: func(*rig, *backends) {}, log: slog.New(slog.DiscardHandler)}
 	for _, o := range options {
 		o(&settings)
 	}
@@ -267,6 +273,7 @@ func (r *rig) start(_ context.Context, t testing.TB, settings *rigSettings) {
 	}
 	server := graph.DefaultServerConfig()
 	server.DrainDelay = 0
+	settings.server(&server)
 	limits := graph.DefaultLimits()
 	limits.Timeout = 2 * time.Second
 	timeout := 400 * time.Millisecond
