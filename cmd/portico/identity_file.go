@@ -31,8 +31,8 @@ type trustEntry struct {
 	Algorithms []string `yaml:"algorithms"`
 	Roles      []string `yaml:"roles"`
 	// SubjectPrefix keeps its subjects apart from those of another issuer of the same role.
-	SubjectPrefix string `yaml:"subjectPrefix"`
-	Types      []string `yaml:"types"`
+	SubjectPrefix string   `yaml:"subjectPrefix"`
+	Types         []string `yaml:"types"`
 	// JWKS is the URL or the path of a key set, Keys the paths of PEM files; one of the two is given. Paths begin where the file is.
 	JWKS           string        `yaml:"jwks"`
 	Keys           []string      `yaml:"keys"`
