@@ -32,10 +32,11 @@ type Reading struct {
 	read      map[part]*retail.Disclosure
 }
 
-// about is whose data is read, and for which purpose.
+// about is whose data is read, and for which purpose; open says that nobody's consent is needed.
 type about struct {
 	subject string
 	purpose retail.Purpose
+	open    bool
 }
 
 // part is about and the root field below which it is read.
@@ -94,7 +95,8 @@ func PersonalScope(p retail.Purpose) (scope Scope, known bool) {
 // Personal guards personal data. On inputs it does nothing. A field reads as it is for the person whom it is about, and for
 // whoever holds the scope of the purpose when the person consents to it; for all others it reads what the mask leaves. The
 // person is that of the nearest object around the field that knows (retail.DataSubject); where none does, nobody is. A
-// question about consent that fails fails the field.
+// question about consent that fails fails the field. What was said to others (retail.MaskNone) they read as it is: that is
+// recorded, unless it was said to everybody.
 func Personal[R ~func(context.Context) (any, error)](
 	ctx context.Context, obj any, next R, purpose retail.Purpose, mask retail.Mask,
 ) (any, error) {
@@ -102,12 +104,16 @@ func Personal[R ~func(context.Context) (any, error)](
 	if _, input := obj.(map[string]any); input || err != nil || empty(value) {
 		return value, err
 	}
-	reading := ReadingOf(ctx)
-	if reading == nil {
+	reading, field := ReadingOf(ctx), graphql.GetFieldContext(ctx)
+	subject, public := subjectOf(obj, field)
+	open := mask == retail.MaskNone
+	switch {
+	case open && public:
+		return value, nil
+	case reading == nil:
 		return masked(mask, value), nil
 	}
-	field := graphql.GetFieldContext(ctx)
-	a := about{subject: subjectOf(obj, field), purpose: purpose}
+	a := about{subject, purpose, open}
 	d := reading.decide(ctx, a)
 	switch {
 	case d.err != nil:
@@ -137,10 +143,13 @@ func (r *Reading) decide(ctx context.Context, a about) *decision {
 
 func (r *Reading) judge(ctx context.Context, a about) (own, full bool, err error) {
 	if a.subject == "" {
-		return false, false, nil
+		return false, a.open, nil
 	}
 	if self, err := r.self(ctx); err != nil || self != "" && self == a.subject {
 		return err == nil, false, err
+	}
+	if a.open {
+		return false, true, nil
 	}
 	if scope, known := PersonalScope(a.purpose); !known || !PrincipalOf(ctx).Has(scope) {
 		return false, false, nil
@@ -169,7 +178,7 @@ func (r *Reading) note(field *graphql.FieldContext, a about, full bool) {
 func (r *Reading) add(p part, full bool, fields ...string) {
 	d := r.read[p]
 	if d == nil {
-		d = &retail.Disclosure{Subject: p.subject, Purpose: p.purpose, Full: full}
+		d = &retail.Disclosure{Subject: p.subject, Purpose: p.purpose, Full: full, Open: p.open}
 		r.read[p] = d
 	}
 	for _, f := range fields {
@@ -199,7 +208,7 @@ func (r *Reading) list(of func(root string) bool) []retail.Disclosure {
 		}
 		sum := joined[p.about]
 		if sum == nil {
-			sum = &retail.Disclosure{Subject: d.Subject, Purpose: d.Purpose, Full: d.Full}
+			sum = &retail.Disclosure{Subject: d.Subject, Purpose: d.Purpose, Full: d.Full, Open: d.Open}
 			joined[p.about] = sum
 		}
 		sum.Fields = append(sum.Fields, d.Fields...)
@@ -211,7 +220,7 @@ func (r *Reading) list(of func(root string) bool) []retail.Disclosure {
 		list = append(list, *d)
 	}
 	slices.SortFunc(list, func(a, b retail.Disclosure) int {
-		return cmp.Or(strings.Compare(a.Subject, b.Subject), strings.Compare(string(a.Purpose), string(b.Purpose)))
+		return cmp.Or(strings.Compare(a.Subject, b.Subject), strings.Compare(string(a.Purpose), string(b.Purpose)), slices.Compare(a.Fields, b.Fields))
 	})
 	return list
 }
@@ -220,7 +229,7 @@ func (r *Reading) list(of func(root string) bool) []retail.Disclosure {
 // of that may be read still: what was read in full needs the right and the consent of now.
 func (r *Reading) Repeat(ctx context.Context, root string, disclosed []retail.Disclosure) (allowed bool, err error) {
 	for _, was := range disclosed {
-		a := about{subject: was.Subject, purpose: was.Purpose}
+		a := about{was.Subject, was.Purpose, was.Open}
 		if was.Full {
 			if d := r.decide(ctx, a); d.err != nil || !d.full && !d.own {
 				return false, d.err
@@ -233,35 +242,36 @@ func (r *Reading) Repeat(ctx context.Context, root string, disclosed []retail.Di
 	return true, nil
 }
 
-// subjectOf is the person whom the nearest object is about that knows; empty when none does.
-func subjectOf(obj any, field *graphql.FieldContext) string {
-	if s, known := subject(obj); known {
-		return s
+// subjectOf is the person whom the nearest object is about that knows; empty when none does. Public says that the object is
+// everybody's to read.
+func subjectOf(obj any, field *graphql.FieldContext) (person string, public bool) {
+	s := subject(obj)
+	for ; s == nil && field != nil; field = field.Parent {
+		s = subject(field.Result)
 	}
-	for ; field != nil; field = field.Parent {
-		if s, known := subject(field.Result); known {
-			return s
-		}
+	if s == nil {
+		return "", false
 	}
-	return ""
+	p, may := s.(retail.DataPublic)
+	return s.Subject(), may && p.Public()
 }
 
-// subject looks through the pointers that the executor puts around elements of lists.
-func subject(v any) (string, bool) {
+// subject looks through the pointers that the executor puts around elements of lists; nil when v does not know.
+func subject(v any) retail.DataSubject {
 	for range 3 {
 		at := reflect.ValueOf(v)
 		if at.Kind() == reflect.Pointer && at.IsNil() {
-			return "", false
+			return nil
 		}
 		if s, ok := v.(retail.DataSubject); ok {
-			return s.Subject(), true
+			return s
 		}
 		if at.Kind() != reflect.Pointer {
-			return "", false
+			return nil
 		}
 		v = at.Elem().Interface()
 	}
-	return "", false
+	return nil
 }
 
 // empty reports whether there is nothing to read.

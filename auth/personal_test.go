@@ -219,3 +219,51 @@ func TestFieldsBelowAnEventKnowWhomItIsAbout(t *testing.T) {
 		t.Errorf("the person reads %v", got)
 	}
 }
+
+// said is what somebody said to others.
+type said struct {
+	by     string
+	public bool
+}
+
+func (s *said) Subject() string { return s.by }
+func (s *said) Public() bool    { return s.public }
+
+func TestWhatWasSaidToOthersIsReadAndRecorded(t *testing.T) {
+	for name, c := range map[string]struct {
+		about    any
+		recorded bool
+	}{
+		"by somebody":              {&said{"guest:g-2", false}, true},
+		"by somebody to everybody": {&said{"guest:g-2", true}, false},
+		"by the reader":            {&said{"member:m-1", false}, false},
+		"by nobody that is known":  {&said{}, true},
+	} {
+		w := &readers{self: "member:m-1"}
+		reading := auth.NewReading(w.rules())
+		ctx := of(auth.WithReading(staff(t.Context()), reading), "feedback", "text", c.about)
+		got, err := auth.Personal(ctx, c.about, says("my cousin"), retail.PurposeService, retail.MaskNone)
+		if got != "my cousin" || err != nil || w.asked.Load() > 0 {
+			t.Errorf("%s: got %v, %v, %d questions", name, got, err, w.asked.Load())
+		}
+		rows := reading.Read()
+		if (len(rows) == 1) != c.recorded || c.recorded && (!rows[0].Full || !rows[0].Open) {
+			t.Errorf("%s: recorded %+v", name, rows)
+		}
+		again := auth.NewReading(w.rules())
+		if allowed, err := again.Repeat(ctx, "feedback", rows); !allowed || err != nil || len(again.Read()) != len(rows) {
+			t.Errorf("%s, repeated: %v, %v, recorded %+v", name, allowed, err, again.Read())
+		}
+	}
+	// Of one person in one response, what was said and what is masked are two readings.
+	reading := auth.NewReading((&readers{self: "member:m-1"}).rules())
+	ctx := of(auth.WithReading(staff(t.Context()), reading), "feedback", "text", &said{"guest:g-2", false})
+	_, _ = auth.Personal(ctx, &said{"guest:g-2", false}, says("my cousin"), retail.PurposeService, retail.MaskNone)
+	_, _ = auth.Personal(ctx, &said{"guest:g-2", false}, says("13812348000"), retail.PurposeService, retail.MaskPhone)
+	if rows := reading.Read(); len(rows) != 2 || rows[0].Full == rows[1].Full {
+		t.Errorf("recorded %+v", rows)
+	}
+	if got, _ := auth.Personal(t.Context(), &said{}, says("my cousin"), retail.PurposeService, retail.MaskNone); got != "" {
+		t.Errorf("where nothing is recorded, %v is told", got)
+	}
+}

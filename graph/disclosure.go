@@ -68,6 +68,7 @@ type disclosed struct {
 	Purpose retail.Purpose `json:"p"`
 	Fields  []string       `json:"f"`
 	Full    bool           `json:"full,omitempty"`
+	Open    bool           `json:"open,omitempty"`
 }
 
 // disclosedBelow is what a root field tells about others.
@@ -78,7 +79,7 @@ func disclosedBelow(ctx context.Context, root string) []disclosed {
 	}
 	var list []disclosed
 	for _, d := range reading.ReadBelow(root) {
-		list = append(list, disclosed{Subject: d.Subject, Purpose: d.Purpose, Fields: d.Fields, Full: d.Full})
+		list = append(list, disclosed{d.Subject, d.Purpose, d.Fields, d.Full, d.Open})
 	}
 	return list
 }
@@ -96,7 +97,7 @@ func discloseAgain(ctx context.Context, root string, was []disclosed) error {
 	}
 	rows := make([]retail.Disclosure, len(was))
 	for i, d := range was {
-		rows[i] = retail.Disclosure{Subject: d.Subject, Purpose: d.Purpose, Fields: d.Fields, Full: d.Full}
+		rows[i] = retail.Disclosure{Subject: d.Subject, Purpose: d.Purpose, Fields: d.Fields, Full: d.Full, Open: d.Open}
 	}
 	allowed, err := reading.Repeat(ctx, root, rows)
 	if err == nil && !allowed {

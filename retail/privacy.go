@@ -24,11 +24,15 @@ const (
 	MaskEmail   Mask = "EMAIL"   // a***@example.com
 	MaskCode    Mask = "CODE"    // the last four characters
 	MaskAddress Mask = "ADDRESS" // down to the district
+	MaskNone    Mask = "NONE"    // all: it was said to whoever may read it, which is recorded
 )
 
 // DataSubject is implemented by objects that hold personal data: whom it is about, as Actor.Key. What an object contains is
 // about the same person.
 type DataSubject interface{ Subject() string }
+
+// DataPublic is implemented by data subjects that may have told everybody: what MaskNone leaves of these is not recorded.
+type DataPublic interface{ Public() bool }
 
 // Consent is a use of personal data that somebody agreed to. Records are never changed but for WithdrawnAt.
 type Consent struct {
@@ -51,6 +55,7 @@ type Disclosure struct {
 	Purpose   Purpose  // what for
 	Fields    []string // Type.field, sorted
 	Full      bool     // as it is; else masked
+	Open      bool     // MaskNone: Full without a consent; not on record
 }
 
 // DataRequest is what a person asked about their own data.

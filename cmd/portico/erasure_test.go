@@ -93,11 +93,11 @@ func (s *stories) live(t *testing.T, token string) {
 }
 
 // collect orders for pickup, with a note for the store, and has it handed over.
-func (s *stories) collect(t *testing.T, token string) {
+func (s *stories) collect(t *testing.T, token string) (order string) {
 	t.Helper()
 	cart := s.do(t, token, `mutation { cartCreate(input: {lines: [{sku: "10000002", method: PICKUP, locationId: "S-SH01"}]}, KEY) { cart { id } userErrors { message } } }`, "cartCreate.cart.id")
 	version := s.do(t, token, `mutation { cartNoteSet(input: {cartId: "`+cart+`", note: "`+traceNote+`"}, KEY) { cart { version } userErrors { message } } }`, "cartNoteSet.cart.version")
-	order := s.do(t, token, `mutation { checkoutComplete(input: {cartId: "`+cart+`", cartVersion: `+version+`, contact: {name: "`+traceName+`", phone: "`+tracePhone+`"}}, KEY) {
+	order = s.do(t, token, `mutation { checkoutComplete(input: {cartId: "`+cart+`", cartVersion: `+version+`, contact: {name: "`+traceName+`", phone: "`+tracePhone+`"}}, KEY) {
 		order { id } userErrors { message } } }`, "checkoutComplete.order.id")
 	s.do(t, token, `mutation { orderPay(input: {orderId: "`+order+`", method: "wallet"}, KEY) { userErrors { message } } }`, "")
 	must(t, s.pick(t, "S-SH01", nil))
@@ -113,6 +113,7 @@ func (s *stories) collect(t *testing.T, token string) {
 		Role: auth.RoleAssociate, Subject: "staff-S-SH01", Locations: []string{"S-SH01"}, Scopes: auth.DefaultScopes(auth.RoleAssociate),
 	})
 	s.silently(t, staff, silentHandOver, map[string]any{"order": order, "part": "f1", "code": code, "key": "hand-over"})
+	return order
 }
 
 // finished waits until a request has ended, whoever may see it by then.
@@ -197,24 +198,31 @@ func (s *stories) tables(t *testing.T) map[string][]string {
 	must(t, db.SelectContext(t.Context(), &names, `SELECT name FROM sqlite_schema WHERE type = 'table'`))
 	tables := map[string][]string{}
 	for _, name := range names {
-		rows, err := db.QueryxContext(t.Context(), `SELECT * FROM `+name) //nolint:sqlclosecheck // closed below; a failed test ends
-		must(t, err)
-		for rows.Next() {
-			values, err := rows.SliceScan()
-			must(t, err)
-			text := ""
-			for _, v := range values {
-				if b, ok := v.([]byte); ok {
-					v = string(b)
-				}
-				text += fmt.Sprint(v) + "\n"
-			}
-			tables[name] = append(tables[name], text)
-		}
-		must(t, rows.Err())
-		must(t, rows.Close())
+		tables[name] = rowsOf(t, db, name)
 	}
 	return tables
+}
+
+// rowsOf reads every row of a table as text.
+func rowsOf(t *testing.T, db *sqlx.DB, table string) (texts []string) {
+	t.Helper()
+	rows, err := db.QueryxContext(t.Context(), `SELECT * FROM `+table)
+	must(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		values, err := rows.SliceScan()
+		must(t, err)
+		text := ""
+		for _, v := range values {
+			if b, ok := v.([]byte); ok {
+				v = string(b)
+			}
+			text += fmt.Sprint(v) + "\n"
+		}
+		texts = append(texts, text)
+	}
+	must(t, rows.Err())
+	return texts
 }
 
 // everywhere are the stores that must know somebody before forgetting means anything.

@@ -423,9 +423,9 @@ type Feedback implements Node {
   "The score; null for a complaint."
   score: Int
   "Title; empty when none."
-  title: String!
+  title: String! @personal(purpose: SERVICE, mask: NONE)
   "Text; empty when none."
-  text: String!
+  text: String! @personal(purpose: SERVICE, mask: NONE)
   "What became of it."
   status: FeedbackStatus!
   "When it was said."
@@ -443,7 +443,7 @@ type FeedbackReply @cost(weight: "0.1") {
   "The shopper said it; else the retailer."
   byShopper: Boolean!
   "What."
-  text: String!
+  text: String! @personal(purpose: SERVICE, mask: NONE)
 }
 
 "What was asked."
@@ -3090,6 +3090,8 @@ enum Mask {
   CODE
   "Country, province, city and district."
   ADDRESS
+  "All: it was said to whoever may read it, which is recorded. What everybody may read is not."
+  NONE
 }
 
 "A kind of session."
