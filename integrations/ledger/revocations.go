@@ -46,7 +46,8 @@ func (l *Ledger) AddRevocation(ctx context.Context, r retail.Revocation) (id int
 			no.Limit = &limit
 			return no
 		}
-		_, err := t.one(&id, `INSERT INTO revocations (issuer, token_id, subject, role, until, expires_at) VALUES (?, ?, ?, ?, ?, ?) RETURNING id`,
+		_, err := t.one(&id, `INSERT INTO revocations (issuer, token_id, subject, role, until, expires_at)
+			VALUES (?, ?, ?, ?, ?, ?) RETURNING id`,
 			r.Issuer, r.TokenID, r.Subject, r.Role, microsOrNil(r.Until), micros(r.ExpiresAt))
 		return err
 	})

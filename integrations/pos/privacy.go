@@ -27,8 +27,8 @@ type personReply struct {
 	tasks    []taskTold
 }
 
-// ExportPerson tells everything that the tills hold about the person: cards, receipts, points and for whom tasks are. What cannot be read is an
-// error: a copy with something left out would pass for the whole.
+// ExportPerson tells everything that the tills hold about the person: cards, receipts, points and for whom tasks are. What cannot
+// be read is an error: a copy with something left out would pass for the whole.
 func (c *Client) ExportPerson(ctx context.Context, q privacy.Inquiry) (*privacy.Holding, error) {
 	e, err := inquiry("PrivacyExport", q)
 	if err == nil {

@@ -92,7 +92,8 @@ type RequestLedger interface {
 	// that does not wait stays as it is.
 	BeginErasure(ctx context.Context, id string, open func(*retail.Order) string, later retail.Job) (*retail.DataRequest, error)
 	// EraseOwner takes the subject of a running erasure, and the members who were merged into it when it began, out of all that
-	// the ledger has, finishes the request and gives it to nobody. members are the ids of the member and of those who were merged into it, sessions are role:subject of its tokens.
+	// the ledger has, finishes the request and gives it to nobody. members are the ids of the member and of those who were merged
+	// into it, sessions are role:subject of its tokens.
 	EraseOwner(ctx context.Context, id string, members, sessions []string, at time.Time) (*retail.DataRequest, error)
 	// MergedInto lists the members who were merged into one, directly or not.
 	MergedInto(ctx context.Context, memberID string) ([]string, error)

@@ -137,7 +137,8 @@ func (q inquiry) text() string {
 		return "+" + *s
 	}
 	sum := sha256.Sum256([]byte(strings.Join([]string{
-		q.kind, strings.Join(q.cards, "\n"), strings.Join(q.issued, "\n"), strings.Join(q.orders, "\n"), say(q.change.name), say(q.change.email), say(q.change.birthday),
+		q.kind, strings.Join(q.cards, "\n"), strings.Join(q.issued, "\n"), strings.Join(q.orders, "\n"),
+		say(q.change.name), say(q.change.email), say(q.change.birthday),
 	}, "\x00")))
 	return hex.EncodeToString(sum[:])
 }

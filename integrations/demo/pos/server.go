@@ -66,9 +66,10 @@ func New(data Data, now func() time.Time, board *faults.Board) *Server {
 	}
 	s := &Server{
 		currency: data.Currency, now: now, board: board,
-		lanes:  make(map[string]*lane, len(data.Locations)),
-		prices: maps.Clone(data.Prices),
-		book:   taskBook{tasks: map[string]task{}, takers: map[string]taker{}, barred: map[string]bool{}}, bookings: map[string]*booking{}, receipts: map[string]*receipt{},
+		lanes:    make(map[string]*lane, len(data.Locations)),
+		prices:   maps.Clone(data.Prices),
+		book:     taskBook{tasks: map[string]task{}, takers: map[string]taker{}, barred: map[string]bool{}},
+		bookings: map[string]*booking{}, receipts: map[string]*receipt{},
 		cards: make(map[string]*card, len(data.Cards)), issued: map[string]*card{},
 		acts: map[string]act{}, barred: map[string]bool{},
 	}
