@@ -104,7 +104,7 @@ func taken(t *testing.T, raw json.RawMessage) (names []string, parts []json.RawM
 
 var (
 	moment = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
-	clock  = regexp.MustCompile(`\b\d\d:\d\d\b`)
+	clock  = regexp.MustCompile(`\b(20\d\d-\d\d-\d\d )?\d\d:\d\d\b`) // late in the evening the day stands before the time
 	day    = regexp.MustCompile(`\b20\d\d-\d\d-\d\d\b`)
 	host   = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 	lot    = regexp.MustCompile(`\b(P[2-9A-Z]{10}|[a-z]{1,2}-[a-z2-7]{20,26}|[A-Z2-7]{16,26}|l[0-9a-f]{16}|89\d{8}|[0-9a-f]{24,})\b(:[a-z]+-?\d+|/[a-z]+-?\d+)?`)
@@ -138,8 +138,8 @@ func (j *journey) leaf(t *testing.T, raw json.RawMessage) string {
 		text = kind + ":" + key
 	}
 	text = moment.ReplaceAllString(text, "T")
-	text = day.ReplaceAllString(text, "D")
 	text = clock.ReplaceAllString(text, "hh:mm")
+	text = day.ReplaceAllString(text, "D")
 	text = host.ReplaceAllString(text, "http://HOST")
 	text = lot.ReplaceAllString(text, "*$2")
 	out, err := json.Marshal(text)
