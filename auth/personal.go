@@ -32,11 +32,12 @@ type Reading struct {
 	read      map[part]*retail.Disclosure
 }
 
-// about is whose data is read, and for which purpose; open says that nobody's consent is needed.
+// about is whose data is read, and for which purpose; open says that nobody's consent is needed, other that nobody's would do.
 type about struct {
 	subject string
 	purpose retail.Purpose
 	open    bool
+	other   bool // retail.DataOfOther: subject is for whom somebody unknown acts
 }
 
 // part is about and the root field below which it is read.
@@ -105,7 +106,7 @@ func Personal[R ~func(context.Context) (any, error)](
 		return value, err
 	}
 	reading, field := ReadingOf(ctx), graphql.GetFieldContext(ctx)
-	subject, public := subjectOf(obj, field)
+	subject, other, public := subjectOf(obj, field)
 	open := mask == retail.MaskNone
 	switch {
 	case open && public:
@@ -113,7 +114,7 @@ func Personal[R ~func(context.Context) (any, error)](
 	case reading == nil:
 		return masked(mask, value), nil
 	}
-	a := about{subject, purpose, open}
+	a := about{subject, purpose, open, other}
 	d := reading.decide(ctx, a)
 	switch {
 	case d.err != nil:
@@ -148,8 +149,8 @@ func (r *Reading) judge(ctx context.Context, a about) (own, full bool, err error
 	if self, err := r.self(ctx); err != nil || self != "" && self == a.subject {
 		return err == nil, false, err
 	}
-	if a.open {
-		return false, true, nil
+	if a.open || a.other {
+		return false, a.open, nil
 	}
 	if scope, known := PersonalScope(a.purpose); !known || !PrincipalOf(ctx).Has(scope) {
 		return false, false, nil
@@ -179,6 +180,9 @@ func (r *Reading) add(p part, full bool, fields ...string) {
 	d := r.read[p]
 	if d == nil {
 		d = &retail.Disclosure{Subject: p.subject, Purpose: p.purpose, Full: full, Open: p.open}
+		if p.other {
+			d.Subject = ""
+		}
 		r.read[p] = d
 	}
 	for _, f := range fields {
@@ -229,7 +233,7 @@ func (r *Reading) list(of func(root string) bool) []retail.Disclosure {
 // of that may be read still: what was read in full needs the right and the consent of now.
 func (r *Reading) Repeat(ctx context.Context, root string, disclosed []retail.Disclosure) (allowed bool, err error) {
 	for _, was := range disclosed {
-		a := about{was.Subject, was.Purpose, was.Open}
+		a := about{subject: was.Subject, purpose: was.Purpose, open: was.Open}
 		if was.Full {
 			if d := r.decide(ctx, a); d.err != nil || !d.full && !d.own {
 				return false, d.err
@@ -242,36 +246,40 @@ func (r *Reading) Repeat(ctx context.Context, root string, disclosed []retail.Di
 	return true, nil
 }
 
-// subjectOf is the person whom the nearest object is about that knows; empty when none does. Public says that the object is
-// everybody's to read.
-func subjectOf(obj any, field *graphql.FieldContext) (person string, public bool) {
-	s := subject(obj)
+// subjectOf is the person whom the nearest object is about that knows; empty when none does. Other says that an object on the way
+// is about somebody else, public that the object that knows is everybody's to read.
+func subjectOf(obj any, field *graphql.FieldContext) (person string, other, public bool) {
+	s, other := subject(obj)
 	for ; s == nil && field != nil; field = field.Parent {
-		s = subject(field.Result)
+		var of bool
+		s, of = subject(field.Result)
+		other = other || of
 	}
 	if s == nil {
-		return "", false
+		return "", other, false
 	}
 	p, may := s.(retail.DataPublic)
-	return s.Subject(), may && p.Public()
+	return s.Subject(), other, may && p.Public()
 }
 
 // subject looks through the pointers that the executor puts around elements of lists; nil when v does not know.
-func subject(v any) retail.DataSubject {
+func subject(v any) (s retail.DataSubject, other bool) {
 	for range 3 {
 		at := reflect.ValueOf(v)
 		if at.Kind() == reflect.Pointer && at.IsNil() {
-			return nil
+			return nil, false
 		}
-		if s, ok := v.(retail.DataSubject); ok {
-			return s
+		s, knows := v.(retail.DataSubject)
+		o, may := v.(retail.DataOfOther)
+		if knows || may {
+			return s, may && o.OfOther()
 		}
 		if at.Kind() != reflect.Pointer {
-			return nil
+			return nil, false
 		}
 		v = at.Elem().Interface()
 	}
-	return nil
+	return nil, false
 }
 
 // empty reports whether there is nothing to read.

@@ -220,6 +220,33 @@ func TestFieldsBelowAnEventKnowWhomItIsAbout(t *testing.T) {
 	}
 }
 
+// Whoever collects or rides for the shopper is somebody else: what the shopper consents to is not theirs.
+func TestNobodyConsentsForWhoeverActsForThem(t *testing.T) {
+	order := &retail.Order{Owner: "guest:g-2"}
+	for name, c := range map[string]struct {
+		object any
+		self   string
+		want   string
+		of     string // whose reading is recorded; "-" for none
+	}{
+		"the shopper":               {&retail.Contact{}, "", "+8613812348000", "guest:g-2"},
+		"whom the shopper sends":    {&retail.Contact{Other: true}, "", "138****8000", ""},
+		"a courier":                 {&retail.CourierState{}, "", "138****8000", ""},
+		"a courier, to the shopper": {&retail.CourierState{}, "guest:g-2", "+8613812348000", "-"},
+	} {
+		w := &readers{self: c.self, consents: map[string]retail.Purpose{"guest:g-2": retail.PurposeFulfilment}}
+		reading := auth.NewReading(w.rules())
+		ctx := of(auth.WithReading(staff(t.Context(), auth.ScopePersonalFulfilment), reading), "order", "phone", order, c.object)
+		got, err := auth.Personal(ctx, c.object, says("+8613812348000"), retail.PurposeFulfilment, retail.MaskPhone)
+		if got != c.want || err != nil {
+			t.Errorf("%s: got %v, %v", name, got, err)
+		}
+		if rows := reading.Read(); (len(rows) == 0) != (c.of == "-") || len(rows) == 1 && rows[0].Subject != c.of {
+			t.Errorf("%s: recorded %+v", name, rows)
+		}
+	}
+}
+
 // said is what somebody said to others.
 type said struct {
 	by     string

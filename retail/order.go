@@ -69,6 +69,7 @@ type OrderLine struct {
 type Contact struct {
 	Name  string
 	Phone string // E.164
+	Other bool   `json:"-"` // somebody whom the shopper named, not the shopper
 }
 
 // Fulfillment is the part of an order that one place serves.

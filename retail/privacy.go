@@ -34,6 +34,11 @@ type DataSubject interface{ Subject() string }
 // DataPublic is implemented by data subjects that may have told everybody: what MaskNone leaves of these is not recorded.
 type DataPublic interface{ Public() bool }
 
+// DataOfOther is implemented by objects that may be about somebody else than the objects around them, and who is not known: whom
+// somebody sends to the counter, who rides with the goods. The person around, for whom they do that, reads it as it is; that
+// person's consent opens it to nobody, and it is on record as nobody's.
+type DataOfOther interface{ OfOther() bool }
+
 // Consent is a use of personal data that somebody agreed to. Records are never changed but for WithdrawnAt.
 type Consent struct {
 	Subject     string // Actor.Key

@@ -78,6 +78,16 @@ type FulfillmentOf struct {
 	Order *Order
 }
 
+// Proxy is whom the shopper sends to the counter; nil when they come themselves.
+func (f FulfillmentOf) Proxy() *Contact {
+	if f.Collector == nil {
+		return nil
+	}
+	c := *f.Collector
+	c.Other = true
+	return &c
+}
+
 // Parts are the fulfillments with their order.
 func (o *Order) Parts() []FulfillmentOf {
 	parts := make([]FulfillmentOf, len(o.Fulfillments))

@@ -693,7 +693,7 @@ func _Fulfillment_collector(ctx context.Context, ec *executionContext, field gra
 			return fieldContext_Fulfillment_collector(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Collector, nil
+			return obj.Proxy(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *retail.Contact) graphql.Marshaler {
@@ -707,7 +707,7 @@ func fieldContext_Fulfillment_collector(_ context.Context, ec *executionContext,
 	fc = &graphql.FieldContext{
 		Object:     "Fulfillment",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_Contact(ctx, ec, field)

@@ -89,7 +89,7 @@ func (c *Client) placed(o *retail.Order) placedOrderMessage {
 		OrderID: o.ID, Account: o.AccountID, Channel: string(o.Channel), PlacedAt: o.PlacedAt.UTC(), PayBy: o.PayBy.UTC(),
 		Status: string(retail.OrderPendingPayment), AllocatedBy: "gateway",
 		Subtotal: c.wire(o.Totals.Subtotal), Delivery: c.wire(o.Totals.Delivery), Total: c.wire(o.Totals.Total),
-		Coupons: append([]string{}, o.Coupons...), Contact: contactMessage(o.Contact), Note: o.Note,
+		Coupons: append([]string{}, o.Coupons...), Contact: contactMessage{Name: o.Contact.Name, Phone: o.Contact.Phone}, Note: o.Note,
 		Discounts: []discountMessage{}, Fulfillments: []fulfillmentMessage{},
 	}
 	for _, l := range o.Lines {

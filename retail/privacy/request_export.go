@@ -220,14 +220,13 @@ type toldLine struct {
 }
 
 type toldPart struct {
-	Method    retail.FulfillmentMethod
-	Location  string
-	Status    retail.FulfillmentStatus
-	Promise   time.Time
-	Collector *retail.Contact      `json:",omitempty"`
-	Spot      string               `json:",omitempty"`
-	Courier   *retail.CourierState `json:",omitempty"`
-	Receipt   string               `json:",omitempty"`
+	Method   retail.FulfillmentMethod
+	Location string
+	Status   retail.FulfillmentStatus
+	Promise  time.Time
+	Spot     string               `json:",omitempty"`
+	Courier  *retail.CourierState `json:",omitempty"`
+	Receipt  string               `json:",omitempty"`
 }
 
 type toldMoney struct {
@@ -255,7 +254,7 @@ func toldOrders(list []*retail.Order, lang retail.Language) []toldOrder {
 		}
 		for _, f := range o.Fulfillments {
 			t.Fulfillments = append(t.Fulfillments, toldPart{
-				f.Method, f.LocationCode, f.Status, f.Promise, f.Collector, f.ArrivedSpot, f.Courier, f.ReceiptNo,
+				f.Method, f.LocationCode, f.Status, f.Promise, f.ArrivedSpot, unnamed(f.Courier), f.ReceiptNo,
 			})
 		}
 		for _, p := range o.Payments {
@@ -270,6 +269,16 @@ func toldOrders(list []*retail.Order, lang retail.Language) []toldOrder {
 		out[i] = t
 	}
 	return out
+}
+
+// unnamed leaves out who rode: that is somebody else, as whoever was sent to the counter is.
+func unnamed(c *retail.CourierState) *retail.CourierState {
+	if c == nil {
+		return nil
+	}
+	ride := *c
+	ride.Name, ride.Phone = "", ""
+	return &ride
 }
 
 // toldReview says that somebody looked at an order. Who did is somebody else, and what was unusual is not said: whoever knows what

@@ -231,6 +231,7 @@ func TestWhoWasMergedIsMeantToo(t *testing.T) {
 	}
 	for text, want := range map[string]bool{
 		`"P1"`: true, `"P2"`: true, `"h-2"`: true, "RELEASED": true, "MANY_UNITS": false, "operator:o": false,
+		"Bob": false, "Wang": false, "+86139\"": false, // who collected and who rode are others
 	} {
 		if strings.Contains(string(r.Document), text) != want {
 			t.Errorf("%s in the copy: %v, want %v", text, !want, want)
