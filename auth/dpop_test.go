@@ -412,8 +412,8 @@ func FuzzProof(f *testing.F) {
 	f.Add("....")
 	v := boundVerifier(f, w, auth.ProofOptions{Replays: firstTime{}})
 	f.Fuzz(func(t *testing.T, proof string) {
-		if _, err := v.Authenticate(request("DPoP", h.token, proof)); err == nil && proof != good {
-			t.Fatalf("accepted %q", proof)
+		if _, err := v.Authenticate(request("DPoP", h.token, proof)); (err == nil) != (proof == good) || err != nil && retail.CodeOf(err) != retail.CodeUnauthenticated {
+			t.Fatalf("%q: %v", proof, err)
 		}
 	})
 }

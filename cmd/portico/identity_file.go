@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/portico-retail/portico/auth"
 )
 
@@ -57,7 +55,7 @@ func readTrust(path string) ([]issuerTrust, error) {
 	if len(text) > maxTrustBytes {
 		err = fmt.Errorf("more than %d bytes", maxTrustBytes)
 	} else {
-		err = yaml.UnmarshalWithOptions(text, &f, yaml.Strict())
+		err = readYAML(text, &f)
 	}
 	if err == nil && (len(f.Issuers) == 0 || len(f.Issuers) > maxTrustIssuers) {
 		err = fmt.Errorf("%d issuers, not 1 to %d", len(f.Issuers), maxTrustIssuers)

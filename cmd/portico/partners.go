@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/retail"
 )
@@ -85,7 +83,7 @@ func readPartners(path string) (text []byte, list []*auth.Partner, err error) {
 
 func parsePartners(text []byte) ([]*auth.Partner, error) {
 	var file partnerFile
-	if err := yaml.UnmarshalWithOptions(text, &file, yaml.Strict()); err != nil && !errors.Is(err, io.EOF) {
+	if err := readYAML(text, &file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	list := make([]*auth.Partner, len(file.Partners))

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
-	"github.com/goccy/go-yaml"
 )
 
 // envPrefix starts the variable of every flag: --redis-prefix is PORTICO_REDIS_PREFIX.
@@ -42,7 +41,7 @@ func readSettings(args, env []string) (settings, error) {
 	if err != nil {
 		return s, fmt.Errorf("config: %w", err)
 	}
-	if err := yaml.UnmarshalWithOptions(text, &s.file, yaml.Strict()); err != nil {
+	if err := readYAML(text, &s.file); err != nil {
 		return s, fmt.Errorf("config: %s: %w", s.path, err)
 	}
 	return s, nil
