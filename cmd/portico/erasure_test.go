@@ -235,6 +235,25 @@ func everywhere(t *testing.T, found []string, stores ...string) {
 	}
 }
 
+// copied asks for a copy, which must have texts in the parts of holders.
+func (s *stories) copied(t *testing.T, token string, want map[retail.DataHolder]map[string]string) {
+	t.Helper()
+	id := s.do(t, token, `mutation { dataExportRequest(input: {language: EN}, KEY) { request { id } userErrors { message } } }`, "dataExportRequest.request.id")
+	s.finished(t, id)
+	document := valueAt(s.silently(t, token, `query { node(id: "`+id+`") { ... on DataRequest { document } } }`, nil), "node.document")
+	var copied struct {
+		Holders map[retail.DataHolder]map[string]json.RawMessage
+	}
+	must(t, json.Unmarshal([]byte(document), &copied))
+	for holder, parts := range want {
+		for part, trace := range parts {
+			if !strings.Contains(string(copied.Holders[holder][part]), trace) {
+				t.Errorf("the copy of %s lacks %q in %s: %s", holder, trace, part, copied.Holders[holder][part])
+			}
+		}
+	}
+}
+
 // TestWhoAsksToBeForgottenIsNowhere lets a member leave traces everywhere, asks for a copy, which has all of them, and to be
 // forgotten: then there is none, and the account is over.
 func TestWhoAsksToBeForgottenIsNowhere(t *testing.T) {
@@ -256,26 +275,13 @@ func TestWhoAsksToBeForgottenIsNowhere(t *testing.T) {
 	everywhere(t, s.traces(t, traced()...), "shop account", "shop cart", "shop delivery", "shop order", "tills card", "tills task",
 		"ERP ", "ledger orders", "ledger members", "ledger feedback")
 
-	id := s.do(t, token, `mutation { dataExportRequest(input: {language: EN}, KEY) { request { id } userErrors { message } } }`, "dataExportRequest.request.id")
-	s.finished(t, id)
-	document := valueAt(s.silently(t, token, `query { node(id: "`+id+`") { ... on DataRequest { document } } }`, nil), "node.document")
-	var copied struct {
-		Holders map[retail.DataHolder]map[string]json.RawMessage
-	}
-	must(t, json.Unmarshal([]byte(document), &copied))
-	for holder, parts := range map[retail.DataHolder]map[string]string{
+	s.copied(t, token, map[retail.DataHolder]map[string]string{
 		retail.HolderShop:       {"accounts": traceName, "orders": traceLine, "carts": traceNote, "deliveries": traceLine},
 		retail.HolderPOS:        {"cards": traceEmail, "tasks": traceNote},
 		retail.HolderERP:        {"customers": traceBorn},
 		retail.HolderLedger:     {"member": traceEmail, "orders": traceNote, "feedback": traceSaid, "consents": "FULFILMENT", "requests": "EXPORT"},
 		retail.HolderProjection: {"holds": "10000002"},
-	} {
-		for part, trace := range parts {
-			if !strings.Contains(string(copied.Holders[holder][part]), trace) {
-				t.Errorf("the copy of %s lacks %q in %s: %s", holder, trace, part, copied.Holders[holder][part])
-			}
-		}
-	}
+	})
 
 	done := s.erase(t, token)
 	for _, receipt := range done.Receipts {
@@ -318,6 +324,11 @@ func TestAGuestIsForgottenBySession(t *testing.T) {
 	token, _ := s.asker(t, []string{"guest"})
 	s.live(t, token)
 	everywhere(t, s.traces(t, traced()...), "shop cart", "shop delivery", "shop order", "tills task", "ledger orders", "ledger feedback")
+	s.copied(t, token, map[retail.DataHolder]map[string]string{
+		retail.HolderShop:   {"orders": traceLine, "carts": traceNote, "deliveries": traceLine},
+		retail.HolderPOS:    {"tasks": traceNote},
+		retail.HolderLedger: {"orders": traceNote, "feedback": traceSaid},
+	})
 	for _, system := range []string{"SHOP", "ERP", "POS"} {
 		must(t, s.fault(system, "lose"))
 	}
