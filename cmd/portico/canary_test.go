@@ -15,7 +15,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -347,21 +346,31 @@ func TestADyingGatewayDoesNotSing(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	defer hangUp()
 	var singing sync.WaitGroup
+	var heard atomic.Int64
 	for i := range 8 {
 		singing.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				_, _ = w.once(ctx, token, `mutation($n: String!, $p: String!, $k: String!) {
+				_, err := w.once(ctx, token, `mutation($n: String!, $p: String!, $k: String!) {
 					memberRegister(input: {phone: $p, code: "KANARICODE", name: $n}, idempotencyKey: $k) { userErrors { code } } }`,
 					map[string]any{"n": canaries["name"], "p": canaries["phone"], "k": fmt.Sprintf("k-%d-%d", i, n)})
+				if err == nil {
+					heard.Add(1)
+				}
 			}
 		})
 	}
-	time.AfterFunc(300*time.Millisecond, func() {
+	eventually(t, func() error {
+		if heard.Load() < 8 {
+			return errors.New("it has heard too little")
+		}
+		return nil
+	})
+	func() { // the others are still at it
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.closing = true // it is not to be started again
 		_ = w.process.Process.Signal(syscall.SIGQUIT)
-	})
+	}()
 	eventually(t, func() error {
 		if w.killed() == 0 {
 			return fmt.Errorf("it lives")

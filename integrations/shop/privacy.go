@@ -78,12 +78,39 @@ func (c *Client) person(
 		return nil, broken(op)
 	}
 	if op == "privacy-export" {
-		var data map[string]json.RawMessage
-		if json.Unmarshal(m.Data, &data) != nil || data == nil {
+		var ok bool
+		if m.Data, ok = withoutCouriers(m.Data); !ok {
 			return nil, broken(op)
 		}
 	}
 	return &privacy.Holding{Answer: privacy.Answer{Reference: m.Receipt, Records: *m.Records}, Data: m.Data}, nil
+}
+
+// withoutCouriers leaves out who rode to the person: that is somebody else. It is not ok when the copy is no object, or its
+// deliveries are not what the wire says.
+func withoutCouriers(copied json.RawMessage) (json.RawMessage, bool) {
+	var data map[string]json.RawMessage
+	if json.Unmarshal(copied, &data) != nil || data == nil {
+		return nil, false
+	}
+	if data["deliveries"] == nil {
+		return copied, true
+	}
+	var deliveries []map[string]json.RawMessage
+	if json.Unmarshal(data["deliveries"], &deliveries) != nil {
+		return nil, false
+	}
+	for _, d := range deliveries {
+		var ride map[string]json.RawMessage
+		if json.Unmarshal(d["delivery"], &ride) != nil || ride == nil {
+			return nil, false
+		}
+		delete(ride, "courier")
+		d["delivery"], _ = json.Marshal(ride) // what was read can be written
+	}
+	data["deliveries"], _ = json.Marshal(deliveries)
+	text, err := json.Marshal(data)
+	return text, err == nil
 }
 
 // texts is the list, never null.
