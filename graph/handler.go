@@ -275,10 +275,7 @@ func (h *Handler) perform(
 	if no := turn.take(ctx, turn.priority(ctx, op.def)); no != nil {
 		return nil, no
 	}
-	ctx = withSlot(retail.WithContext(ctx, shopping), turn.slot)
-	if home := householdOf(ctx, auth.PrincipalOf(ctx)); home != "" {
-		ctx = retail.WithHousehold(ctx, home)
-	}
+	ctx = h.classes.withHousehold(withSlot(retail.WithContext(ctx, shopping), turn.slot))
 	if isSubscription(op.def) {
 		return h.subscribe(ctx, doc, op, variables, hidden)
 	}

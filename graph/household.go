@@ -51,15 +51,25 @@ func (c *classes) accountsOf(ctx context.Context, p auth.Principal) []account {
 		return nil
 	}
 	list := []account{{clientOf(ctx, p), r}}
-	if isGuest(p) {
-		list = append(list, account{householdOf(ctx, p), r.household()})
+	if n := c.guests(); n > 0 && isGuest(p) {
+		list = append(list, account{householdOf(ctx, p), r.times(n)})
 	}
 	return list
 }
 
-// household is what all guests of a household may ask together when the rate is what one may.
-func (r Rate) household() Rate {
-	return Rate{
-		PerMinute: min(r.PerMinute*retail.HouseholdGuests, mostPoints), Burst: min(r.Burst*retail.HouseholdGuests, mostPoints),
+// guests is how many guests' worth those of a household get together.
+func (c *classes) guests() int { return c.policies[auth.Class(auth.RoleGuest)].Household }
+
+// times is what so many clients may ask together when the rate is what one may.
+func (r Rate) times(n int) Rate {
+	return Rate{PerMinute: min(r.PerMinute*n, mostPoints), Burst: min(r.Burst*n, mostPoints)}
+}
+
+// withHousehold tells the services whose guest a caller without an account is.
+func (c *classes) withHousehold(ctx context.Context) context.Context {
+	home := householdOf(ctx, auth.PrincipalOf(ctx))
+	if home == "" {
+		return ctx
 	}
+	return retail.WithHousehold(ctx, retail.Household{Name: home, Guests: c.guests()})
 }

@@ -19,6 +19,8 @@ func guest(n int) auth.Principal {
 	return auth.Principal{Role: auth.RoleGuest, Subject: fmt.Sprintf("g-%d", n)}
 }
 
+const fourGuests = 4
+
 // postFrom sends a body as a principal from an address.
 func postFrom(h http.Handler, address string, p auth.Principal, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, "/graphql", strings.NewReader(body))
@@ -33,6 +35,7 @@ func postFrom(h http.Handler, address string, p auth.Principal, body string) *ht
 func TestGuestsOfAHouseholdShareItsPoints(t *testing.T) {
 	s := mustServer(t, ratedHandler(t, nil, policies("guest", func(p *graph.Policy) {
 		p.Rate = graph.Rate{PerMinute: 60, Burst: 21} // three times {a}
+		p.Household = fourGuests
 	}), func() time.Time { return testNow }))
 	h := s.Handler()
 	served := func(address string, guests, each int) (n int) {
@@ -48,7 +51,7 @@ func TestGuestsOfAHouseholdShareItsPoints(t *testing.T) {
 	if n := served("198.51.100.1:1", 1, 10); n != 3 {
 		t.Errorf("one guest is served %d times, want 3", n)
 	}
-	const want = 3*retail.HouseholdGuests - 3
+	const want = 3*fourGuests - 3
 	if n := served("198.51.100.1:2", 100, 10); n != want {
 		t.Errorf("a hundred guests of the same household are served %d times, want %d", n, want)
 	}
@@ -59,8 +62,8 @@ func TestGuestsOfAHouseholdShareItsPoints(t *testing.T) {
 			n++
 		}
 	}
-	if n != 3*retail.HouseholdGuests {
-		t.Errorf("a hundred guests of one /64 are served %d times, want %d", n, 3*retail.HouseholdGuests)
+	if n != 3*fourGuests {
+		t.Errorf("a hundred guests of one /64 are served %d times, want %d", n, 3*fourGuests)
 	}
 }
 
@@ -69,7 +72,7 @@ func TestAHouseholdHasSoManyGuestsRequestsAtOnce(t *testing.T) {
 		g := newGate()
 		h := g.handler(t, func(o *graph.HandlerOptions) {
 			o.MaxInFlight = 64
-			o.Policies = policies("guest", func(p *graph.Policy) { p.InFlight = 2 })
+			o.Policies = policies("guest", func(p *graph.Policy) { p.InFlight, p.Household = 2, fourGuests })
 		})
 		codes := make(chan int, 100)
 		for n := range 20 {
@@ -85,7 +88,7 @@ func TestAHouseholdHasSoManyGuestsRequestsAtOnce(t *testing.T) {
 				t.Errorf("got %d", code)
 			}
 		}
-		if want := 20 - 2*retail.HouseholdGuests; refused != want {
+		if want := 20 - 2*fourGuests; refused != want {
 			t.Errorf("%d of 20 are refused, want %d", refused, want)
 		}
 		close(g.open)
@@ -131,7 +134,7 @@ func TestAHouseholdOpensSoManySessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	home := retail.WithHousehold(context.Background(), "home")
+	home := retail.WithHousehold(context.Background(), retail.Household{Name: "home"})
 	for n := range 3 {
 		if err := p.Allow(home); err != nil {
 			t.Errorf("session %d: %v", n, err)
@@ -140,7 +143,7 @@ func TestAHouseholdOpensSoManySessions(t *testing.T) {
 	if err := p.Allow(home); !retail.Refused(err, retail.WhyLimitReached) || !strings.Contains(err.Error(), "30 seconds") {
 		t.Errorf("the fourth: %v", err)
 	}
-	if err := p.Allow(retail.WithHousehold(context.Background(), "next door")); err != nil {
+	if err := p.Allow(retail.WithHousehold(context.Background(), retail.Household{Name: "next door"})); err != nil {
 		t.Errorf("next door: %v", err)
 	}
 	now = now.Add(30 * time.Second)

@@ -32,7 +32,7 @@ func (p *Pace) Allow(ctx context.Context) error {
 	if p.rate.Zero() {
 		return nil
 	}
-	b := p.meter.take(ctx, hashed("pace:"+retail.HouseholdOf(ctx)), p.rate, 1)
+	b := p.meter.take(ctx, hashed("pace:"+retail.HouseholdOf(ctx).Name), p.rate, 1)
 	if b.Taken {
 		return nil
 	}

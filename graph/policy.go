@@ -28,8 +28,11 @@ type Policy struct {
 	// Rate is what one client may ask in a time; the zero Rate does not count. A partner's quota takes its place.
 	Rate Rate
 	// InFlight bounds the requests of one client that are worked on or wait at once; 0 bounds nobody. A partner's quota takes
-	// its place. What bounds a guest bounds the guests of a household to retail.HouseholdGuests times as much; so does Rate.
+	// its place.
 	InFlight int
+	// Household is how many guests' worth of Rate, InFlight and whatever else bounds one guest all guests of one household, a
+	// network address, get together; 0 bounds no household. It is read of the guests' class only.
+	Household int
 }
 
 // Policies are those of all classes.
@@ -39,7 +42,7 @@ type Policies map[auth.Class]Policy
 const browserConnections = 6
 
 // DefaultPolicies bound strangers tighter than sessions, and staff of the platform looser. Of slots, the handler's requests at
-// once, one partner may have a quarter and one guest an eighth, a household's guests together retail.HouseholdGuests times that.
+// once, one partner may have a quarter and one guest an eighth.
 func DefaultPolicies(slots int) Policies {
 	all := Policies{}
 	for _, class := range auth.Classes() {
@@ -56,6 +59,8 @@ func DefaultPolicies(slots int) Policies {
 	})
 	change(auth.Class(auth.RoleGuest), func(p *Policy) {
 		p.Limits.Cost, p.Rate, p.InFlight = 2000, Rate{PerMinute: 30_000, Burst: 10_000}, max(browserConnections, slots/8)
+		// A family and a shop's wifi rarely have more than four people who do the same at their limit in the same minutes.
+		p.Household = 4
 	})
 	change(auth.Class(auth.RoleMember), func(p *Policy) { p.Rate = Rate{PerMinute: 30_000, Burst: 10_000} })
 	change(auth.Class(auth.RoleAssociate), func(p *Policy) { p.Rate = Rate{PerMinute: 120_000, Burst: 20_000} })
@@ -101,6 +106,9 @@ func (all Policies) Validate() error {
 		}
 		if p.InFlight < 0 {
 			errs = append(errs, fmt.Errorf("graph: InFlight of class %s is %d, not at least 0", class, p.InFlight))
+		}
+		if p.Household < 0 || p.Household > mostPoints {
+			errs = append(errs, fmt.Errorf("graph: Household of class %s is %d, not 0 to %d", class, p.Household, mostPoints))
 		}
 	}
 	return errors.Join(errs...)

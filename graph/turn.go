@@ -6,7 +6,6 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/portico-retail/portico/auth"
-	"github.com/portico-retail/portico/retail"
 )
 
 // turn is one request's way through admission.
@@ -39,8 +38,8 @@ func (h *Handler) begin(ctx context.Context) (*turn, *refusal) {
 		return t, nil
 	}
 	within := t.count(clientOf(ctx, p), most)
-	if within && isGuest(p) {
-		within = t.count(householdOf(ctx, p), most*retail.HouseholdGuests)
+	if n := h.classes.guests(); n > 0 && within && isGuest(p) {
+		within = t.count(householdOf(ctx, p), most*n)
 	}
 	if within {
 		return t, nil

@@ -2,24 +2,28 @@ package retail
 
 import "context"
 
-// HouseholdGuests is how many guests' worth all guests of one household get together. Guests' sessions are to be had for the
-// asking, so what bounds one guest bounds nobody unless it also bounds the address behind it: a family and a shop's wifi
-// rarely have more than four people who do the same at their limit in the same minutes.
-const HouseholdGuests = 4
+// Household is those who share a network address. What bounds one guest bounds nobody, because guests' sessions are to be had
+// for the asking, unless it also bounds the address behind them.
+type Household struct {
+	Name   string // tells households apart and says to nobody which they are; empty for callers with an account
+	Guests int    // how many guests' worth all its guests get together; 0 bounds them by nothing
+}
+
+// Bounds reports whether a guest's household counts.
+func (h Household) Bounds() bool { return h.Name != "" && h.Guests > 0 }
+
+// Limit is what all guests of the household may try together when l is what one may.
+func (h Household) Limit(l Limit) Limit { return Limit{Most: l.Most * h.Guests, Per: l.Per} }
 
 type householdKey struct{}
 
-// WithHousehold returns ctx of a caller without an account, who counts among the guests of a household: those who share a
-// network address. The name tells households apart and must say to nobody which they are.
-func WithHousehold(ctx context.Context, name string) context.Context {
-	return context.WithValue(ctx, householdKey{}, name)
+// WithHousehold returns ctx of a caller without an account, who counts among the guests of a household.
+func WithHousehold(ctx context.Context, h Household) context.Context {
+	return context.WithValue(ctx, householdKey{}, h)
 }
 
-// HouseholdOf returns the household among whose guests the caller counts; empty for everybody with an account.
-func HouseholdOf(ctx context.Context) string {
-	name, _ := ctx.Value(householdKey{}).(string)
-	return name
+// HouseholdOf returns the household among whose guests the caller counts; the zero Household for everybody with an account.
+func HouseholdOf(ctx context.Context) Household {
+	h, _ := ctx.Value(householdKey{}).(Household)
+	return h
 }
-
-// Household is what all guests of one household may try together when the limit is what one may.
-func (l Limit) Household() Limit { return Limit{Most: l.Most * HouseholdGuests, Per: l.Per} }

@@ -18,7 +18,7 @@ import (
 
 // limitFlags say what each class of callers may ask.
 type limitFlags struct {
-	Limit      []classLimit `placeholder:"CLASS.LIMIT=N" help:"A limit of a class of callers, or of all; portico limits lists them. inFlight bounds the requests of one client at the same time."`
+	Limit      []classLimit `placeholder:"CLASS.LIMIT=N" help:"A limit of a class of callers, or of all; portico limits lists them. inFlight bounds the requests of one client at the same time, guest.household says how many guests' worth all guests of one address get."`
 	LimitsMode []classMode  `placeholder:"CLASS=MODE" help:"Whether requests beyond the limits of a class are refused (enforce) or served, counted and logged (measure)."`
 	Rate       []classRate  `default:"${rates}" placeholder:"CLASS=N/BURST" help:"Points of cost that one client of a class may ask in a minute and at once, or off. A partner's quota takes its place."`
 }
@@ -40,15 +40,18 @@ func (c *classLimit) UnmarshalText(text []byte) error {
 	if !given || !dotted || err != nil {
 		return fmt.Errorf("%q is no limit such as partner.depth=10", text)
 	}
-	if limit != inFlight && !slices.Contains(graph.LimitNames(), limit) {
+	if limit != inFlight && limit != household && !slices.Contains(graph.LimitNames(), limit) {
 		return fmt.Errorf("there is no limit %q", limit)
 	}
 	*c = classLimit{class: class, limit: limit, value: n}
 	return checkClass(class)
 }
 
-// inFlight is the name of graph.Policy.InFlight among the limits.
-const inFlight = "inFlight"
+// Names of what a graph.Policy bounds beside the limits of one request.
+const (
+	inFlight  = "inFlight"
+	household = "household"
+)
 
 // classMode is a setting such as partner=measure.
 type classMode struct {
@@ -113,11 +116,14 @@ func (f limitFlags) policies(maxInFlight int, timeout time.Duration) graph.Polic
 	each(everyClass, func(p *graph.Policy) { p.Limits.Timeout = timeout })
 	for _, l := range f.Limit {
 		each(l.class, func(p *graph.Policy) {
-			if l.limit == inFlight {
+			switch l.limit {
+			case inFlight:
 				p.InFlight = l.value
-				return
+			case household:
+				p.Household = l.value
+			default:
+				_ = p.Limits.Set(l.limit, l.value) // it was checked when it was read
 			}
-			_ = p.Limits.Set(l.limit, l.value) // it was checked when it was read
 		})
 	}
 	for _, m := range f.LimitsMode {
@@ -175,6 +181,7 @@ func printLimits(w io.Writer, all graph.Policies) error {
 	}
 	line("timeout", func(p graph.Policy) string { return p.Limits.Timeout.String() })
 	line(inFlight, func(p graph.Policy) string { return orNone(p.InFlight) })
+	line(household, func(p graph.Policy) string { return orNone(p.Household) })
 	line("rate a minute", func(p graph.Policy) string { return orNone(p.Rate.PerMinute) })
 	line("rate at once", func(p graph.Policy) string { return orNone(p.Rate.Burst) })
 	line("mode", func(p graph.Policy) string { return string(p.Mode) })

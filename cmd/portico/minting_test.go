@@ -12,6 +12,13 @@ import (
 	"github.com/portico-retail/portico/retail"
 )
 
+const fourGuests = 4
+
+// withHousehold bounds the guests of one address by what four may do.
+func withHousehold(rates ...classRate) rigOption {
+	return withLimits(limitFlags{Limit: []classLimit{{class: "guest", limit: household, value: fourGuests}}, Rate: rates})
+}
+
 // mint opens sessions from the test's one address until no more are to be had.
 func (r *rig) mint(t *testing.T) (tokens []string) {
 	t.Helper()
@@ -43,9 +50,10 @@ func (r *rig) mint(t *testing.T) (tokens []string) {
 func TestOpeningSessionsInALoopGainsNothing(t *testing.T) {
 	const opened = 30
 	r := newRigOf(t, "embedded", demo.Builtin(1, time.Now()).Corner(100, 100).AlwaysOpen(), patiently,
-		withSessions(graph.Rate{PerMinute: 1, Burst: opened}), withTerms(func(terms *terms) {
+		withSessions(graph.Rate{PerMinute: 1, Burst: opened}), withHousehold(),
+		withTerms(func(terms *terms) {
 			littleMayBeTried(terms)
-			terms.Holds.Households, terms.Holds.Guests.PerMinute = retail.HouseholdGuests, 100
+			terms.Holds.Guests.PerMinute = 100
 		}))
 	tokens := r.mint(t)
 	if len(tokens) != opened {
@@ -66,16 +74,16 @@ func TestOpeningSessionsInALoopGainsNothing(t *testing.T) {
 	}{
 		"holds of one product": {func(int, string) string {
 			return `done: stockHoldCreate(input: {locationId: "S-SH01", items: [{sku: "10000018", quantity: 5}]}, idempotencyKey: "h") { userErrors { code } }`
-		}, retail.HouseholdGuests},
+		}, fourGuests},
 		"phones that are sent a code": {func(n int, _ string) string {
 			return fmt.Sprintf(`done: memberVerificationSend(input: {phone: "139001%05d"}, idempotencyKey: "s") { userErrors { code } }`, n)
-		}, retail.HouseholdGuests * mayTry},
+		}, fourGuests * mayTry},
 		"codes of phones": {func(n int, _ string) string {
 			return fmt.Sprintf(`done: memberRegister(input: {phone: "139002%05d", code: "000000", name: "X"}, idempotencyKey: "r") { userErrors { code } }`, n)
-		}, retail.HouseholdGuests * mayTry},
+		}, fourGuests * mayTry},
 		"numbers of coupons": {func(n int, cart string) string {
 			return fmt.Sprintf(`done: cartCouponApply(input: {cartId: %q, coupon: "C%d"}, idempotencyKey: "c") { userErrors { code } }`, cart, n)
-		}, retail.HouseholdGuests * mayTry},
+		}, fourGuests * mayTry},
 	} {
 		t.Run(name, func(t *testing.T) {
 			passed, limited := 0, 0
@@ -104,9 +112,8 @@ func TestOpeningSessionsInALoopGainsNothing(t *testing.T) {
 // All sessions of one address ask no more than four guests may.
 func TestOpeningSessionsInALoopBuysNoPoints(t *testing.T) {
 	const opened = 20
-	limits := limitFlags{Rate: []classRate{{class: "guest", rate: graph.Rate{PerMinute: 1, Burst: 12}}}}
 	r := newRigOf(t, "embedded", demo.Builtin(1, time.Now()).Corner(4, 4), patiently,
-		withLimits(limits), withSessions(graph.Rate{PerMinute: 1, Burst: opened}))
+		withHousehold(classRate{class: "guest", rate: graph.Rate{PerMinute: 1, Burst: 12}}), withSessions(graph.Rate{PerMinute: 1, Burst: opened}))
 	served := 0
 	for _, token := range r.mint(t) {
 		for range 3 {
@@ -115,7 +122,7 @@ func TestOpeningSessionsInALoopBuysNoPoints(t *testing.T) {
 			}
 		}
 	}
-	if want := 12 * retail.HouseholdGuests / 6; served != want {
+	if want := 12 * fourGuests / 6; served != want {
 		t.Errorf("%d sessions were served %d times, want %d", opened, served, want)
 	}
 }

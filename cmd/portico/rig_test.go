@@ -69,13 +69,14 @@ type rigSettings struct {
 	wrap    func(ordering.Deps) ordering.Deps
 }
 
-// policies are the defaults without rates and without a bound of one guest's requests at once, which tests of everything else
-// would meet.
-func (s *rigSettings) policies(inFlight int, timeout time.Duration) graph.Policies {
+// policies are the defaults without rates and without bounds of one guest's requests at once and of households, which tests of
+// everything else would meet.
+func (s *rigSettings) policies(slots int, timeout time.Duration) graph.Policies {
 	f := s.limits
-	f.Limit = append([]classLimit{{class: string(auth.RoleGuest), limit: "inFlight"}}, f.Limit...)
+	guests := string(auth.RoleGuest)
+	f.Limit = append([]classLimit{{class: guests, limit: inFlight}, {class: guests, limit: household}}, f.Limit...)
 	f.Rate = append([]classRate{{class: everyClass}}, f.Rate...)
-	return f.policies(inFlight, timeout)
+	return f.policies(slots, timeout)
 }
 
 // withLog lets the test read what everybody logs.

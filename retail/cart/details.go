@@ -185,8 +185,8 @@ type tries struct {
 // couponTries are the shopper's own, and those of a guest's household.
 func (s *Service) couponTries(ctx context.Context, actor retail.Actor) []tries {
 	list := []tries{{"coupon numbers\x00" + actor.Key(), s.config.WrongCoupons}}
-	if home := retail.HouseholdOf(ctx); home != "" {
-		list = append(list, tries{"coupon numbers of a household\x00" + home, s.config.WrongCoupons.Household()})
+	if home := retail.HouseholdOf(ctx); home.Bounds() {
+		list = append(list, tries{"coupon numbers of a household\x00" + home.Name, home.Limit(s.config.WrongCoupons)})
 	}
 	return list
 }

@@ -158,10 +158,10 @@ func (s *Service) allowedCaller(ctx context.Context, kind, caller string, l Limi
 		return err
 	}
 	home := retail.HouseholdOf(ctx)
-	if home == "" {
+	if !home.Bounds() {
 		return nil
 	}
-	return s.allowed(ctx, derive(kind+" of a household", home), l.Household(), field)
+	return s.allowed(ctx, derive(kind+" of a household", home.Name), home.Limit(l), field)
 }
 
 // job asks for the member to be completed.

@@ -41,7 +41,7 @@ type HoldCaps struct {
 // HouseholdCaps bound what the guests of one household take together, given back or not: guests are had for the asking, so
 // caps of one bound nobody. Zero means no bound.
 type HouseholdCaps struct {
-	Name        string // retail.HouseholdOf
+	Name        string // of the retail.Household
 	Holds       int
 	UnitsPerSKU int
 	Within      time.Duration // from the first one on; then counting begins anew

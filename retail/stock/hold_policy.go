@@ -17,8 +17,6 @@ type HoldPolicy struct {
 	// Guests, Members, Associates and Partners bound what one of them holds at the same time, and how fast they make holds.
 	// Operators count as associates.
 	Guests, Members, Associates, Partners HoldCaps
-	// Households is how many guests' worth the guests of one household take together within MaxLifetime; 0 bounds none.
-	Households int
 }
 
 // DefaultHoldPolicy lets shoppers finish a checkout and keeps them from hoarding.
@@ -29,7 +27,6 @@ func DefaultHoldPolicy() HoldPolicy {
 		Members:    HoldCaps{Holds: 5, UnitsPerSKU: 20, PerMinute: 20},
 		Associates: HoldCaps{Holds: 50, UnitsPerSKU: 100, PerMinute: 120},
 		Partners:   HoldCaps{Holds: 500, UnitsPerSKU: 200, PerMinute: 3000},
-		Households: retail.HouseholdGuests,
 	}
 }
 
@@ -40,9 +37,6 @@ func (p HoldPolicy) Validate() error {
 	}
 	if p.MaxLifetime < p.GuestTTL || p.MaxLifetime < p.MemberTTL {
 		return errors.New("stock: the longest life of a hold must not be shorter than its first")
-	}
-	if p.Households < 0 {
-		return errors.New("stock: a household cannot count as less than no guest")
 	}
 	for _, c := range []HoldCaps{p.Guests, p.Members, p.Associates, p.Partners} {
 		if c.Holds < 1 || c.UnitsPerSKU < 1 || c.UnitsPerSKU > MaxBasketQuantity || c.PerMinute < 0 {
@@ -70,10 +64,9 @@ func (p HoldPolicy) caps(ctx context.Context, actor retail.Actor) HoldCaps {
 		return p.Partners
 	}
 	caps := p.Guests
-	if p.Households > 0 {
+	if home := retail.HouseholdOf(ctx); home.Bounds() {
 		caps.Household = HouseholdCaps{
-			Name:  retail.HouseholdOf(ctx),
-			Holds: p.Households * caps.PerMinute, UnitsPerSKU: p.Households * caps.UnitsPerSKU, Within: p.MaxLifetime,
+			Name: home.Name, Holds: home.Guests * caps.PerMinute, UnitsPerSKU: home.Guests * caps.UnitsPerSKU, Within: p.MaxLifetime,
 		}
 	}
 	return caps

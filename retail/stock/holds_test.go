@@ -373,7 +373,6 @@ func TestHoldPolicyRefusesNonsense(t *testing.T) {
 		"no life":                 func(p *stock.HoldPolicy) { p.GuestTTL = 0 },
 		"longest life too short":  func(p *stock.HoldPolicy) { p.MaxLifetime = time.Minute },
 		"guests without a bound":  func(p *stock.HoldPolicy) { p.Guests.Holds = 0 },
-		"less than no household":  func(p *stock.HoldPolicy) { p.Households = -1 },
 		"partners with too large": func(p *stock.HoldPolicy) { p.Partners.UnitsPerSKU = 10_000 },
 	} {
 		p := stock.DefaultHoldPolicy()
