@@ -224,7 +224,8 @@ func (r *Reading) list(of func(root string) bool) []retail.Disclosure {
 		list = append(list, *d)
 	}
 	slices.SortFunc(list, func(a, b retail.Disclosure) int {
-		return cmp.Or(strings.Compare(a.Subject, b.Subject), strings.Compare(string(a.Purpose), string(b.Purpose)), slices.Compare(a.Fields, b.Fields))
+		return cmp.Or(strings.Compare(a.Subject, b.Subject), strings.Compare(string(a.Purpose), string(b.Purpose)),
+			slices.Compare(a.Fields, b.Fields))
 	})
 	return list
 }

@@ -76,8 +76,10 @@ func TestAReasonHasNoWordsOfOthers(t *testing.T) {
 			fmt.Errorf("%s: %w", spoken, retail.Unavailable(retail.SourceERP, retail.Redact("erp: coupons", databaseFault{"57014"}))),
 			"ERP: UPSTREAM_UNAVAILABLE: erp: coupons: SQLSTATE 57014",
 		},
-		{&retail.Error{Code: retail.CodeTimeout, Source: retail.SourceERP, Err: retail.Unavailable(retail.SourceERP, errors.New(spoken))},
-			"ERP: TIMEOUT: ERP: UPSTREAM_UNAVAILABLE: an error of type *errors.errorString"},
+		{
+			&retail.Error{Code: retail.CodeTimeout, Source: retail.SourceERP, Err: retail.Unavailable(retail.SourceERP, errors.New(spoken))},
+			"ERP: TIMEOUT: ERP: UPSTREAM_UNAVAILABLE: an error of type *errors.errorString",
+		},
 	} {
 		if got := retail.Reason(c.err); got != c.want {
 			t.Errorf("%v reads %q, want %q", c.err, got, c.want)

@@ -33,13 +33,19 @@ var shapes = []struct {
 		signs: []string{"@", "%40"},
 		find:  regexp.MustCompile(`[\p{L}\p{N}._%+'-]+(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2,}`),
 	},
-	{whole: true, digits: 17, find: regexp.MustCompile(`[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]`)},
+	{
+		whole: true, digits: 17,
+		find: regexp.MustCompile(`[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]`),
+	},
 	{whole: true, digits: 11, find: regexp.MustCompile(`(?:\+|%2B)?(?:86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}`)},
 	{
 		whole: true, digits: 7, signs: []string{"+", "%2B"},
 		find: regexp.MustCompile(`(?:\+|%2B)[1-9](?:[ .()-]{0,2}[0-9]){6,14}`),
 	},
-	{whole: true, digits: 10, signs: []string{"0"}, find: regexp.MustCompile(`\(?0[1-9][0-9]{1,2}(?:-|\)[ -]?|[ ])[1-9][0-9]{3}[ -]?[0-9]{3,4}`)},
+	{
+		whole: true, digits: 10, signs: []string{"0"},
+		find: regexp.MustCompile(`\(?0[1-9][0-9]{1,2}(?:-|\)[ -]?|[ ])[1-9][0-9]{3}[ -]?[0-9]{3,4}`),
+	},
 }
 
 // Scrub takes out of a text whatever is shaped like somebody's: card and phone numbers, e-mail addresses, tokens.

@@ -125,8 +125,10 @@ func TestWhatNobodyMayPrepareYetIsInNoQueue(t *testing.T) {
 		"in review":            {&retail.Review{Status: retail.ReviewOpen}, true, retail.FulfillmentPending, false},
 		"released":             {&retail.Review{Status: retail.ReviewReleased}, true, retail.FulfillmentPending, true},
 	} {
-		o := &retail.Order{ID: "o", Number: "P", Status: retail.OrderPaid, Review: c.review,
-			Fulfillments: []retail.Fulfillment{{LocationCode: "S1", Status: c.part}}}
+		o := &retail.Order{
+			ID: "o", Number: "P", Status: retail.OrderPaid, Review: c.review,
+			Fulfillments: []retail.Fulfillment{{LocationCode: "S1", Status: c.part}},
+		}
 		o.Saga.Assessed = c.assessed
 		list, err := (&records{orders: []*retail.Order{o}}).service().Queue(t.Context(), associate("S1"), "S1", 5)
 		if err != nil || (len(list) == 1) != c.queued {
