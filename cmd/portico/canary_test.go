@@ -283,7 +283,7 @@ func TestNoCanaryEscapes(t *testing.T) {
 	s.do(t, who["member"], fmt.Sprintf(`mutation { dataCorrectionRequest(input: {name: %q, email: %q, birthday: %q}, KEY) { request { id } userErrors { message } } }`,
 		canaries["name"], canaries["email"], canaries["birthday"]), "dataCorrectionRequest.request.id")
 	office.sings(t, "the ERP")
-	s.jobFails(t, retail.JobData)
+	tills.told.Store(true)
 	s.do(t, who["member"], `mutation { dataErasureRequest(input: {confirm: true}, KEY) { request { id } userErrors { message } } }`, "dataErasureRequest.request.id")
 	s.jobFails(t, retail.JobData)
 	parrots(false)
