@@ -137,6 +137,9 @@ func TestAShopperFollowsAnOrder(t *testing.T) {
 		t.Fatalf("paying: got %s", m.Type)
 	}
 	statuses := []string{hear().OrderChanged.Status}
+	for statuses[len(statuses)-1] == "PENDING_PAYMENT" && len(statuses) < 5 { // the payment began
+		statuses = append(statuses, hear().OrderChanged.Status)
+	}
 	must(t, j.pick(t, "S-SH01", nil))
 	for ready := false; !ready; {
 		got := hear().OrderChanged
@@ -146,7 +149,7 @@ func TestAShopperFollowsAnOrder(t *testing.T) {
 			t.Fatalf("never ready: %v", statuses)
 		}
 	}
-	if statuses[0] != "PAID" || !slices.IsSortedFunc(statuses, func(a, b string) int { return rankOf(a) - rankOf(b) }) {
+	if !slices.Contains(statuses, "PAID") || !slices.IsSortedFunc(statuses, func(a, b string) int { return rankOf(a) - rankOf(b) }) {
 		t.Errorf("heard %v", statuses)
 	}
 
@@ -175,7 +178,11 @@ func TestAShopperFollowsAnOrder(t *testing.T) {
 		t.Fatalf("%s %v", a.Data, a.Errors)
 	}
 	for _, w := range []wire{app, other} {
-		if _, err := w.next(t); websocket.CloseStatus(err) != 4403 {
+		_, err := w.next(t)
+		for heard := 0; err == nil && heard < 20; heard++ { // what was still on its way
+			_, err = w.next(t)
+		}
+		if websocket.CloseStatus(err) != 4403 {
 			t.Errorf("whose tokens were taken back: %v", err)
 		}
 	}
