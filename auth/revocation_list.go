@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/refresh"
 )
 
 // RevocationList is what was taken back, as far as this gateway has heard. When the store is silent, what was heard stays. It
@@ -175,16 +176,9 @@ func (l *RevocationList) sweep() {
 
 // Run refreshes the list every so often until ctx ends.
 func (l *RevocationList) Run(ctx context.Context, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			limited, cancel := context.WithTimeout(ctx, every)
-			_ = l.Refresh(limited) // it was logged
-			cancel()
-		}
-	}
+	refresh.Every(ctx, every, func() {
+		limited, cancel := context.WithTimeout(ctx, every)
+		defer cancel()
+		_ = l.Refresh(limited) // it was logged
+	})
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/portico-retail/portico/retail/refresh"
 )
 
 // Certificate is what the server shows its clients, read from two PEM files and again when they change.
@@ -59,16 +61,7 @@ func (c *Certificate) Config() *tls.Config {
 
 // Run looks at the files again and again until ctx ends.
 func (c *Certificate) Run(ctx context.Context, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			c.reload(ctx)
-		}
-	}
+	refresh.Every(ctx, every, func() { c.reload(ctx) })
 }
 
 // reload takes up what is in the files when it is another sound pair. While the two files are being replaced they do not fit: then

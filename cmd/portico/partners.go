@@ -14,6 +14,7 @@ import (
 
 	"github.com/portico-retail/portico/auth"
 	"github.com/portico-retail/portico/retail"
+	"github.com/portico-retail/portico/retail/refresh"
 )
 
 // partnerFlags say which partners there are.
@@ -225,16 +226,7 @@ func (w *watchedPartners) run(ctx context.Context) {
 	if w == nil || w.path == "" {
 		return
 	}
-	tick := time.NewTicker(partnersPoll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			w.look(ctx)
-		}
-	}
+	refresh.Every(ctx, partnersPoll, func() { w.look(ctx) })
 }
 
 // look takes over a file that has changed. One that makes no sense is logged once and changes nothing.

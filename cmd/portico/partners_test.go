@@ -181,8 +181,10 @@ func TestAFileOfPartnersIsReadAgainWhenItChanges(t *testing.T) {
 }
 
 func TestPartnersWhoseTokensAreBoundNeedAnAddressThatProofsName(t *testing.T) {
-	serve := []string{"serve", "--redis", "redis://127.0.0.1:1", "--ledger-dsn", filepath.Join(t.TempDir(), "ledger.db"), "--erp-dsn", "erp.db",
-		"--pos-url", "http://127.0.0.1:1", "--shop-url", "http://127.0.0.1:1", "--partners", partnersFile(t, wholePartner)}
+	serve := []string{
+		"serve", "--redis", "redis://127.0.0.1:1", "--ledger-dsn", filepath.Join(t.TempDir(), "ledger.db"), "--erp-dsn", "erp.db",
+		"--pos-url", "http://127.0.0.1:1", "--shop-url", "http://127.0.0.1:1", "--partners", partnersFile(t, wholePartner),
+	}
 	if _, err := output(t, nil, serve...); !errors.Is(err, errNoPublicURL) || !strings.Contains(err.Error(), "maptown") {
 		t.Errorf("without --public-url it starts: %v", err)
 	}

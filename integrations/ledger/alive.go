@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jmoiron/sqlx"
+
+	"github.com/portico-retail/portico/retail/refresh"
 )
 
 // adoptEvery is how often a gateway on PostgreSQL looks for jobs of one that died.
@@ -77,16 +79,9 @@ func (t *tx) adoptFrom(name string) error {
 }
 
 func (l *Ledger) keepAdopting(ctx context.Context) {
-	tick := time.NewTicker(adoptEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := l.adoptFrom(ctx, false); err != nil && ctx.Err() == nil {
-				l.log.LogAttrs(ctx, slog.LevelWarn, "jobs of dead gateways could not be looked for", slog.Any("err", err))
-			}
+	refresh.Every(ctx, adoptEvery, func() {
+		if err := l.adoptFrom(ctx, false); err != nil && ctx.Err() == nil {
+			l.log.LogAttrs(ctx, slog.LevelWarn, "jobs of dead gateways could not be looked for", slog.Any("err", err))
 		}
-	}
+	})
 }

@@ -3,7 +3,8 @@ package ledger
 import (
 	"context"
 	"log/slog"
-	"time"
+
+	"github.com/portico-retail/portico/retail/refresh"
 )
 
 const (
@@ -72,16 +73,9 @@ func (l *Ledger) purgeBy(ctx context.Context, query string, before int64) (total
 }
 
 func (l *Ledger) keepPurging(ctx context.Context) {
-	tick := time.NewTicker(purgeEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if _, err := l.Purge(ctx); err != nil && ctx.Err() == nil {
-				l.log.LogAttrs(ctx, slog.LevelWarn, "old rows could not be removed", slog.Any("err", err))
-			}
+	refresh.Every(ctx, purgeEvery, func() {
+		if _, err := l.Purge(ctx); err != nil && ctx.Err() == nil {
+			l.log.LogAttrs(ctx, slog.LevelWarn, "old rows could not be removed", slog.Any("err", err))
 		}
-	}
+	})
 }
