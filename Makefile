@@ -35,7 +35,7 @@ fuzz: ## each decoder for FUZZTIME
 bench: ## every benchmark for BENCHTIME
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
-release: ## programs for every platform, bill of materials and digests, into dist
+release: ## programs for every platform, built twice and compared, bill of materials and digests, into dist
 	scripts/release dist
 
 check: ## everything that CI runs
