@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/portico-retail/portico/auth"
+	"github.com/portico-retail/portico/retail"
 )
 
 // socket is one open WebSocket. One goroutine reads, each operation has its own, one keeps the time, and whoever has something to
@@ -129,9 +130,17 @@ func (x *socket) stillKnown(ctx context.Context) bool {
 	case !p.Expires.IsZero() && !x.now().Before(p.Expires):
 		x.end(closeForbidden, "the token has expired")
 		return false
-	case x.recheck != nil && x.recheck(ctx, *p) != nil:
-		x.end(closeForbidden, "the token does not count any more")
-		return false
+	case x.recheck == nil:
+	default:
+		err := x.recheck(ctx, *p)
+		if retail.CodeOf(err) == retail.CodeUpstreamUnavailable {
+			x.end(websocket.StatusTryAgainLater, "the token cannot be checked at the moment")
+			return false
+		}
+		if err != nil {
+			x.end(closeForbidden, "the token does not count any more")
+			return false
+		}
 	}
 	return true
 }

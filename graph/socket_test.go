@@ -44,6 +44,7 @@ type socketRig struct {
 	sockets *graph.Sockets
 	events  chan string         // data of the next event, of whoever waits
 	ahead   atomic.Int64        // nanoseconds that the sockets' clock is ahead
+	unsure  atomic.Bool         // whether no principal can be checked from now on
 	revoked atomic.Bool         // whether every principal is refused from now on
 	token   func(string) string // of a member
 	partner func(string) string // of the partner maptown, for one of its subjects
@@ -90,7 +91,10 @@ func newSocketRigOf(t testing.TB, h *graph.Handler, change func(*graph.SocketCon
 	r.sockets, err = graph.NewSockets(h, log, prometheus.NewRegistry(), graph.SocketOptions{
 		Config: config, Now: func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) },
 		Recheck: func(context.Context, auth.Principal) error {
-			if r.revoked.Load() {
+			switch {
+			case r.unsure.Load():
+				return retail.Errorf(retail.CodeUpstreamUnavailable, "the key set is too old")
+			case r.revoked.Load():
 				return errors.New("taken back")
 			}
 			return nil
@@ -572,6 +576,13 @@ func TestSocketsEndWithTheirToken(t *testing.T) {
 		t.Errorf("a stranger has nothing that expires: %s", text)
 	}
 	r.ahead.Store(0)
+
+	s = r.ready(t, inPayload("m"))
+	r.unsure.Store(true)
+	if got := s.ends(); got != 1013 {
+		t.Errorf("when nobody can check the token the socket ends with %d, want one that signs nobody out", got)
+	}
+	r.unsure.Store(false)
 
 	s = r.ready(t, inPayload("m"))
 	s.subscribe("1", "subscription{mine}")

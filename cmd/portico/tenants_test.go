@@ -44,10 +44,11 @@ type tenants struct {
 	places   []string
 }
 
-func newTenants(t *testing.T) *tenants {
+// newTenants are those of the retailer as it is on a day: prices and news are of a day.
+func newTenants(t *testing.T, day time.Time) *tenants {
 	t.Helper()
 	w := &tenants{
-		rig:      newRigOf(t, "embedded", demo.Builtin(1, time.Now()).Corner(20, 80).AlwaysOpen(), patiently),
+		rig:      newRigOf(t, "embedded", demo.Builtin(1, day).Corner(20, 80).AlwaysOpen(), patiently),
 		products: map[string]demo.Product{}, owner: map[string]string{}, shelves: map[string][]string{},
 	}
 	for _, p := range w.retailer.Products {
@@ -281,7 +282,8 @@ func (w *tenants) questions(rng *rand.Rand, n int, cursors []string) []*inquiry 
 // Two partners and a guest ask one gateway everything at the same time, through the same caches, batches and calls. Each is
 // answered as if alone, and with nothing that is not theirs.
 func TestTenantsAreAnsweredAsIfAlone(t *testing.T) {
-	w := newTenants(t)
+	day := time.Now()
+	w := newTenants(t, day)
 	rng := rand.New(rand.NewPCG(7, 11))
 	var cursors []string
 	for range 5 { // of pages that the guest reads, who sees everything
@@ -298,7 +300,7 @@ func TestTenantsAreAnsweredAsIfAlone(t *testing.T) {
 	for i, who := range w.all {
 		asked[who] = w.questions(rand.New(rand.NewPCG(3, 5)), 150, cursors)
 		t.Run(who.name, func(t *testing.T) { // with a gateway that nobody else ever asked
-			own := newTenants(t)
+			own := newTenants(t, day)
 			for _, q := range asked[who] {
 				a := own.ask(t, own.all[i].token, q.text, q.variables)
 				q.alone = answered(a)
@@ -364,7 +366,7 @@ func TestTenantsAreAnsweredAsIfAlone(t *testing.T) {
 
 // What is not a partner's and what does not exist have the same answers, but for their names.
 func TestATenantCannotTellWhatIsNotTheirsFromNothing(t *testing.T) {
-	w := newTenants(t)
+	w := newTenants(t, time.Now())
 	maptown := w.all[0]
 	var beyond string
 	for _, sku := range w.skus {
