@@ -120,7 +120,7 @@ const (
 	raceFactor = 10 // by which the race detector slows programs down at most, as a rule: go.dev/doc/articles/race_detector
 	mostBytes  = 16 << 20
 	mostAnswer = 10 << 10 // of a refusal
-	attempts   = 5
+	attempts   = 3
 )
 
 // bounds are what an attempt may take. What is allocated is the same with the race detector.
@@ -134,9 +134,9 @@ func bounds() spent {
 func (s spent) within(b spent) bool { return s.cpu <= b.cpu && s.bytes <= b.bytes }
 
 // medianOf makes attempts one after another and returns the median of each figure: whatever else the process does, such as collecting
-// garbage, counts with some of them only. One that is beyond the bounds is taken again, of three times as many.
+// garbage, counts with some of them only. One that is beyond the bounds is taken again, of five times as many.
 func medianOf(b spent, attempt func()) (took spent) {
-	for _, n := range []int{attempts, 3 * attempts} {
+	for _, n := range []int{attempts, 5 * attempts} {
 		cpus, sizes := make([]time.Duration, n), make([]uint64, n)
 		for i := range n {
 			cpu, heap := processCPU(), allocated()
