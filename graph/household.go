@@ -58,7 +58,9 @@ func (c *classes) accountsOf(ctx context.Context, p auth.Principal) []account {
 }
 
 // guests is how many guests' worth those of a household get together.
-func (c *classes) guests() int { return c.policies[auth.Class(auth.RoleGuest)].Household }
+func (c *classes) guests() int { return c.policies.guests() }
+
+func (all Policies) guests() int { return all[auth.Class(auth.RoleGuest)].Household }
 
 // times is what so many clients may ask together when the rate is what one may.
 func (r Rate) times(n int) Rate {

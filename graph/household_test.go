@@ -105,8 +105,20 @@ func TestAHouseholdHasSoManyGuestsRequestsAtOnce(t *testing.T) {
 
 // What guests of one household do goes first only as far as a family does it: a crowd of sessions does not push members aside.
 func TestACrowdOfSessionsDoesNotComeFirst(t *testing.T) {
+	for household, want := range map[int]string{
+		fourGuests: "Order Order Order Order Member Order Order",
+		2:          "Order Order Member Order Order Order Order",
+		5:          "Order Order Order Order Order Member Order",
+		0:          "Order Order Order Order Order Order Member",
+	} {
+		t.Run(fmt.Sprint(household), func(t *testing.T) { testCrowdOfSessions(t, household, want) })
+	}
+}
+
+func testCrowdOfSessions(t *testing.T, household int, want string) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCrowdOf(t, 4, policies("guest", func(p *graph.Policy) { p.InFlight = 6 }))
+		c := newCrowdOf(t, 4, policies("guest", func(p *graph.Policy) { p.InFlight, p.Household = 6, household }))
 		for range 4 {
 			c.ask("Filler", shopper("busy"), mutate)
 			<-c.began
@@ -114,12 +126,12 @@ func TestACrowdOfSessionsDoesNotComeFirst(t *testing.T) {
 		for n := range 6 {
 			c.ask("Order", guest(n), mutate)
 		}
-		c.ask("Member", shopper("m"), browse) // younger than the guests that wait, of the same priority as those beyond four
+		c.ask("Member", shopper("m"), browse) // younger than the guests that wait, of the same priority as those too many
 		var order []string
 		for range 7 {
 			order = append(order, c.next())
 		}
-		if got, want := strings.Join(order, " "), "Order Order Order Order Member Order Order"; got != want {
+		if got := strings.Join(order, " "); got != want {
 			t.Errorf("they begin as %s, want %s", got, want)
 		}
 		for range 4 {
@@ -152,6 +164,100 @@ func TestAHouseholdOpensSoManySessions(t *testing.T) {
 	}
 	if _, err := graph.NewPace(nil, graph.Rate{PerMinute: -1, Burst: 1}, nil); err == nil {
 		t.Error("a rate that cannot work is accepted")
+	}
+}
+
+// Who has an account is paced alone, whoever else has one.
+func TestCallersWithAnAccountAreEachPacedAlone(t *testing.T) {
+	p, err := graph.NewPace(nil, graph.Rate{PerMinute: 2, Burst: 3}, func() time.Time { return testNow })
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func(p auth.Principal) context.Context { return auth.WithPrincipal(context.Background(), p) }
+	for n := range 4 {
+		if err := p.Allow(as(shopper("a"))); retail.Refused(err, retail.WhyLimitReached) != (n == 3) {
+			t.Errorf("session %d: %v", n, err)
+		}
+	}
+	for _, other := range []auth.Principal{shopper("b"), partnerOf("a", auth.Quota{})} {
+		if err := p.Allow(as(other)); err != nil {
+			t.Errorf("%s %s: %v", other.Role, other.Subject, err)
+		}
+	}
+}
+
+func TestSessionsAreAsManyAsTheHouseholdIsWorth(t *testing.T) {
+	for household, want := range map[int]graph.Rate{
+		0: {}, 1: {PerMinute: 8, Burst: 15}, fourGuests: {PerMinute: 32, Burst: 60}, 1000: {PerMinute: 8000, Burst: 15_000},
+	} {
+		all := policies("guest", func(p *graph.Policy) { p.Household = household })
+		if got := all.GuestSessions(); got != want {
+			t.Errorf("a household of %d may open %v, want %v", household, got, want)
+		}
+	}
+}
+
+// Whose household has nothing left keeps what is its own.
+func TestAGuestPaysNothingWhenTheHouseholdRefuses(t *testing.T) {
+	household := policies("guest", func(p *graph.Policy) { p.Rate, p.Household = graph.Rate{PerMinute: 60, Burst: 21}, 2 }) // six times {a}
+	now := func() time.Time { return testNow }
+	h := mustServer(t, ratedHandler(t, nil, household, now)).Handler()
+	served := func(address string, g int) (n int) {
+		for range 4 {
+			if postFrom(h, address, guest(g), query("{a}")).Code == 200 {
+				n++
+			}
+		}
+		return n
+	}
+	const crowded, quiet = "198.51.100.1:1", "198.51.100.2:1"
+	for g, want := range []int{3, 3, 0} {
+		if n := served(crowded, g); n != want {
+			t.Errorf("guest %d of the household is served %d times, want %d", g, n, want)
+		}
+	}
+	if n := served(quiet, 2); n != 3 {
+		t.Errorf("elsewhere, who was refused is served %d times, want 3", n)
+	}
+
+	l := &ledgerOf{answer: func(_ context.Context, r graph.Rate, _ int) (graph.Balance, error) {
+		return graph.Balance{Taken: r.Burst == 21, Wait: time.Second}, nil
+	}}
+	if w := postAs(ratedHandler(t, l, household, now), guest(1), query("{a}")); w.Code != 429 {
+		t.Errorf("got %d", w.Code)
+	}
+	if got := fmt.Sprint(l.points); got != "[7 7 -7]" || l.asked[0] != l.asked[2] || l.asked[0] == l.asked[1] {
+		t.Errorf("took %s of %q", got, l.asked)
+	}
+}
+
+// Who cannot pay a fine is not listened to; nobody else of the household is deafened by it.
+func TestAFineDeafensNoHousehold(t *testing.T) {
+	household := policies("guest", func(p *graph.Policy) { p.Rate, p.Household = graph.Rate{PerMinute: 60, Burst: 21}, fourGuests })
+	for name, c := range map[string]struct {
+		poor        int // the burst of who cannot pay
+		asked       int
+		same, other int // statuses of something sound afterwards
+	}{
+		"the guest has nothing":     {21, 1, 429, 200},
+		"the household has nothing": {21 * fourGuests, 2, 200, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &ledgerOf{answer: func(_ context.Context, r graph.Rate, points int) (graph.Balance, error) {
+				return graph.Balance{Taken: r.Burst != c.poor || points < 10, Wait: time.Second}, nil
+			}}
+			h := ratedHandler(t, l, household, func() time.Time { return testNow })
+			postAs(h, guest(1), query("{nonsense}"))
+			if l.calls() != c.asked {
+				t.Errorf("%d accounts were asked, want %d", l.calls(), c.asked)
+			}
+			if w := postAs(h, guest(1), query("{a}")); w.Code != c.same {
+				t.Errorf("the guest got %d, want %d", w.Code, c.same)
+			}
+			if w := postAs(h, guest(2), query("{a}")); w.Code != c.other {
+				t.Errorf("another of the household got %d, want %d", w.Code, c.other)
+			}
+		})
 	}
 }
 

@@ -37,7 +37,8 @@ func (r Rate) Validate() error {
 
 // Limiter counts the points that clients ask, for all gateways together.
 type Limiter interface {
-	// Take takes points from what a client has, all or none. The key says who it is to nobody. An error is the limiter's own.
+	// Take takes points from what a client has, all or none. Negative points give back what was taken, as far as the client then has
+	// what it can have. The key says who it is to nobody. An error is the limiter's own.
 	Take(ctx context.Context, client string, r Rate, points int) (Balance, error)
 }
 
@@ -101,7 +102,7 @@ func newMeter(shared Limiter, now func() time.Time) (*meter, error) {
 // take charges a client. What costs more than a client can ever have at once is charged as all of it. A client that is refused
 // twice before its time is not listened to until then: it does not wait as it was told.
 func (m *meter) take(ctx context.Context, client string, r Rate, points int) Balance {
-	points = min(max(points, 1), r.Burst)
+	points = r.charge(points)
 	now := m.now()
 	last, denied := m.denied.GetIfPresent(client)
 	denied = denied && now.Before(last.until)
@@ -138,12 +139,27 @@ func (m *meter) deaf(client string) (wait time.Duration, deaf bool) {
 	return d.until.Sub(now), ok && now.Before(d.deaf)
 }
 
-// fine charges a client for a request that was refused, with what it has. One that cannot pay is not listened to until it can.
-func (m *meter) fine(ctx context.Context, client string, r Rate, points int) {
-	points = min(points, r.Burst)
-	now := m.now()
-	if b, _ := m.ask(ctx, client, r, points, now); !b.Taken {
-		m.deny(client, denial{until: now.Add(b.Wait)}, now)
+// charge is what is taken for something of so many points: of what costs more than there can ever be at once, all of that.
+func (r Rate) charge(points int) int { return min(max(points, 1), r.Burst) }
+
+// giveBack gives back what take took for as many points, also for a client that has gone away.
+func (m *meter) giveBack(ctx context.Context, client string, r Rate, points int) {
+	m.ask(context.WithoutCancel(ctx), client, r, -r.charge(points), m.now())
+}
+
+// fine charges accounts for a request that was refused, up to the first that cannot pay. A client, the first of them, that cannot
+// pay is not listened to until it can; a household is, because the others in it did nothing.
+func (m *meter) fine(ctx context.Context, accounts []account, points int) {
+	for i, a := range accounts {
+		now := m.now()
+		b, _ := m.ask(ctx, a.name, a.rate, a.rate.charge(points), now)
+		if b.Taken {
+			continue
+		}
+		if i == 0 {
+			m.deny(a.name, denial{until: now.Add(b.Wait)}, now)
+		}
+		return
 	}
 }
 
@@ -215,17 +231,26 @@ func (c *classes) rateOf(p auth.Principal) Rate {
 	return q
 }
 
-// charge takes an operation's points from what its client has, and a guest's household.
+// charge takes an operation's points from what its client has, and a guest's household. A client whose household refuses keeps
+// what it has.
 func (h *Handler) charge(ctx context.Context, spent *spending) *refusal {
-	p := auth.PrincipalOf(ctx)
-	for i, a := range h.classes.accountsOf(ctx, p) {
-		b := h.meter.take(ctx, a.name, a.rate, int(min(spent.requested, int64(a.rate.Burst))))
+	accounts := h.classes.accountsOf(ctx, auth.PrincipalOf(ctx))
+	points := int(min(spent.requested, mostPoints))
+	for i, a := range accounts {
+		b := h.meter.take(ctx, a.name, a.rate, points)
 		if i == 0 || b.Remaining < spent.remaining {
 			spent.rate, spent.remaining = a.rate, b.Remaining
 		}
-		if !b.Taken {
-			return h.exceeded(ctx, "rate", rateLimited(spent, b.Wait))
+		if b.Taken {
+			continue
 		}
+		no := h.exceeded(ctx, "rate", rateLimited(spent, b.Wait))
+		if no != nil {
+			for _, paid := range accounts[:i] {
+				h.meter.giveBack(ctx, paid.name, paid.rate, points)
+			}
+		}
+		return no
 	}
 	return nil
 }
@@ -242,9 +267,7 @@ func (h *Handler) fine(ctx context.Context, no *refusal, bytes int) {
 	if no.status >= http.StatusInternalServerError || no.status == http.StatusTooManyRequests {
 		return
 	}
-	for _, a := range h.classes.accountsOf(ctx, auth.PrincipalOf(ctx)) {
-		h.meter.fine(ctx, a.name, a.rate, refusedPoints+bytes/refusedBytesPerPoint)
-	}
+	h.meter.fine(ctx, h.classes.accountsOf(ctx, auth.PrincipalOf(ctx)), refusedPoints+bytes/refusedBytesPerPoint)
 }
 
 // rateLimited refuses a request that its client may make later.

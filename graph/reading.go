@@ -10,7 +10,8 @@ import (
 // must not hold a slot, and connections times streams times the largest body would be gigabytes.
 const (
 	readingMost = 64 << 20
-	// readingStrangers leaves room for those who are known.
+	// readingStrangers is of strangers and guests together, whose sessions are to be had for the asking: it leaves room for those
+	// with an account.
 	readingStrangers = readingMost / 2
 	// readingClient is of one client or household: 64 bodies of the usual limit.
 	readingClient = readingMost / 8

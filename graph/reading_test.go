@@ -32,8 +32,18 @@ func (d *drip) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Bodies that are being read take a stated number of bytes: of one household, of strangers, of all.
+// Bodies that are being read take a stated number of bytes: of one household, of strangers and guests, of all.
 func TestBytesThatAreBeingReadAreBounded(t *testing.T) {
+	for name, caller := range map[string]func(n int) auth.Principal{
+		"strangers": func(int) auth.Principal { return auth.Guest },
+		"guests":    guest, // a session is to be had for the asking
+	} {
+		t.Run(name, func(t *testing.T) { testBytesBeingRead(t, caller) })
+	}
+}
+
+func testBytesBeingRead(t *testing.T, caller func(n int) auth.Principal) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		const body, ofHousehold, ofStrangers = 128 << 10, 8 << 20, 32 << 20
 		h := mustServer(t, mustFakeHandler(t, "type Query {a: Int @public}", func(*fake, *graph.HandlerOptions) {})).Handler()
@@ -47,8 +57,8 @@ func TestBytesThatAreBeingReadAreBounded(t *testing.T) {
 			return w
 		}
 		send := func(address string, n int) {
-			for range n {
-				go func() { codes <- post(address, auth.Guest, &drip{bytes: body, rest: rest}).Code }()
+			for i := range n {
+				go func() { codes <- post(address, caller(i), &drip{bytes: body, rest: rest}).Code }()
 			}
 			synctest.Wait()
 		}
@@ -73,8 +83,10 @@ func TestBytesThatAreBeingReadAreBounded(t *testing.T) {
 		for n := 2; n <= ofStrangers/ofHousehold; n++ {
 			send(fmt.Sprintf("198.51.100.%d:1", n), ofHousehold/body)
 		}
-		if code := small("198.51.100.99:1", auth.Guest); len(codes) != 0 || code != 503 {
-			t.Errorf("strangers read all there is for them, and one more got %d; %d were refused", code, len(codes))
+		for _, one := range []auth.Principal{auth.Guest, guest(1000)} {
+			if code := small("198.51.100.99:1", one); len(codes) != 0 || code != 503 {
+				t.Errorf("they read all there is for them, and %q more got %d; %d were refused", one.Subject, code, len(codes))
+			}
 		}
 		if code := small("198.51.100.1:1", shopper("m")); code != 200 {
 			t.Errorf("a member got %d", code)

@@ -37,7 +37,7 @@ func (h *Handler) readRequest(w http.ResponseWriter, r *http.Request) (req *requ
 	switch r.Method {
 	case http.MethodPost:
 		p := auth.PrincipalOf(r.Context())
-		b := h.reading.open(http.MaxBytesReader(w, r.Body, int64(limits.BodyBytes)), readerOf(r.Context(), p), !p.Known())
+		b := h.reading.open(http.MaxBytesReader(w, r.Body, int64(limits.BodyBytes)), readerOf(r.Context(), p), !p.Known() || isGuest(p))
 		defer b.close()
 		req, no = readPost(r, b, limits)
 		return req, b.bytes, no

@@ -60,15 +60,16 @@ func (t *turn) count(client string, most int) bool {
 	return true
 }
 
-// guestsDeeds is how many mutations of one household's guests come first at the same time: as many as a family sends. A
+// guestDeeds is how many mutations of one household's guests come first at the same time, for each guest's worth that it gets. A
 // session is to be had for the asking, and must not lift a crowd of them above everybody who signed in.
-const guestsDeeds = 4
+const guestDeeds = 1
 
 // priority is that of an operation in this turn.
 func (t *turn) priority(ctx context.Context, op *ast.OperationDefinition) priority {
 	p := auth.PrincipalOf(ctx)
 	goes := priorityOf(p, op)
-	if goes == critical && isGuest(p) && t.handler.classes.inFlight(p) > 0 && !t.count("deeds of "+householdOf(ctx, p), guestsDeeds) {
+	n := t.handler.classes.guests()
+	if goes == critical && isGuest(p) && n > 0 && !t.count("deeds of "+householdOf(ctx, p), n*guestDeeds) {
 		return normal
 	}
 	return goes

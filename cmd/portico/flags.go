@@ -109,13 +109,14 @@ func gatewayOf(server serverFlags, s stockFlags, currency string, mode introspec
 	}
 	g := gatewaySettings{
 		Policy: policy, Terms: termsOf(currency, policy), Feed: stock.DefaultFeedConfig(), Limits: graph.DefaultLimits(),
-		Server: graph.DefaultServerConfig(), Sessions: graph.GuestSessions(),
-		Introspection: graph.Introspection(mode), MaxInFlight: server.MaxInFlight, Refresh: s.RefreshInterval, Documents: server.options(),
+		Server: graph.DefaultServerConfig(), Introspection: graph.Introspection(mode),
+		MaxInFlight: server.MaxInFlight, Refresh: s.RefreshInterval, Documents: server.options(),
 	}
 	s.riskFlags.set(&g.Terms.Ordering)
 	g.Feed.Interval = s.FeedInterval
 	g.Limits.Timeout = server.RequestTimeout
 	g.Policies = server.policies(server.MaxInFlight, server.RequestTimeout)
+	g.Sessions = g.Policies.GuestSessions()
 	server.set(&g.Server, &g.Sockets)
 	g.Server.Explorer, g.Server.Origins, g.Server.DrainDelay = open, server.Origin, server.DrainDelay
 	return g

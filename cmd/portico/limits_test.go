@@ -31,6 +31,17 @@ func row(t *testing.T, table, name string) string {
 	return ""
 }
 
+// What `--limit guest.household` says bounds the sessions of a household, too.
+func TestLimitsOfHouseholdsBoundTheirSessions(t *testing.T) {
+	for value, want := range map[int]graph.Rate{0: {}, 4: {PerMinute: 32, Burst: 60}, 500: {PerMinute: 4000, Burst: 7500}} {
+		var server serverFlags
+		server.Limit = []classLimit{{class: "guest", limit: household, value: value}}
+		if got := gatewayOf(server, stockFlags{}, "CNY", introspection(graph.IntrospectionOff)).Sessions; got != want {
+			t.Errorf("household=%d: %v, want %v", value, got, want)
+		}
+	}
+}
+
 func TestLimitsAreSettings(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "portico.yaml")
 	must(t, os.WriteFile(config, []byte("limit: [all.depth=9, operator.depth=11]\nlimits-mode: [nobody=measure]\n"), 0o600))

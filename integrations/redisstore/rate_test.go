@@ -66,7 +66,30 @@ func TestRates(t *testing.T) {
 		if taken, _, _ := take(one, "b", 100); !taken {
 			t.Error("another client was refused")
 		}
-		if got := len(r.keys(t)); got != 2 {
+		for _, client := range []string{"c", "nobody"} { // the one has given back all that it took, the other took nothing
+			if client == "c" {
+				if taken, _, _ := take(one, client, 60); !taken {
+					t.Error("a third client was refused")
+				}
+				take(other, client, -20)
+				if taken, remaining, _ := take(one, client, 1); !taken || remaining < 59 || remaining > 70 {
+					t.Errorf("20 of 60 were given back: %v, %d remain", taken, remaining)
+				}
+				take(one, client, -41)
+			} else {
+				take(one, client, -100)
+				if n := len(r.keys(t)); n != 3 {
+					t.Errorf("giving back to nobody leaves %d keys", n)
+				}
+			}
+			if taken, _, _ := take(other, client, 100); !taken {
+				t.Errorf("%s has not everything", client)
+			}
+			if taken, _, wait := take(other, client, 50); taken || wait <= 0 {
+				t.Errorf("%s has more than everything", client)
+			}
+		}
+		if got := len(r.keys(t)); got != 4 {
 			t.Errorf("%d keys below the prefix, want one a client", got)
 		}
 		for _, key := range r.keys(t) {

@@ -129,8 +129,8 @@ func (s *Service) ApplyCoupon(
 	}
 	wrong := false
 	defer func() {
-		if !wrong {
-			s.forgive(ctx, actor)
+		if !wrong && s.deps.Tries != nil {
+			s.forgive(ctx, s.couponTries(ctx, actor))
 		}
 	}()
 	return s.change(ctx, change{
@@ -196,24 +196,24 @@ func (s *Service) mayGuess(ctx context.Context, actor retail.Actor) error {
 	if s.deps.Tries == nil {
 		return nil
 	}
-	for _, of := range s.couponTries(ctx, actor) {
+	list := s.couponTries(ctx, actor)
+	for i, of := range list {
 		allowed, wait, err := s.deps.Tries.Try(ctx, of.key, of.limit)
+		if err == nil && allowed {
+			continue
+		}
+		s.forgive(ctx, list[:i]) // whose household may not try keeps the tries
 		if err != nil {
 			return err
 		}
-		if !allowed {
-			return of.limit.Refuse("coupon", wait)
-		}
+		return of.limit.Refuse("coupon", wait)
 	}
 	return nil
 }
 
-// forgive takes back a try that was no guess. Where that fails the shopper has one try less.
-func (s *Service) forgive(ctx context.Context, actor retail.Actor) {
-	if s.deps.Tries == nil {
-		return
-	}
-	for _, of := range s.couponTries(ctx, actor) {
+// forgive takes back what was counted for no guess. Where that fails there is one try less.
+func (s *Service) forgive(ctx context.Context, list []tries) {
+	for _, of := range list {
 		_ = s.deps.Tries.Forgive(context.WithoutCancel(ctx), of.key)
 	}
 }

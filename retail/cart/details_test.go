@@ -125,6 +125,28 @@ func TestWrongCouponsAreCountedAndOnlyThey(t *testing.T) {
 	refused(t, err, retail.WhyCouponRejected, "coupon")
 }
 
+// Whose household tried too much keeps the tries.
+func TestAHouseholdsTriesTakeNothingFromItsGuests(t *testing.T) {
+	w, _ := newWorld(t)
+	w.tries = counted{map[string]int{}}
+	s := w.service(w.memoryShop)
+	crowded := retail.WithHousehold(t.Context(), retail.Household{Name: "crowded", Guests: 1}) // 20 tries
+	enter := func(ctx context.Context, subject string, times int, why retail.Why) {
+		t.Helper()
+		actor := guest
+		actor.Subject = subject
+		sh := newShopper(t, s, actor)
+		for n := range times {
+			_, _, err := s.ApplyCoupon(ctx, actor, sh.key(), sh.id, nil, fmt.Sprint("GUESS", n))
+			refused(t, err, why, "coupon")
+		}
+	}
+	enter(crowded, "g-1", 20, retail.WhyCouponRejected)
+	enter(crowded, "g-2", 20, retail.WhyLimitReached)
+	enter(t.Context(), "g-2", 20, retail.WhyCouponRejected)
+	enter(t.Context(), "g-2", 1, retail.WhyLimitReached)
+}
+
 func TestCoupons(t *testing.T) {
 	w, s := newWorld(t)
 	w.coupon(retail.Coupon{Number: "TEN", Amount: yuan(1000), Stackable: true})

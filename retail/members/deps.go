@@ -80,6 +80,8 @@ type Ledger interface {
 	Members(ctx context.Context, after string, limit int) ([]*retail.Member, error)
 	// Try counts a try under key and reports whether it is within the limit, and how long until tries count anew.
 	Try(ctx context.Context, key string, l retail.Limit) (allowed bool, wait time.Duration, err error)
+	// Forgive takes back one try.
+	Forgive(ctx context.Context, key string) error
 	// Enqueue stores jobs.
 	Enqueue(ctx context.Context, jobs ...retail.Job) error
 }

@@ -1,6 +1,7 @@
 package members_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -266,6 +267,29 @@ func TestOneCallerTriesFewPhones(t *testing.T) {
 	}
 	wantRefusal(t, try("thief", 20), retail.WhyLimitReached)
 	wantRefusal(t, try("somebody", 20), retail.WhyCodeRejected)
+}
+
+// Whose household tried too much keeps the tries.
+func TestAHouseholdsTriesTakeNothingFromItsGuests(t *testing.T) {
+	w := newWorld()
+	s := w.service(t)
+	crowded := retail.WithHousehold(t.Context(), retail.Household{Name: "crowded", Guests: 1})
+	try := func(ctx context.Context, caller string, n int) error {
+		_, err := s.Register(ctx, members.RegisterRequest{
+			Key: fmt.Sprint(n), Caller: caller, Name: "X", Phone: fmt.Sprintf("+86139%08d", n), Code: "000000",
+		})
+		return err
+	}
+	for n := range 20 {
+		wantRefusal(t, try(crowded, "first", n), retail.WhyCodeRejected)
+	}
+	for n := range 20 {
+		wantRefusal(t, try(crowded, "second", 100+n), retail.WhyLimitReached)
+	}
+	for n := range 20 {
+		wantRefusal(t, try(t.Context(), "second", 200+n), retail.WhyCodeRejected)
+	}
+	wantRefusal(t, try(t.Context(), "second", 300), retail.WhyLimitReached)
 }
 
 func TestAnswersDoNotTellWhoIsThere(t *testing.T) {

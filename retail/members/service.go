@@ -152,16 +152,22 @@ func (s *Service) allowed(ctx context.Context, key string, l Limit, field string
 	return nil
 }
 
-// allowedCaller is allowed for what a caller tries, and for what a guest's household does.
+// allowedCaller is allowed for what a caller tries, and for what a guest's household does. A guest whose household may not try
+// keeps the try; where taking it back fails there is one less.
 func (s *Service) allowedCaller(ctx context.Context, kind, caller string, l Limit, field string) error {
-	if err := s.allowed(ctx, derive(kind, caller), l, field); err != nil {
+	own := derive(kind, caller)
+	if err := s.allowed(ctx, own, l, field); err != nil {
 		return err
 	}
 	home := retail.HouseholdOf(ctx)
 	if !home.Bounds() {
 		return nil
 	}
-	return s.allowed(ctx, derive(kind+" of a household", home.Name), home.Limit(l), field)
+	err := s.allowed(ctx, derive(kind+" of a household", home.Name), home.Limit(l), field)
+	if err != nil {
+		_ = s.deps.Ledger.Forgive(context.WithoutCancel(ctx), own)
+	}
+	return err
 }
 
 // job asks for the member to be completed.

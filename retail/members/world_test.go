@@ -546,6 +546,17 @@ func (l ledger) Try(ctx context.Context, key string, limit retail.Limit) (ok boo
 	return ok, wait, err
 }
 
+func (l ledger) Forgive(ctx context.Context, key string) error {
+	return l.w.call(ctx, ledgerSource, "Forgive", func() error {
+		for window := range l.w.attempts {
+			if strings.HasPrefix(window, key+" ") {
+				l.w.attempts[window]--
+			}
+		}
+		return nil
+	})
+}
+
 func (l ledger) Enqueue(ctx context.Context, jobs ...retail.Job) error {
 	return l.w.call(ctx, ledgerSource, "Enqueue", func() error {
 		l.w.jobs = append(l.w.jobs, jobs...)
