@@ -48,8 +48,8 @@ func (s *PartnerIssuers) Issuer(name string) (*TrustedIssuer, bool) {
 	return nil, false
 }
 
-// Follow takes over what the registry says now. Key sets that were read stay, unless something else is said of them. A partner whose keys cannot be used is logged and has no issuer, so that its tokens
-// are refused.
+// Follow takes over what the registry says now. Key sets that were read stay, unless something else is said of them. A partner whose
+// keys cannot be used is logged and has no issuer, so that its tokens are refused.
 func (s *PartnerIssuers) Follow(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
