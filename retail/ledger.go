@@ -26,6 +26,10 @@ type Tx interface {
 	BookSlot(reference, locationCode string, startsAt time.Time, capacity int) error
 	// FreeSlot gives back what BookSlot took under the reference.
 	FreeSlot(reference string) error
+	// LimitUnpaid counts, for an order that the transaction creates, the orders of its owner and of the household that nobody has
+	// paid or cancelled yet, this one among them, and refuses with WhyLimitReached when they are more than the limit. It counts
+	// exactly: transactions about one owner or one household wait for each other.
+	LimitUnpaid(o *Order, limit UnpaidLimit) error
 	// Enqueue stores jobs.
 	Enqueue(jobs ...Job) error
 	// Emit appends to the outbox.
@@ -33,4 +37,10 @@ type Tx interface {
 	// RaiseAlert stores an alert and its event unless it was raised before; ClearAlert ends it.
 	RaiseAlert(a Alert) error
 	ClearAlert(id string, at time.Time) error
+}
+
+// UnpaidLimit is how many orders may be unpaid at the same time.
+type UnpaidLimit struct {
+	Orders    int       // of one owner; 0 limits nobody
+	Household Household // a guest's: its Guests times as many, of all its guests; the zero Household is not limited
 }

@@ -45,8 +45,8 @@ func claimMissing() error { return retail.Errorf(retail.CodeNotFound, "there is 
 
 // AddClaim stores a HELD claim unless its id is known, and returns what is stored, with lines by SKU and times to the
 // microsecond. When caps are exceeded by the owner's claims that are HELD and not expired at now, or by those made in the minute
-// before, this one counted, or by those of the owner's household, it stores nothing and refuses with WhyLimitReached. Calls of one
-// owner and of one household wait for each other, so that caps hold exactly.
+// before, this one counted, or those of the owner's household by as many times the caps, it stores nothing and refuses with
+// WhyLimitReached. Calls of one owner and of one household wait for each other, so that caps hold exactly.
 func (l *Ledger) AddClaim(ctx context.Context, c retail.Claim, caps stock.HoldCaps, now time.Time) (retail.Claim, error) {
 	c, err := normalClaim(c, now)
 	if err != nil {
@@ -79,8 +79,9 @@ func (l *Ledger) AddClaim(ctx context.Context, c retail.Claim, caps stock.HoldCa
 				return err
 			}
 		}
-		rows, err := t.exec(`INSERT INTO claims (`+claimColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-			c.ID, c.Owner, c.OrderID, c.LocationCode, string(c.State), micros(c.CreatedAt), micros(c.ExpiresAt), lines, requested)
+		rows, err := t.exec(`INSERT INTO claims (`+claimColumns+`, household) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO NOTHING`, c.ID, c.Owner, c.OrderID, c.LocationCode, string(c.State), micros(c.CreatedAt),
+			micros(c.ExpiresAt), lines, requested, l.householdKey(caps.Household))
 		stored = c
 		if err != nil || rows == 1 {
 			return err
@@ -138,100 +139,6 @@ func normalLines(lines []retail.ClaimLine) ([]retail.ClaimLine, error) {
 	return sorted, nil
 }
 
-func (t *tx) checkCaps(c retail.Claim, caps stock.HoldCaps, now time.Time) error {
-	var held []string
-	err := t.all(&held, `SELECT lines FROM claims WHERE owner = ? AND state = 'HELD' AND expires_at > ?`, c.Owner, micros(now))
-	if err != nil {
-		return err
-	}
-	if caps.Holds > 0 && len(held)+1 > caps.Holds {
-		r := retail.Refuse(retail.WhyLimitReached, "", "too many holds at the same time")
-		r.Limit, r.LocationCode = &caps.Holds, c.LocationCode
-		return r
-	}
-	if err := t.checkPace(c, caps, now); err != nil {
-		return err
-	}
-	if err := t.checkUnits(c, caps, held); err != nil {
-		return err
-	}
-	return t.countHousehold(c, caps.Household, now)
-}
-
-// checkUnits bounds the units of each SKU, with those of the lines that the owner holds already.
-func (*tx) checkUnits(c retail.Claim, caps stock.HoldCaps, held []string) error {
-	if caps.UnitsPerSKU <= 0 {
-		return nil
-	}
-	units := map[string]int{}
-	for _, text := range held {
-		var lines []retail.ClaimLine
-		if err := decode(text, &lines); err != nil {
-			return err
-		}
-		for _, line := range lines {
-			units[line.SKU] += line.Quantity
-		}
-	}
-	for _, line := range c.Lines {
-		if units[line.SKU]+line.Quantity > caps.UnitsPerSKU {
-			r := retail.Refuse(retail.WhyLimitReached, "", "too many units of one product in holds")
-			r.Limit, r.SKU, r.LocationCode = &caps.UnitsPerSKU, line.SKU, c.LocationCode
-			return r
-		}
-	}
-	return nil
-}
-
-// countHousehold counts a claim for the owner's household, unless that is beyond its caps: then nothing of the transaction stays.
-func (t *tx) countHousehold(c retail.Claim, caps stock.HouseholdCaps, now time.Time) error {
-	if caps.Name == "" {
-		return nil
-	}
-	count := func(key string, n, most int, sku string) error {
-		if most <= 0 {
-			return nil
-		}
-		limit := retail.Limit{Most: most, Per: caps.Within}
-		made, wait, err := t.try(key+"\x00"+caps.Name, n, limit.Per, now)
-		if err != nil || made <= most {
-			return err
-		}
-		r := limit.Refuse("", wait)
-		r.SKU, r.LocationCode = sku, c.LocationCode
-		return r
-	}
-	if err := count("holds of a household", 1, caps.Holds, ""); err != nil {
-		return err
-	}
-	for _, line := range c.Lines { // by SKU: two transactions never wait for each other
-		if err := count("units of a household\x00"+line.SKU, line.Quantity, caps.UnitsPerSKU, line.SKU); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkPace counts the holds that the owner made within the last minute, also those that were given back since.
-func (t *tx) checkPace(c retail.Claim, caps stock.HoldCaps, now time.Time) error {
-	if caps.PerMinute <= 0 {
-		return nil
-	}
-	var made struct {
-		Count int    `db:"made"`
-		First *int64 `db:"first"`
-	}
-	_, err := t.one(&made, `SELECT COUNT(*) AS made, MIN(created_at) AS first FROM claims
-		WHERE owner = ? AND order_id = '' AND created_at > ?`, c.Owner, micros(now.Add(-time.Minute)))
-	if err != nil || made.Count < caps.PerMinute {
-		return err
-	}
-	limit := retail.Limit{Most: caps.PerMinute, Per: time.Minute}
-	r := limit.Refuse("", fromMicros(*made.First).Add(limit.Per).Sub(now))
-	r.LocationCode = c.LocationCode
-	return r
-}
-
 // claim loads a claim, kept from change by others when lock is set.
 func (t *tx) claim(id string, lock bool) (c retail.Claim, found bool, err error) {
 	query := `SELECT ` + claimColumns + ` FROM claims WHERE id = ?`
@@ -262,12 +169,13 @@ func (l *Ledger) Claim(ctx context.Context, id string) (retail.Claim, error) {
 }
 
 // ExtendClaim sets the expiry, and the order that it serves when orderID is not empty, of a claim that is HELD, expired or not;
-// one that is not HELD stays what it is. It returns what is stored.
+// one that is not HELD stays what it is. What serves an order counts for no household any more. It returns what is stored.
 func (l *Ledger) ExtendClaim(ctx context.Context, id, orderID string, expiresAt time.Time) (retail.Claim, error) {
 	if err := checkTexts("order", orderID); err != nil {
 		return retail.Claim{}, err
 	}
-	return l.changeHeld(ctx, id, `expires_at = ?, order_id = COALESCE(NULLIF(?, ''), order_id)`, micros(expiresAt), orderID)
+	return l.changeHeld(ctx, id, `expires_at = ?, order_id = COALESCE(NULLIF(?, ''), order_id),
+		household = CASE WHEN ? = '' THEN household END`, micros(expiresAt), orderID, orderID)
 }
 
 // EndClaim moves a HELD claim to RELEASED or EXPIRED; one that is not HELD stays what it is. It returns what is stored.

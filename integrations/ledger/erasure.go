@@ -328,7 +328,7 @@ func (t *tx) eraseRows(e erasure, members, sessions []string) (count int64, err 
 		args  []any
 	}
 	steps := []step{
-		{`UPDATE claims SET owner = ? WHERE owner IN (?)`, []any{e.Anonymous, e.Owners}},
+		{`UPDATE claims SET owner = ?, household = NULL WHERE owner IN (?)`, []any{e.Anonymous, e.Owners}},
 		// That somebody once consented is a proof; whose it was nobody can tell any more.
 		{`UPDATE consents SET subject = ?, withdrawn_at = COALESCE(withdrawn_at, CASE WHEN given_at > ? THEN given_at ELSE ? END)
 			WHERE subject IN (?)`, []any{e.Anonymous, micros(t.l.now()), micros(t.l.now()), e.Owners}},

@@ -56,30 +56,24 @@ func (l *Ledger) SaveCursor(ctx context.Context, feed, cursor string, jobs ...re
 // Try counts a try under key and reports whether it is within the limit, and how long until tries count anew. Only a digest of
 // the key is stored, because keys name people.
 func (l *Ledger) Try(ctx context.Context, key string, limit retail.Limit) (allowed bool, wait time.Duration, err error) {
-	var tries int
+	var row struct {
+		Tries  int   `db:"tries"`
+		EndsAt int64 `db:"ends_at"`
+	}
+	now := l.now()
 	err = l.change(ctx, func(t *tx) (err error) {
-		tries, wait, err = t.try(key, 1, limit.Per, l.now())
+		_, err = t.one(&row, `INSERT INTO attempts (key, tries, ends_at) VALUES (?, 1, ?)
+			ON CONFLICT (key) DO UPDATE SET
+				tries = CASE WHEN attempts.ends_at <= ? THEN 1 ELSE attempts.tries + 1 END,
+				ends_at = CASE WHEN attempts.ends_at <= ? THEN excluded.ends_at ELSE attempts.ends_at END
+			RETURNING tries, ends_at`,
+			l.digest(key), micros(now.Add(limit.Per)), micros(now), micros(now))
 		return err
 	})
 	if err != nil {
 		return false, 0, err
 	}
-	return tries <= limit.Most, wait, nil
-}
-
-// try counts n tries under key and returns those of the window, which begins anew when per is over, and how long it lasts still.
-func (t *tx) try(key string, n int, per time.Duration, now time.Time) (tries int, wait time.Duration, err error) {
-	var row struct {
-		Tries  int   `db:"tries"`
-		EndsAt int64 `db:"ends_at"`
-	}
-	_, err = t.one(&row, `INSERT INTO attempts (key, tries, ends_at) VALUES (?, ?, ?)
-		ON CONFLICT (key) DO UPDATE SET
-			tries = CASE WHEN attempts.ends_at <= ? THEN excluded.tries ELSE attempts.tries + excluded.tries END,
-			ends_at = CASE WHEN attempts.ends_at <= ? THEN excluded.ends_at ELSE attempts.ends_at END
-		RETURNING tries, ends_at`,
-		t.l.digest(key), n, micros(now.Add(per)), micros(now), micros(now))
-	return row.Tries, fromMicros(row.EndsAt).Sub(now), err
+	return row.Tries <= limit.Most, fromMicros(row.EndsAt).Sub(now), nil
 }
 
 // Forgive takes back one try under key that turned out to be no guess.

@@ -59,7 +59,7 @@ func (l *Ledger) CreateOrder(ctx context.Context, o *retail.Order, do func(tx re
 	var stored *retail.Order
 	var created bool
 	err := l.change(ctx, func(t *tx) error {
-		if err := t.shareOwner(o.Owner); err != nil {
+		if err := t.lockOwner(o.Owner); err != nil { // LimitUnpaid counts the owner's orders
 			return err
 		}
 		if err := t.mustStay(o.Owner); err != nil {
@@ -172,9 +172,10 @@ func (t *tx) saveOrder(o *retail.Order, before map[string]place) error {
 		return err
 	}
 	if _, err := t.exec(`UPDATE orders SET number = ?, owner = ?, member_id = ?, status = ?, placed_at = ?, wake_at = ?,
-			review_since = ?, cart_id = ?, version = ?, body = ? WHERE id = ?`,
+			review_since = ?, cart_id = ?, version = ?, body = ?,
+			unpaid_household = CASE WHEN ? IN ('PLACING', 'PENDING_PAYMENT') THEN unpaid_household END WHERE id = ?`,
 		o.Number, o.Owner, o.MemberID, string(o.Status), micros(o.PlacedAt), microsOrNil(o.Saga.WakeAt),
-		reviewSince(o), cartOf(o), o.Version, body, o.ID); err != nil {
+		reviewSince(o), cartOf(o), o.Version, body, string(o.Status), o.ID); err != nil {
 		return err
 	}
 	return t.savePlaces(o.ID, before, placesOf(o))

@@ -81,7 +81,7 @@ func TestDeadlocksAreSolvedByTryingAgain(t *testing.T) {
 		for _, err := range parallel(2, func(i int) error {
 			claims := [][]string{{"a1", "b1"}, {"b2", "a2"}}[i]
 			id := claims[0]
-			_, _, err := l.CreateOrder(ctx, &retail.Order{ID: id, Number: id, Owner: "guest:a"}, func(tx retail.Tx) error {
+			_, _, err := l.CreateOrder(ctx, &retail.Order{ID: id, Number: id, Owner: "guest:" + id}, func(tx retail.Tx) error {
 				if err := tx.Allocate(claims[0], supply); err != nil {
 					return err
 				}

@@ -39,8 +39,9 @@ const (
 
 // Checkout places an order: stock is claimed, coupons are redeemed, the shop has the order, and it waits for its payment. A
 // repetition with the same key returns the same order as it stands. Refused are, among others, WhyPriceChanged,
-// WhyAddressMissing, WhyInsufficientStock, WhyHoldExpired, WhySlotUnavailable and WhyCouponRejected; nothing is left claimed
-// then. When the shop does not answer in time it fails retryably, and the order is placed or given up by itself.
+// WhyAddressMissing, WhyInsufficientStock, WhyHoldExpired, WhySlotUnavailable, WhyCouponRejected, and WhyLimitReached when too
+// many orders wait for their payment; nothing is left claimed then. When the shop does not answer in time it fails retryably,
+// and the order is placed or given up by itself.
 func (s *Service) Checkout(ctx context.Context, req CheckoutRequest) (*retail.Order, error) {
 	if err := req.validate(); err != nil {
 		return nil, err
@@ -116,7 +117,7 @@ func (s *Service) create(ctx context.Context, id string, req CheckoutRequest) er
 	}
 	for try := range maxNumbers {
 		o.Number = orderNumber(id, try)
-		_, _, err = s.deps.Ledger.CreateOrder(ctx, o, func(tx retail.Tx) error { return s.open(tx, o, plan) })
+		_, _, err = s.deps.Ledger.CreateOrder(ctx, o, func(tx retail.Tx) error { return s.open(ctx, tx, req.Actor, o, plan) })
 		if !retailCode(err, retail.CodeConflict) {
 			break // a number that is taken already is the one conflict that a new order can meet
 		}
@@ -125,7 +126,10 @@ func (s *Service) create(ctx context.Context, id string, req CheckoutRequest) er
 }
 
 // open is what is stored with a new order.
-func (s *Service) open(tx retail.Tx, o *retail.Order, plan *retail.Plan) error {
+func (s *Service) open(ctx context.Context, tx retail.Tx, actor retail.Actor, o *retail.Order, plan *retail.Plan) error {
+	if err := tx.LimitUnpaid(o, s.unpaid(ctx, actor)); err != nil {
+		return err
+	}
 	for i := range plan.Parts {
 		p, f := &plan.Parts[i], &o.Fulfillments[i]
 		if p.Slot == nil {
@@ -136,6 +140,18 @@ func (s *Service) open(tx retail.Tx, o *retail.Order, plan *retail.Plan) error {
 		}
 	}
 	return tx.Enqueue(retail.Job{Kind: retail.JobOrder, Key: o.ID, At: o.Saga.WakeAt})
+}
+
+// unpaid is how many orders of the actor may wait for their payment: until then they hold goods and cost nothing. Staff and
+// partners are known by name, and a role that nobody knows is a guest's.
+func (s *Service) unpaid(ctx context.Context, actor retail.Actor) retail.UnpaidLimit {
+	switch actor.Role {
+	case "member":
+		return retail.UnpaidLimit{Orders: s.config.MemberUnpaid}
+	case "associate", "operator", "partner":
+		return retail.UnpaidLimit{}
+	}
+	return retail.UnpaidLimit{Orders: s.config.GuestUnpaid, Household: retail.HouseholdOf(ctx)}
 }
 
 // plan asks which places serve the cart.

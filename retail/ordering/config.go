@@ -31,6 +31,8 @@ type Config struct {
 	SameTries       int // how often one pickup code is tried per CodeWindow, wherever
 	CodeWindow      time.Duration
 	PaymentAttempts int // of one order
+	GuestUnpaid     int // orders of one guest that are unpaid at the same time; 0 limits nobody
+	MemberUnpaid    int // the same of one member
 
 	Risk RiskConfig
 }
@@ -44,6 +46,7 @@ func DefaultConfig() Config {
 		TakeOver: 10 * time.Second, PollLeast: time.Second, PollMost: time.Minute, TaskMost: 5 * time.Minute,
 		TaskPoll: 500 * time.Millisecond, SweepEvery: 30 * time.Second, StallAfter: 2 * time.Minute,
 		CodeTries: 60, PlaceTries: 600, SameTries: 20, CodeWindow: 10 * time.Minute, PaymentAttempts: 10,
+		GuestUnpaid: 3, MemberUnpaid: 10,
 		Risk: DefaultRiskConfig(),
 	}
 }
@@ -67,6 +70,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("ordering: PlaceWithin must be below PayWithin")
 	case min(c.CodeTries, c.PlaceTries, c.SameTries, c.PaymentAttempts) < 1:
 		return fmt.Errorf("ordering: CodeTries, PlaceTries, SameTries and PaymentAttempts must be at least 1")
+	case min(c.GuestUnpaid, c.MemberUnpaid) < 0:
+		return fmt.Errorf("ordering: GuestUnpaid and MemberUnpaid must not be below 0")
 	}
 	return c.Risk.Validate()
 }

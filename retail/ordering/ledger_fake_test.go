@@ -27,13 +27,14 @@ type books struct {
 	notified map[string]bool
 	cursors  map[string]string
 	attempts map[string]int
+	homes    map[string]string // order -> household of the guest
 }
 
 func newBooks() books {
 	return books{
 		orders: map[string]*retail.Order{}, numbers: map[string]string{}, claims: map[string]retail.Claim{}, open: map[string]int{},
 		closings: map[string]int64{}, slots: map[string]string{}, alerts: map[string]retail.Alert{},
-		notified: map[string]bool{}, cursors: map[string]string{}, attempts: map[string]int{},
+		notified: map[string]bool{}, cursors: map[string]string{}, attempts: map[string]int{}, homes: map[string]string{},
 	}
 }
 
@@ -47,7 +48,7 @@ func (b books) clone() books {
 		orders: maps.Clone(b.orders), numbers: maps.Clone(b.numbers), claims: claims, open: maps.Clone(b.open),
 		closings: maps.Clone(b.closings), slots: maps.Clone(b.slots), jobs: slices.Clone(b.jobs), events: slices.Clone(b.events),
 		alerts: maps.Clone(b.alerts), notified: maps.Clone(b.notified), cursors: maps.Clone(b.cursors),
-		attempts: maps.Clone(b.attempts),
+		attempts: maps.Clone(b.attempts), homes: maps.Clone(b.homes),
 	}
 }
 
@@ -392,6 +393,26 @@ func (t fakeTx) BookSlot(reference, place string, at time.Time, capacity int) er
 		return retail.Refuse(retail.WhySlotUnavailable, "slots", "The slot is full.")
 	}
 	t.w.books.slots[reference] = key
+	return nil
+}
+
+func (t fakeTx) LimitUnpaid(o *retail.Order, limit retail.UnpaidLimit) error {
+	t.w.books.homes[o.ID] = limit.Household.Name
+	own, shared := 0, 0
+	for id, other := range t.w.books.orders {
+		if other.Status != retail.OrderPlacing && other.Status != retail.OrderPendingPayment {
+			continue
+		}
+		if other.Owner == o.Owner {
+			own++
+		}
+		if limit.Household.Bounds() && t.w.books.homes[id] == limit.Household.Name {
+			shared++
+		}
+	}
+	if limit.Orders > 0 && (own > limit.Orders || shared > limit.Household.Guests*limit.Orders) {
+		return retail.Refuse(retail.WhyLimitReached, "", "too many are unpaid")
+	}
 	return nil
 }
 

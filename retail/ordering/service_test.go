@@ -277,6 +277,54 @@ func TestARepeatedCheckoutMeetsTheSameOrder(t *testing.T) {
 	})
 }
 
+// What nobody has paid holds goods: of one shopper and of a household's guests a few orders do at the same time.
+func TestAFewOrdersWaitForTheirPayment(t *testing.T) {
+	guests := func(n int) retail.Actor { return retail.Actor{Role: "guest", Subject: fmt.Sprint("g-", n)} }
+	home := retail.Household{Name: "home", Guests: 2}
+	for name, c := range map[string]struct {
+		who  func(n int) retail.Actor
+		home retail.Household
+		want int
+	}{
+		"of a guest":             {func(int) retail.Actor { return guest }, retail.Household{}, 3},
+		"of a member":            {func(int) retail.Actor { return member }, retail.Household{}, 10},
+		"of a household":         {guests, home, 6},
+		"of an unknown role":     {func(int) retail.Actor { return retail.Actor{Role: "other", Subject: "o"} }, retail.Household{}, 3},
+		"of guests without home": {guests, retail.Household{}, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.onHand[pair("S-1", "A")] = 100
+				ctx := retail.WithHousehold(context.Background(), c.home)
+				checkout := func(n int) error {
+					cart := fmt.Sprint("cart ", n)
+					w.cart(cart, c.who(n), nil, "A×1@S-1")
+					_, err := w.service.Checkout(ctx, ordering.CheckoutRequest{
+						Actor: c.who(n), Key: cart, CartID: cart, Contact: contact, Channel: retail.ChannelApp,
+					})
+					return err
+				}
+				placed := 0
+				for n := range 12 {
+					if err := checkout(n); err == nil {
+						placed++
+					} else {
+						wantWhy(t, err, retail.WhyLimitReached)
+					}
+				}
+				if placed != c.want || len(w.books.orders) != c.want {
+					t.Errorf("%d orders were placed and %d stored, want %d", placed, len(w.books.orders), c.want)
+				}
+				w.settle(20 * time.Minute) // nobody pays: they are cancelled, and there is room again
+				if err := checkout(99); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
 func TestAShopThatStaysSilentCostsTheOrderNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := journey{actor: member, coupons: []string{"K1"}, lines: []string{"A×1@S-1"}}.start(t)

@@ -355,11 +355,18 @@ func (t tx) CloseClaim(id string, to retail.ClaimState) error {
 	return nil
 }
 
-func (t tx) ShrinkClaim(string, []retail.ClaimLine) error  { return errors.New("not asked for") }
+func (t tx) ShrinkClaim(string, []retail.ClaimLine) error { return errors.New("not asked for") }
+
 func (t tx) BookSlot(string, string, time.Time, int) error { return errors.New("not asked for") }
-func (t tx) FreeSlot(string) error                         { return errors.New("not asked for") }
-func (t tx) RaiseAlert(retail.Alert) error                 { return errors.New("not asked for") }
-func (t tx) ClearAlert(string, time.Time) error            { return errors.New("not asked for") }
+
+func (t tx) LimitUnpaid(*retail.Order, retail.UnpaidLimit) error { return errors.New("not asked for") }
+
+func (t tx) FreeSlot(string) error { return errors.New("not asked for") }
+
+func (t tx) RaiseAlert(retail.Alert) error { return errors.New("not asked for") }
+
+func (t tx) ClearAlert(string, time.Time) error { return errors.New("not asked for") }
+
 func (t tx) Enqueue(jobs ...retail.Job) error {
 	t.w.jobs = append(t.w.jobs, jobs...)
 	return nil

@@ -11,13 +11,13 @@ import (
 // makes it visible and keeps the rush away from it.
 type ClaimLedger interface {
 	// AddClaim stores a claim unless its id is known, and returns what is stored. When caps are exceeded by the owner's claims
-	// that are HELD at now, or by those made in the minute before, this one counted, or by those of the owner's household, it stores
-	// nothing and refuses with WhyLimitReached.
+	// that are HELD at now, or by those made in the minute before, this one counted, or those of the owner's household by as many
+	// times the caps, it stores nothing and refuses with WhyLimitReached.
 	AddClaim(ctx context.Context, c retail.Claim, caps HoldCaps, now time.Time) (retail.Claim, error)
 	// Claim loads by id, CodeNotFound when there is none.
 	Claim(ctx context.Context, id string) (retail.Claim, error)
 	// ExtendClaim sets the expiry, and the order that it serves when orderID is not empty, of a claim that is HELD; one that is
-	// not stays what it is. It returns what is stored.
+	// not stays what it is. What serves an order counts for no household any more. It returns what is stored.
 	ExtendClaim(ctx context.Context, id, orderID string, expiresAt time.Time) (retail.Claim, error)
 	// EndClaim moves a HELD claim to RELEASED or EXPIRED; one that is not HELD stays what it is. It returns what is stored.
 	EndClaim(ctx context.Context, id string, to retail.ClaimState) (retail.Claim, error)
@@ -35,14 +35,7 @@ type HoldCaps struct {
 	Holds       int // of one owner at the same time
 	UnitsPerSKU int // of one SKU in all holds of one owner
 	PerMinute   int // holds that one owner makes within a minute, given back or not
-	Household   HouseholdCaps
-}
-
-// HouseholdCaps bound what the guests of one household take together, given back or not: guests are had for the asking, so
-// caps of one bound nobody. Zero means no bound.
-type HouseholdCaps struct {
-	Name        string // of the retail.Household
-	Holds       int
-	UnitsPerSKU int
-	Within      time.Duration // from the first one on; then counting begins anew
+	// Household is the owner's: what its guests hold for no order, whoever has signed in since, is bounded by its Guests times
+	// these caps. The zero Household is not bounded.
+	Household retail.Household
 }

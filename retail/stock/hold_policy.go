@@ -64,10 +64,6 @@ func (p HoldPolicy) caps(ctx context.Context, actor retail.Actor) HoldCaps {
 		return p.Partners
 	}
 	caps := p.Guests
-	if home := retail.HouseholdOf(ctx); home.Bounds() {
-		caps.Household = HouseholdCaps{
-			Name: home.Name, Holds: home.Guests * caps.PerMinute, UnitsPerSKU: home.Guests * caps.UnitsPerSKU, Within: p.MaxLifetime,
-		}
-	}
+	caps.Household = retail.HouseholdOf(ctx)
 	return caps
 }
