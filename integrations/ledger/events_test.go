@@ -16,7 +16,7 @@ import (
 )
 
 func emit(ctx context.Context, l *ledger.Ledger, id string, during func()) error {
-	_, _, err := l.CreateOrder(ctx, &retail.Order{ID: id, Number: id, Owner: "guest:a"}, func(tx retail.Tx) error {
+	_, _, err := l.CreateOrder(ctx, &retail.Order{ID: id, Number: id, Owner: "guest:" + id}, func(tx retail.Tx) error {
 		err := tx.Emit(retail.Event{Kind: retail.EventOrderStatus, Subject: id, At: noon, Data: map[string]string{"status": "PAID"}})
 		during()
 		return err
