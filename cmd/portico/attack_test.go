@@ -227,6 +227,7 @@ func newTarget(t testing.TB) *target {
 }
 
 func TestNoAttackIsWorthItsBytes(t *testing.T) {
+	oneByOne(t)
 	r := newTarget(t)
 	who := r.attackers(t)
 	normal := func() {
@@ -280,9 +281,7 @@ func report(t *testing.T, all []figure) {
 }
 
 func TestAttacksHaveNamesSourcesAndSizes(t *testing.T) {
-	if raceEnabled {
-		t.Skip("does one thing after the other; the plain run has it")
-	}
+	oneByOne(t)
 	seen := map[string]bool{}
 	list := attacks()
 	for _, a := range list {

@@ -121,6 +121,14 @@ func calmly(s *rigSettings) { s.calm = true }
 // patiently gives backends and operations long deadlines, for suites that are about what is answered and not how fast.
 func patiently(s *rigSettings) { s.patient = true }
 
+// oneByOne leaves a test to the run without the race detector: what it asks in their thousands it asks one after the other.
+func oneByOne(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("asks one thing after the other: the run without the race detector has it")
+	}
+}
+
 // stores names the servers that a suite runs on: "embedded" needs nothing, the others an address in the environment.
 var stores = []string{"embedded", "redis", "cluster", "postgres"}
 
