@@ -395,9 +395,12 @@ func (r *rig) loadKinds(b *testing.B) []loadKind {
 		must(b, err)
 		return string(text)
 	}
-	guests := make([]string, 300)
-	for i := range guests {
-		guests[i] = r.token(b, auth.Principal{Role: auth.RoleGuest, Subject: fmt.Sprintf("g-load-%d", i)})
+	guests := func(name string) []string {
+		list := make([]string, 300)
+		for i := range list {
+			list[i] = r.token(b, auth.Principal{Role: auth.RoleGuest, Subject: fmt.Sprintf("g-%s-%d", name, i)})
+		}
+		return list
 	}
 	return []loadKind{
 		ofStrangers: {Body: body(fmt.Sprintf(wide, ""), nil)}, // a page of 20 products with prices and five stores each
@@ -405,11 +408,11 @@ func (r *rig) loadKinds(b *testing.B) []loadKind {
 			Tokens: []string{r.token(b, auth.Principal{Role: auth.RoleMember, Subject: "a-1001"})},
 			Body:   body(`query Product { products(first: 10, search: "cotton") { nodes { id title variants { sku } } } }`, nil),
 		},
-		ofHolds: {Tokens: guests, Body: body(createHold, map[string]any{"key": "$KEY", "input": map[string]any{
+		ofHolds: {Tokens: guests("holds"), Body: body(createHold, map[string]any{"key": "$KEY", "input": map[string]any{
 			"locationId": loadPlace, "items": []any{map[string]any{"sku": loadSKU, "quantity": 1}},
 		}})},
 		ofPurchases: {
-			Tokens: guests,
+			Tokens: guests("buys"), // unpaid orders count among the holds of who placed them
 			Body: body(`mutation Start($input: CartCreateInput!, $key: String!) { cartCreate(input: $input, idempotencyKey: $key) {
 				cart { id version } userErrors { code } } }`, map[string]any{
 				"key": "$KEY", "input": map[string]any{"lines": []any{cartLine{sku: loadSKU, place: loadPlace, quantity: 1}.input()}},
