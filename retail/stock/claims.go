@@ -32,7 +32,7 @@ type ClaimLedger interface {
 
 // HoldCaps are bounds against hoarding. Zero means no bound.
 type HoldCaps struct {
-	Holds       int // of one owner at the same time
+	Holds       int // of one owner at the same time, what unpaid orders hold included
 	UnitsPerSKU int // of one SKU in all holds of one owner
 	PerMinute   int // holds that one owner makes within a minute, given back or not
 	// Household is the owner's: what its guests hold for no order, whoever has signed in since, is bounded by its Guests times
