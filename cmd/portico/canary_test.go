@@ -174,7 +174,7 @@ func TestNoCanaryEscapes(t *testing.T) {
 		}
 	}
 	s := &stories{file: filepath.Join(t.TempDir(), "ledger.db")}
-	s.journey = &journey{saved: map[string]string{}, rig: newRigOf(t, "embedded", retailer, append(options,
+	s.journey = newJourney(newRigOf(t, "embedded", retailer, append(options,
 		withLedger(s.file), withLog(logFlags{LogLevel: "debug", LogFormat: "json"}.logger(log)),
 		withBackends(func(_ *rig, b *backends) {
 			b.POSURL, b.ShopURL = tills.before(t, b.POSURL, tillTongues()), web.before(t, b.ShopURL, shopTongues())
@@ -183,7 +183,7 @@ func TestNoCanaryEscapes(t *testing.T) {
 		withWrap(func(d ordering.Deps) ordering.Deps {
 			d.Ledger = frail{d.Ledger, trembles}
 			return d
-		}))...)}
+		}))...))
 	s.rig.gateway.log = logFlags{LogLevel: "debug", LogFormat: "json"}.logger(log)
 	s.journey.backends = s.stand.Backends(s.client, s.now)
 	who := map[string]string{}

@@ -41,7 +41,7 @@ func newStories(t *testing.T) *stories {
 	t.Helper()
 	retailer, options := setting(t, nil)
 	s := &stories{file: filepath.Join(t.TempDir(), "ledger.db")}
-	s.journey = &journey{rig: newRigOf(t, "embedded", retailer, append(options, withLedger(s.file))...), saved: map[string]string{}}
+	s.journey = newJourney(newRigOf(t, "embedded", retailer, append(options, withLedger(s.file))...))
 	s.backends = s.stand.Backends(s.client, s.now)
 	return s
 }

@@ -92,10 +92,7 @@ const followed = `subscription($id: ID!) { orderChanged(id: $id) { status fulfil
 
 // TestAShopperFollowsAnOrder plays a purchase and hears of it over a socket, as an app does.
 func TestAShopperFollowsAnOrder(t *testing.T) {
-	j := &journey{
-		rig: newRigOf(t, "embedded", demo.Builtin(1, time.Now()).Corner(4, 14).AlwaysOpen(), patiently), saved: map[string]string{},
-	}
-	j.backends = j.stand.Backends(j.client, time.Now)
+	j := newJourney(newRigOf(t, "embedded", demo.Builtin(1, time.Now()).Corner(4, 14).AlwaysOpen(), patiently))
 	shopper := auth.Principal{Role: auth.RoleGuest, Subject: "g-follower"}
 	j.saved["shopper"] = j.token(t, shopper)
 	j.purchase(t, "ordered", []string{"shopper", "S-SH01", "10000018=1"})

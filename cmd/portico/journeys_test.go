@@ -68,10 +68,17 @@ type journey struct {
 	step     int // of the archive's parts
 	backends demo.Backends
 	saved    map[string]string
+	sessions map[string]session
 	last     request // the last question, for "again"
 	watched  request
 	mutated  []string // the mutations that "once" played
 	changed  bool     // golden answers were rewritten
+}
+
+// session is how somebody of a story is signed in.
+type session struct {
+	token string
+	since time.Time
 }
 
 // request is a question and what was answered.
@@ -80,15 +87,20 @@ type request struct {
 	answer          []byte
 }
 
+func newJourney(r *rig) *journey {
+	return &journey{
+		rig: r, backends: r.stand.Backends(r.client, time.Now), saved: map[string]string{}, sessions: map[string]session{},
+	}
+}
+
 func play(t *testing.T, kind, file string) *journey {
 	t.Helper()
 	archive, err := txtar.ParseFile(file)
 	must(t, err)
 	retailer, options := setting(t, archive)
-	j := &journey{rig: newRigOf(t, kind, retailer, options...), file: file, archive: archive, saved: map[string]string{
-		"tomorrow": time.Now().Add(24 * time.Hour).Format(time.DateOnly),
-	}}
-	j.backends = j.stand.Backends(j.client, time.Now)
+	j := newJourney(newRigOf(t, kind, retailer, options...))
+	j.file, j.archive = file, archive
+	j.saved["tomorrow"] = time.Now().Add(24 * time.Hour).Format(time.DateOnly)
 	defer j.keep(t)
 	for ; j.step < len(j.archive.Files); j.step++ {
 		part := j.archive.Files[j.step]
@@ -299,7 +311,7 @@ func (j *journey) asker(t *testing.T, words []string) (token string, rest []stri
 	case "nobody":
 		return "", rest
 	case "operator":
-		return j.token(t, auth.Principal{Role: auth.RoleOperator, Subject: "test"}), rest
+		return j.signedIn(t, auth.Principal{Role: auth.RoleOperator, Subject: "test"}), rest
 	case "guest":
 		if j.saved["guest"] == "" {
 			a := j.ask(t, "", `mutation { guestSessionCreate { session { token } } }`, nil)
@@ -316,13 +328,25 @@ func (j *journey) asker(t *testing.T, words []string) (token string, rest []stri
 		if p.Role == auth.RoleAssociate {
 			p.Subject, p.Locations = "staff-"+rest[0], []string{rest[0]}
 		}
-		return j.token(t, p), rest[1:]
+		return j.signedIn(t, p), rest[1:]
 	}
 	token, ok := j.saved[who]
 	if !ok {
 		t.Fatalf("step %d: nobody is called %s", j.step, who)
 	}
 	return token, rest
+}
+
+// signedIn is the token that somebody has for half an hour: what ends their sessions ends this one.
+func (j *journey) signedIn(t *testing.T, p auth.Principal) string {
+	t.Helper()
+	who := string(p.Role) + " " + p.Subject
+	s := j.sessions[who]
+	if j.now().Sub(s.since).Abs() > 30*time.Minute {
+		s = session{token: j.token(t, p), since: j.now()}
+		j.sessions[who] = s
+	}
+	return s.token
 }
 
 var (

@@ -83,7 +83,7 @@ func (j *journey) once(t *testing.T, words []string, text string) {
 func TestSixtyFourCallsUnderOneKeyHaveOneEffect(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, kind string) {
 		retailer, options := setting(t, nil)
-		j := &journey{rig: newRigOf(t, kind, retailer, options...), saved: map[string]string{}}
+		j := newJourney(newRigOf(t, kind, retailer, options...))
 		j.purchase(t, "ordered", []string{"guest", "S-SH01", "10000018=1"})
 		token := j.saved["guest"]
 		for name, document := range map[string]string{
