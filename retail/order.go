@@ -302,6 +302,8 @@ type Saga struct {
 	// Placed: the shop has the order. Coupons: they are redeemed. Reported: the last status that the shop has heard.
 	Placed, CouponsRedeemed, CouponsReleased, CartClosed, PointsBooked bool
 	Reported                                                           OrderStatus
+	// CancelRepeated: ERP and shop were told once more of a cancellation that came before the shop had the order.
+	CancelRepeated bool
 	// WakeAt is when the latest scheduled job looks at the order again; zero when the order is at rest.
 	WakeAt time.Time
 	// HoldIDs are the shopper's holds that are still to be adopted. Claimed: every fulfillment has its claim.

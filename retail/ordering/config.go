@@ -10,6 +10,7 @@ type Config struct {
 	PayWithin     time.Duration // an order unpaid for so long is cancelled
 	ClaimGrace    time.Duration // claims outlive PayWithin by this, so that a last payment finds them
 	PlaceWithin   time.Duration // an order that the shop has not taken by then is given up
+	CallsEnd      time.Duration // no call to a system is under way for so long, whatever became of the caller
 	PlaceInline   time.Duration // how long a checkout waits for a shop that does not answer
 	PayAgainAfter time.Duration // a payment that the service does not know is started again after this
 	AnswerWithin  time.Duration // a shopper decides about rejected units
@@ -40,8 +41,8 @@ type Config struct {
 // DefaultConfig is used where nothing is said.
 func DefaultConfig() Config {
 	return Config{
-		PayWithin: 15 * time.Minute, ClaimGrace: 2 * time.Minute, PlaceWithin: 2 * time.Minute, PlaceInline: 8 * time.Second,
-		PayAgainAfter: 5 * time.Second, AnswerWithin: 24 * time.Hour, CollectWithin: 72 * time.Hour,
+		PayWithin: 15 * time.Minute, ClaimGrace: 2 * time.Minute, PlaceWithin: 2 * time.Minute, CallsEnd: 2 * time.Minute,
+		PlaceInline: 8 * time.Second, PayAgainAfter: 5 * time.Second, AnswerWithin: 24 * time.Hour, CollectWithin: 72 * time.Hour,
 		AcceptWithin: 5 * time.Minute, RefundWithin: time.Hour, ReviewWithin: 24 * time.Hour,
 		TakeOver: 10 * time.Second, PollLeast: time.Second, PollMost: time.Minute, TaskMost: 5 * time.Minute,
 		TaskPoll: 500 * time.Millisecond, SweepEvery: 30 * time.Second, StallAfter: 2 * time.Minute,
@@ -54,7 +55,7 @@ func DefaultConfig() Config {
 // Validate says what is wrong.
 func (c Config) Validate() error {
 	for name, d := range map[string]time.Duration{
-		"PayWithin": c.PayWithin, "ClaimGrace": c.ClaimGrace, "PlaceWithin": c.PlaceWithin, "PlaceInline": c.PlaceInline,
+		"PayWithin": c.PayWithin, "ClaimGrace": c.ClaimGrace, "PlaceWithin": c.PlaceWithin, "CallsEnd": c.CallsEnd, "PlaceInline": c.PlaceInline,
 		"PayAgainAfter": c.PayAgainAfter, "AnswerWithin": c.AnswerWithin, "CollectWithin": c.CollectWithin,
 		"AcceptWithin": c.AcceptWithin, "RefundWithin": c.RefundWithin, "ReviewWithin": c.ReviewWithin, "TakeOver": c.TakeOver,
 		"PollLeast": c.PollLeast, "TaskPoll": c.TaskPoll, "SweepEvery": c.SweepEvery, "StallAfter": c.StallAfter, "CodeWindow": c.CodeWindow,

@@ -79,6 +79,29 @@ func (s *Service) releaseCoupons(ctx context.Context, o *retail.Order, _ string,
 	})
 }
 
+// repeatable are orders that were cancelled while they were being placed. A call of a process that died may reach ERP or shop after
+// they were told of the cancellation.
+func repeatable(o *retail.Order) bool {
+	return o.Status == retail.OrderCancelled && o.Cancel != nil && o.Saga.Claimed && !o.Saga.Placed && !o.Saga.CancelRepeated
+}
+
+func (s *Service) repeatAt(o *retail.Order) time.Time { return o.Cancel.At.Add(s.config.CallsEnd) }
+
+func (s *Service) toRepeat(o *retail.Order, now time.Time) []string {
+	return whole(repeatable(o) && !now.Before(s.repeatAt(o)))
+}
+
+// repeatCancellation lets ERP and shop hear once more that the order is cancelled.
+func (s *Service) repeatCancellation(ctx context.Context, o *retail.Order, _ string, _ *run) (*retail.Order, error) {
+	return s.record(ctx, o.ID, func(_ retail.Tx, o *retail.Order, _ time.Time) error {
+		if !repeatable(o) {
+			return retail.ErrUnchanged
+		}
+		o.Saga.CancelRepeated, o.Saga.CouponsReleased, o.Saga.Reported = true, false, ""
+		return nil
+	})
+}
+
 func toPlace(o *retail.Order, _ time.Time) []string {
 	return whole(placing(o) && o.Saga.Claimed && (o.Saga.CouponsRedeemed || len(o.Coupons) == 0))
 }

@@ -82,6 +82,9 @@ func (s *Service) deadlines(o *retail.Order, now time.Time) (list []time.Time) {
 	if inReview(o) {
 		list = append(list, o.Review.DecideBy)
 	}
+	if repeatable(o) {
+		list = append(list, s.repeatAt(o))
+	}
 	for i := range o.Fulfillments {
 		f := &o.Fulfillments[i]
 		if f.Decision != nil {

@@ -58,6 +58,7 @@ func (s *Service) saga() []step {
 		{name: "decide for shopper", due: undecided, do: s.decideForShopper},
 		{name: "depart", due: toDepart, do: s.depart},
 		{name: "refund", due: openRefunds, do: s.refund, ask: true, inline: always},
+		{name: "repeat cancellation", due: s.toRepeat, do: s.repeatCancellation},
 		{name: "report status", due: toReport, do: s.reportStatus},
 		{name: "settle claim", due: toSettle, do: s.settleClaim},
 		{name: "release coupons", due: toRelease, do: s.releaseCoupons},

@@ -356,6 +356,41 @@ func TestAShopThatStaysSilentCostsTheOrderNothing(t *testing.T) {
 	})
 }
 
+func TestWhatADeadProcessAskedForMayArriveAfterTheCancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := journey{actor: member, coupons: []string{"K1"}, lines: []string{"A×1@S-1"}}.start(t)
+		j.fault = func(_ int, name string, _ bool) error {
+			if name == "erp.Redeem" {
+				return retail.Unavailable(retail.SourceERP, errBroken)
+			}
+			return nil
+		}
+		j.id = ordering.OrderID(member.Key(), "k")
+		_, _ = j.service.Checkout(t.Context(), ordering.CheckoutRequest{
+			Actor: member, Key: "k", CartID: "cart", Contact: contact, Channel: retail.ChannelApp,
+		})
+		j.settle(j.config.PlaceWithin + j.config.CallsEnd/2)
+		o := j.order()
+		if o.Status != retail.OrderCancelled || !o.Saga.CouponsReleased {
+			t.Fatalf("the order is %s, its coupons are released: %v", o.Status, o.Saga.CouponsReleased)
+		}
+		j.fault = nil
+		late := *o
+		late.Status = retail.OrderPendingPayment
+		if err := errors.Join(j.erp.Redeem(t.Context(), "K1", "c-1", o.Number, o.PlacedAt), j.shop.PlaceOrder(t.Context(), &late)); err != nil {
+			t.Fatal(err)
+		}
+		j.settle(j.config.CallsEnd)
+		if got, want := j.ending(), "CANCELLED NOT_PLACED; f1 S-1 CANCELLED claim RELEASED; coupon K1 used false"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		if got := j.shop.statuses[o.Number]; got != retail.OrderCancelled {
+			t.Errorf("the shop has the order as %s", got)
+		}
+		j.check()
+	})
+}
+
 func TestPaymentsThatAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := journey{actor: guest, lines: []string{"A×1@S-1"}}.start(t)
