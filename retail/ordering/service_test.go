@@ -325,15 +325,20 @@ func TestAFewOrdersWaitForTheirPayment(t *testing.T) {
 	}
 }
 
+// silent is a system that does not answer one kind of call.
+func silent(system retail.Source, call string) func(n int, name string, after bool) error {
+	return func(_ int, name string, _ bool) error {
+		if name == call {
+			return retail.Unavailable(system, errBroken)
+		}
+		return nil
+	}
+}
+
 func TestAShopThatStaysSilentCostsTheOrderNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := journey{actor: member, coupons: []string{"K1"}, lines: []string{"A×1@S-1"}}.start(t)
-		j.fault = func(_ int, name string, _ bool) error {
-			if name == "shop.PlaceOrder" {
-				return retail.Unavailable(retail.SourceShop, errBroken)
-			}
-			return nil
-		}
+		j.fault = silent(retail.SourceShop, "shop.PlaceOrder")
 		req := ordering.CheckoutRequest{Actor: member, Key: "k", CartID: "cart", Contact: contact, Channel: retail.ChannelApp}
 		j.id = ordering.OrderID(member.Key(), "k")
 		_, err := j.service.Checkout(t.Context(), req)
@@ -359,16 +364,14 @@ func TestAShopThatStaysSilentCostsTheOrderNothing(t *testing.T) {
 func TestWhatADeadProcessAskedForMayArriveAfterTheCancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := journey{actor: member, coupons: []string{"K1"}, lines: []string{"A×1@S-1"}}.start(t)
-		j.fault = func(_ int, name string, _ bool) error {
-			if name == "erp.Redeem" {
-				return retail.Unavailable(retail.SourceERP, errBroken)
-			}
-			return nil
-		}
+		j.fault = silent(retail.SourceERP, "erp.Redeem")
 		j.id = ordering.OrderID(member.Key(), "k")
-		_, _ = j.service.Checkout(t.Context(), ordering.CheckoutRequest{
+		_, err := j.service.Checkout(t.Context(), ordering.CheckoutRequest{
 			Actor: member, Key: "k", CartID: "cart", Contact: contact, Channel: retail.ChannelApp,
 		})
+		if retail.CodeOf(err) != retail.CodeUpstreamUnavailable {
+			t.Fatalf("got %v, want a system that is silent", err)
+		}
 		j.settle(j.config.PlaceWithin + j.config.CallsEnd/2)
 		o := j.order()
 		if o.Status != retail.OrderCancelled || !o.Saga.CouponsReleased {
@@ -618,6 +621,7 @@ func TestAConfigMustMakeSense(t *testing.T) {
 		"no time to pay":                   func(c *ordering.Config) { c.PayWithin = 0 },
 		"placing for longer than paying":   func(c *ordering.Config) { c.PlaceWithin = time.Hour },
 		"patience that ends before":        func(c *ordering.Config) { c.PollMost = time.Millisecond },
+		"calls that end at once":           func(c *ordering.Config) { c.CallsEnd = 0 },
 		"no try":                           func(c *ordering.Config) { c.CodeTries = 0 },
 		"no payment":                       func(c *ordering.Config) { c.PaymentAttempts = 0 },
 		"a feed that is read all the time": func(c *ordering.Config) { c.TaskPoll = -1 },
